@@ -1,0 +1,48 @@
+PYTHON ?= python3
+PY := .venv/bin/python
+ENV := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format typecheck env clean distclean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(ENV)  ## draw faces steered by sentences and write a page to look at
+	$(PY) sample.py +experiment=demo
+	@echo "Now open outputs/demo/index.html"
+
+test: $(ENV)  ## run the tests, but for the slow ones
+	$(PY) -m pytest -m "not slow"
+
+test-all: $(ENV)  ## run every test
+	$(PY) -m pytest
+
+lint: $(ENV) typecheck  ## check style, formatting and types; changes nothing
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(ENV)  ## mend style and formatting in place
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+typecheck: $(ENV)  ## check types
+	$(PY) -m mypy
+
+env: $(ENV)  ## make the environment in .venv, or bring it up to date
+
+# Written last, so an interrupted installation starts again.
+$(ENV): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
+	  { echo "sdg needs Python 3.11, 3.12 or 3.13, which '$(PYTHON)' is not: name one, as in 'make PYTHON=python3.12'" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(PY) -m uv pip install --python $(PY) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:  ## remove caches and build leftovers
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean  ## also remove .venv and outputs
+	rm -rf .venv outputs multirun wandb lightning_logs
