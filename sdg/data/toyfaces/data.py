@@ -1,0 +1,99 @@
+"""toyfaces as training data: rendered once into memory, read in an order that a resumed run repeats."""
+
+from collections.abc import Sequence
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from sdg.data.steps import StepSampler
+from sdg.data.toyfaces.attributes import SPLITS
+from sdg.data.toyfaces.captions import caption
+from sdg.data.toyfaces.render import faces
+from sdg.errors import SDGError
+
+
+def render_split(split: str, count: int, size: int, seed: int = 0, progress: bool = True) -> tuple[Tensor, Tensor]:
+    """The first ``count`` faces of a split: images (N, 3, size, size) uint8 and attributes (N, 8) int64."""
+    indices = SPLITS[split]
+    if not 0 < count <= len(indices):
+        raise SDGError(f"the {split} split of toyfaces has {len(indices)} faces, {count} were asked for")
+    images = torch.empty(count, 3, size, size, dtype=torch.uint8)
+    attributes = torch.empty(count, 8, dtype=torch.int64)
+    chunks = range(0, count, 512)
+    for start in tqdm(chunks, desc=f"rendering {count} {split} faces", disable=not progress, leave=False):
+        index = torch.arange(indices[start], indices[min(start + 512, count) - 1] + 1)
+        pixels, attributes[start : start + 512] = faces(seed, index, size)
+        images[start : start + 512] = ((pixels + 1) * 127.5).round().to(torch.uint8)
+    return images, attributes
+
+
+class ToyFaces(Dataset):
+    """Batches of one split, addressed by ``(step, indices)``.
+
+    A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64, ``step`` int and,
+    when asked for, ``captions``: B sentences, new ones at every step.
+    """
+
+    def __init__(self, images: Tensor, attributes: Tensor, captions: bool = False, seed: int = 0):
+        self.images, self.attributes, self.captions, self.seed = images, attributes, captions, seed
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, key: tuple[int, Sequence[int]]) -> dict:
+        step, indices = key
+        rows = torch.as_tensor(indices)
+        attributes = self.attributes[rows]
+        batch = {"image": self.images[rows].float() / 127.5 - 1, "attributes": attributes, "step": step}
+        if self.captions:
+            first = step * len(indices)
+            batch["captions"] = [
+                caption(row, self.seed, first + i).text for i, row in enumerate(attributes.tolist())
+            ]
+        return batch
+
+
+class ToyFacesData(pl.LightningDataModule):
+    """Procedural faces: no files, no network.
+
+    Args:
+        size: side of the pictures in pixels.
+        batch_size: pictures per step.
+        train_count, val_count: how many faces of each split are held in memory.
+        captions: also phrase a caption for every picture.
+        seed: of the world, the order and the captions.
+    """
+
+    def __init__(
+        self,
+        size: int = 64,
+        batch_size: int = 32,
+        train_count: int = 32768,
+        val_count: int = 1024,
+        captions: bool = False,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.size, self.batch_size, self.captions, self.seed = size, batch_size, captions, seed
+        self.counts = {"train": train_count, "validation": val_count}
+        self.sets: dict[str, ToyFaces] = {}
+
+    def setup(self, stage: str) -> None:
+        for split in ("train", "validation") if stage == "fit" else ("validation",):
+            if split not in self.sets:
+                images, attributes = render_split(split, self.counts[split], self.size, self.seed)
+                self.sets[split] = ToyFaces(images, attributes, self.captions, self.seed)
+
+    def train_dataloader(self) -> DataLoader:
+        trainer, faces = self.trainer, self.sets["train"]
+        order = StepSampler(len(faces), self.batch_size, trainer.max_steps, self.seed, trainer.global_step)
+        return DataLoader(faces, sampler=order, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader:
+        faces = self.sets["validation"]
+        starts = range(0, len(faces), self.batch_size)
+        batches = [(i, list(range(s, min(s + self.batch_size, len(faces))))) for i, s in enumerate(starts)]
+        return DataLoader(faces, sampler=batches, batch_size=None)
