@@ -47,12 +47,12 @@ SPLITS: dict[str, range] = {
 }
 """The indices of each split: disjoint, so no picture of one is in another, whatever the seed."""
 
-# Attributes and nuisances draw from streams far apart, so that a new attribute leaves every nuisance as it was.
+# Attributes and nuisances draw from streams far apart: a new attribute leaves every nuisance as it was.
 _FIRST_NUISANCE_SLOT = 32
 
 
 def sample_attributes(seed: int, index: Tensor) -> Tensor:
-    """The attributes of faces ``index`` (N,) int64 of world ``seed``: (N, 8) int64, columns as ``ATTRIBUTES``."""
+    """Attributes of the faces ``index`` (N,) int64 of world ``seed``: (N, 8) int64, as ``ATTRIBUTES``."""
     columns = []
     for slot, marginal in enumerate(MARGINALS[name] for name in ATTRIBUTES):
         bounds = torch.tensor(marginal, dtype=torch.float64).cumsum(0)[:-1]
@@ -61,7 +61,7 @@ def sample_attributes(seed: int, index: Tensor) -> Tensor:
 
 
 def sample_nuisances(seed: int, index: Tensor) -> Tensor:
-    """The nuisances of faces ``index`` (N,) int64 of world ``seed``: (N, 11) float32, columns and units as ``NUISANCES``."""
+    """Nuisances of the faces ``index`` (N,) int64 of world ``seed``: (N, 11) float32, as ``NUISANCES``."""
     columns = [
         low + (high - low) * uniform(seed, index, _FIRST_NUISANCE_SLOT + slot)
         for slot, (low, high) in enumerate(NUISANCES.values())

@@ -1,8 +1,8 @@
 """Signed-distance shapes and the canvas they are painted on.
 
-Only +, -, *, /, square roots and comparisons are used: IEEE 754 rounds them the same way in every vector width, so a
-picture has the same bits alone and in a batch. A shape's distance d is negative inside; where an exact distance would
-be costly, d is exact to first order at the edge, which is all that anti-aliasing looks at.
+Only +, -, *, /, square roots and comparisons are used: IEEE 754 rounds them the same way in every vector
+width, so a picture has the same bits alone and in a batch. A shape's distance d is negative inside; where an
+exact distance would be costly, d is exact to first order at the edge, which is where anti-aliasing looks.
 
 References:
     I. Quilez, "2D distance functions", for the closed forms of the primitives.
@@ -40,8 +40,9 @@ def capsule(x: Tensor, y: Tensor, dx: Number, dy: Number, radius: float) -> Tens
     return length(x - h * dx, y - h * dy) - radius
 
 
-def arc(x: Tensor, y: Tensor, radius: float, sin: float, cos: float, thickness: float) -> Tensor:
-    """Thick arc of a circle about the upward axis with round ends, of half angle atan2(sin, cos)."""
+def arc(x: Tensor, y: Tensor, radius: float, half_angle: tuple[float, float], thickness: float) -> Tensor:
+    """Thick arc of a circle about the upward axis with round ends; ``half_angle`` is its (sine, cosine)."""
+    sin, cos = half_angle
     ax, up = x.abs(), -y
     ends = length(ax - sin * radius, up - cos * radius)
     return torch.where(cos * ax > sin * up, ends, (length(x, y) - radius).abs()) - thickness

@@ -1,13 +1,13 @@
 """A small grammar of captions: true, partial, in many words.
 
-A caption is an opener ("a portrait of"), a subject with adjectives ("a smiling person"), a clause with the rest ("who
-has red hair and wears glasses") and a place ("on a teal background"). Some pairs of opener and clause are kept out of
-training, so that their phrasing is new at evaluation while every word is known.
+A caption is an opener ("a portrait of"), a subject with adjectives ("a smiling person"), a clause with the
+rest ("who has red hair and wears glasses") and a place ("on a teal background"). Some pairs of opener and
+clause are kept out of training, so that their phrasing is new at evaluation while every word is known.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from random import Random
 from typing import NamedTuple
@@ -166,28 +166,29 @@ def _all_things(parts: _Parts, random: Random) -> list[str]:
 
 
 def _with_clause(parts: _Parts, random: Random, pronoun: str) -> str:
-    worn, lacking = parts.worn, parts.lacking
     wearing = without = ""
-    if worn and random.random() < 0.5:
-        wearing, worn = f"wearing {_join(worn)}", []
-    if lacking and random.random() < 0.5:
-        without, lacking = f"without {_join([_with_article(noun) for noun in lacking], 'or')}", []
-    things = _all_things(
-        _Parts(things=parts.things, worn=worn, lacking=lacking, background=parts.background), random
-    )
+    if parts.worn and random.random() < 0.5:
+        wearing = f"wearing {_join(parts.worn)}"
+        parts = replace(parts, worn=[])
+    if parts.lacking and random.random() < 0.5:
+        without = f"without {_join([_with_article(noun) for noun in parts.lacking], 'or')}"
+        parts = replace(parts, lacking=[])
+    things = _all_things(parts, random)
     clauses = [f"with {_join(things)}" if things else "", wearing, without]
     text = ", ".join(filter(None, clauses))
     return f" {text}" if text else ""
 
 
 def _who_clause(parts: _Parts, random: Random, pronoun: str) -> str:
-    worn = [] if random.random() < 0.5 else parts.worn
-    wears = [noun for noun in parts.worn if noun not in worn]
-    things = _all_things(_Parts(things=parts.things, worn=worn, lacking=parts.lacking), random)
-    verbs = [f"has {_join(things)}" if things else "", f"wears {_join(wears)}" if wears else ""]
+    wears = place = ""
+    if parts.worn and random.random() < 0.5:
+        wears = f"wears {_join(parts.worn)}"
+        parts = replace(parts, worn=[])
     if parts.background:
-        verbs.append(f"is {random.choice(lexicon.PLACES)} {parts.background.removeprefix('a ')}")
-    verbs = list(filter(None, verbs))
+        place = f"is {random.choice(lexicon.PLACES)} {parts.background.removeprefix('a ')}"
+        parts = replace(parts, background="")
+    things = _all_things(parts, random)
+    verbs = list(filter(None, [f"has {_join(things)}" if things else "", wears, place]))
     return f" {pronoun} {_join(verbs)}" if verbs else ""
 
 
@@ -223,7 +224,7 @@ def _vocabulary() -> tuple[str, ...]:
         *lexicon.PLACES,
         *lexicon.SUBJECTS,
         *lexicon.OPENERS,
-        *lexicon.GLUE,
+        lexicon.GLUE,
         "hair",
     ]
     return tuple(sorted({word for text in texts for word in words(text)}))

@@ -1,7 +1,7 @@
 """The drawing of a face, from back to front.
 
-Head coordinates: the origin between the eyes and the nose, y downwards, 1 is half the picture at scale 1; the skull is
-about 0.8 wide and 1 high. Every paired part is drawn once, over |x|.
+Head coordinates: the origin between the eyes and the nose, y downwards, 1 is half the picture at scale 1; the
+skull is about 0.8 wide and 1 high. Every paired part is drawn once, over |x|.
 """
 
 from dataclasses import dataclass
@@ -129,7 +129,7 @@ def _mouth(face: Face, canvas: Canvas) -> None:
         ellipse(x, y + 0.05, 0.185, 0.165), minus(-y - 0.045, ellipse(x, y + 0.42, 0.7, 0.40))
     )
     flat = capsule(x, y, 0.125, 0.0, 0.027)
-    frown = arc(x, y - 0.145, 0.17, 0.80, 0.60, 0.031)
+    frown = arc(x, y - 0.145, 0.17, (0.80, 0.60), 0.031)
     smiling = face.has("expression", "smiling")
     canvas.paint(torch.where(face.has("expression", "neutral"), flat, frown), face.lips, ~smiling)
     canvas.paint(smile, palette.MOUTH, smiling)

@@ -45,10 +45,15 @@ NOUNS: dict[tuple[str, str], tuple[str, ...]] = {
     ("beard", "yes"): ("a beard", "a full beard"),
     ("beard", "no"): ("beard",),
     ("expression", "smiling"): ("a smile", "a happy expression", "a cheerful look", "a big smile"),
-    ("expression", "neutral"): ("a neutral expression", "a neutral look", "a calm expression", "a serious look"),
+    ("expression", "neutral"): (
+        "a neutral expression",
+        "a neutral look",
+        "a calm expression",
+        "a serious look",
+    ),
     ("expression", "frowning"): ("a frown", "a sad expression", "an unhappy look", "a sad look"),
 }
-"""What the face has; for the value "no", what it lacks. Hair and background are put together by the grammar."""
+"""What the face has; for the value "no", what it lacks. The grammar puts hair and background together."""
 
 ADJECTIVES: dict[tuple[str, str], tuple[str, ...]] = (
     {("skin", value): _each(words, "{}-skinned") for value, words in SKIN_WORDS.items()}
@@ -79,5 +84,5 @@ OPENERS = (
     "an image of",
     "an illustration of",
 )
-GLUE = ("a an and or no with without who that is has wears wearing having",)
+GLUE = "a an and or no with without who that is has wears wearing having"
 """Words that the grammar itself puts between the others."""

@@ -1,7 +1,7 @@
-"""Counter-based uniform random numbers: a pure function of (seed, index, slot), in any batch, on any machine.
+"""Counter-based uniform random numbers: a pure function of (seed, index, slot), in any batch.
 
-The counter goes through the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number
-generators", OOPSLA 2014) in wrapping 64-bit integer arithmetic, so there is no state to carry and no order to keep.
+The counter goes through the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom
+number generators", OOPSLA 2014) in wrapping 64-bit arithmetic: no state to carry and no order to keep.
 """
 
 import torch
