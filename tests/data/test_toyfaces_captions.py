@@ -40,8 +40,8 @@ MEANS = {
     "blonde": "blond", "golden": "blond", "ginger": "red", "gray": "grey", "silver": "grey",
     "cropped": "short", "flowing": "long", "fair": "light", "pale": "light", "tan": "medium",
     "violet": "purple", "turquoise": "teal", "smile": "smiling", "happy": "smiling", "cheerful": "smiling",
-    "calm": "neutral", "serious": "neutral", "expressionless": "neutral", "frown": "frowning", "sad": "frowning",
-    "unhappy": "frowning",
+    "calm": "neutral", "serious": "neutral", "expressionless": "neutral", "frown": "frowning",
+    "sad": "frowning", "unhappy": "frowning",
 }  # fmt: skip
 
 
