@@ -44,5 +44,5 @@ clean:  ## remove caches and build leftovers
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-distclean: clean  ## also remove .venv and outputs
-	rm -rf .venv outputs multirun wandb lightning_logs
+distclean: clean  ## also remove .venv; what runs wrote stays
+	rm -rf .venv
