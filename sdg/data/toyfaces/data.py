@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from sdg.data.steps import StepSampler
-from sdg.data.toyfaces.attributes import SPLITS
+from sdg.data.toyfaces.attributes import SPLITS, sample_nuisances
 from sdg.data.toyfaces.captions import caption
 from sdg.data.toyfaces.render import faces
 from sdg.errors import SDGError
@@ -31,14 +31,15 @@ def render_split(split: str, count: int, size: int, seed: int = 0, progress: boo
 
 
 class ToyFaces(Dataset):
-    """Batches of one split, addressed by ``(step, indices)``.
+    """Batches of the first ``count`` faces of a split, addressed by ``(step, indices)``.
 
-    A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64, ``step`` int and,
-    when asked for, ``captions``: B sentences, new ones at every step.
+    A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64, ``nuisances``
+    (B, 11) float32, ``step`` int and, when asked for, ``captions``: B sentences, new ones at every step.
     """
 
-    def __init__(self, images: Tensor, attributes: Tensor, captions: bool = False, seed: int = 0):
-        self.images, self.attributes, self.captions, self.seed = images, attributes, captions, seed
+    def __init__(self, split: str, count: int, size: int, captions: bool = False, seed: int = 0):
+        self.split, self.captions, self.seed = split, captions, seed
+        self.images, self.attributes = render_split(split, count, size, seed)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -47,7 +48,12 @@ class ToyFaces(Dataset):
         step, indices = key
         rows = torch.as_tensor(indices)
         attributes = self.attributes[rows]
-        batch = {"image": self.images[rows].float() / 127.5 - 1, "attributes": attributes, "step": step}
+        batch = {
+            "image": self.images[rows].float() / 127.5 - 1,
+            "attributes": attributes,
+            "nuisances": sample_nuisances(self.seed, rows + SPLITS[self.split].start),
+            "step": step,
+        }
         if self.captions:
             first = step * len(indices)
             batch["captions"] = [
@@ -84,8 +90,7 @@ class ToyFacesData(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         for split in ("train", "validation") if stage == "fit" else ("validation",):
             if split not in self.sets:
-                images, attributes = render_split(split, self.counts[split], self.size, self.seed)
-                self.sets[split] = ToyFaces(images, attributes, self.captions, self.seed)
+                self.sets[split] = ToyFaces(split, self.counts[split], self.size, self.captions, self.seed)
 
     def train_dataloader(self) -> DataLoader:
         trainer, faces = self.trainer, self.sets["train"]

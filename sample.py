@@ -1,0 +1,16 @@
+"""Draw guided samples: ``python sample.py 'prompts=["a smiling face with red hair"]'`` (see ``--help``)."""
+
+from omegaconf import DictConfig
+
+from sdg.config import entry
+
+
+@entry("sample")
+def main(config: DictConfig) -> None:
+    from sdg.sampling.run import sample
+
+    print(f"look at {sample(config)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Reading and writing weights: safetensors, atomically, strictly; nothing is unpickled that could run code."""
+
+import os
+import pickle
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from sdg.errors import SDGError
+
+
+def save_weights(
+    path: str | Path, module: nn.Module, metadata: dict[str, str] | None = None, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a module's state dict, floating-point tensors as ``dtype``; the file appears whole or not at all."""
+    state = {
+        key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
+        for key, value in module.state_dict().items()
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    safetensors.torch.save_file(state, part, metadata)
+    os.replace(part, path)
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors`` or (``weights_only``) ``.pt``/``.pth`` file, on the CPU.
+
+    Raises:
+        SDGError: no such file, not a checkpoint, truncated, or a pickle that holds more than tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SDGError(f"there is no checkpoint at {path}: train it, or give the path of one")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, EOFError, OSError) as error:
+        raise SDGError(f"{path} is truncated or no checkpoint at all: fetch or train it again") from error
+    except pickle.UnpicklingError as error:
+        raise SDGError(f"{path} holds more than tensors and may run code, so it is not opened: convert it") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise SDGError(f"{path} is not a flat state dict: save model.state_dict() alone")
+    return state
+
+
+def load_weights(module: nn.Module, path: str | Path) -> nn.Module:
+    """Load ``path`` into ``module`` strictly, keeping the module's own dtype; returns the module.
+
+    Raises:
+        SDGError: as :func:`read_state`, or keys missing, left over or of another shape (the first few are named).
+    """
+    state, own = read_state(path), module.state_dict()
+    problems = [f"{key} is missing" for key in own.keys() - state.keys()]
+    problems += [f"{key} is left over" for key in state.keys() - own.keys()]
+    problems += [
+        f"{key} is {tuple(state[key].shape)} where {tuple(own[key].shape)} is needed"
+        for key in own.keys() & state.keys()
+        if own[key].shape != state[key].shape
+    ]
+    if problems:
+        shown = "; ".join(sorted(problems)[:3])
+        raise SDGError(f"{path} does not fit {type(module).__name__}: {shown} ({len(problems)} such keys in all)")
+    module.load_state_dict(state)
+    return module

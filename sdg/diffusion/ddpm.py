@@ -1,0 +1,57 @@
+r"""Ancestral sampling (Ho et al. 2020; learned variance: Nichol & Dhariwal 2021), guided by the paper's mean shift."""
+
+import math
+from typing import Literal
+
+from torch import Tensor
+
+from sdg.diffusion.denoiser import Prediction
+from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.timeline import Step
+from sdg.errors import SDGError
+
+
+class DDPM(Sampler):
+    r"""x_s = μ + Σ g + √Σ z, with μ = c1 x̂_0 + c2 x_t (the paper's update; z = 0 at the last step).
+
+    .. math:: c_1 = \beta_t \sqrt{\bar\alpha_s} / (1-\bar\alpha_t), \qquad
+              c_2 = (1-\bar\alpha_s) \sqrt{\alpha_t} / (1-\bar\alpha_t)
+
+    Args:
+        variance: Σ of a network that learned none, ``"large"`` = β_t or ``"small"`` = β̃_t. A learned variance
+            interpolates log Σ between the two and wins over this choice.
+    """
+
+    def __init__(self, variance: Literal["large", "small"] = "small"):
+        if variance not in ("large", "small"):
+            raise SDGError(f"sampler.variance={variance} is unknown: use large or small")
+        self.fixed = variance
+
+    def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
+        shift = self.variance(prediction, step) * gradient
+        return prediction._replace(x0=prediction.x0 + shift / _c1(step))
+
+    def step(
+        self, x_t: Tensor, prediction: Prediction, step: Step, noise: Tensor, previous: Prediction | None = None
+    ) -> Tensor:
+        mean = self.mean(x_t, prediction, step)
+        if step.last:
+            return mean
+        return mean + self.variance(prediction, step) ** 0.5 * noise
+
+    def mean(self, x_t: Tensor, prediction: Prediction, step: Step) -> Tensor:
+        """μ of p(x_s | x_t), (B, C, H, W)."""
+        alpha = 1 - step.beta
+        c2 = (1 - step.alpha_bar_s) * alpha**0.5 / (1 - step.alpha_bar)
+        return _c1(step) * prediction.x0 + c2 * x_t
+
+    def variance(self, prediction: Prediction, step: Step) -> Tensor | float:
+        """Σ, diagonal: (B, C, H, W) when learned, else one number."""
+        fraction = prediction.variance_fraction
+        if fraction is None:
+            return step.beta if self.fixed == "large" else math.exp(step.log_beta_tilde)
+        return (fraction * step.log_beta + (1 - fraction) * step.log_beta_tilde).exp()
+
+
+def _c1(step: Step) -> float:
+    return step.beta * step.alpha_bar_s**0.5 / (1 - step.alpha_bar)

@@ -1,0 +1,42 @@
+r"""Sampler: one step of the reverse process, and how a guidance gradient enters it.
+
+A gradient g = ∇_{x_t} F changes only the predicted clean image, x̂_0 -> x̂_0' (:meth:`Sampler.guide`); the step itself is
+the unguided one. Both forms of guidance fit this seam:
+
+* **mean shift** (the paper; ADM's classifier guidance): μ + Σ g is exactly the step's mean for
+  x̂_0' = x̂_0 + (Σ/c1) g, where c1 is the weight of x̂_0 in μ;
+* **score correction** (ADM, algorithm 2): ε' = ε - √(1-ᾱ_t) g, that is x̂_0' = x̂_0 + (1-ᾱ_t)/√ᾱ_t g.
+
+x̂_0 is clamped before it is guided and never after: early in the chain x̂_0' lies far outside [-1, 1], rightly.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from sdg.diffusion.denoiser import Prediction
+from sdg.diffusion.timeline import Step
+
+
+class Sampler(ABC):
+    """A rule x_t -> x_s. Stateless: what a multistep rule needs of the step before is handed to it."""
+
+    @abstractmethod
+    def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
+        """The prediction under guidance; ``gradient`` is ∇F at x_t, (B, C, H, W), weights included."""
+
+    @abstractmethod
+    def step(
+        self, x_t: Tensor, prediction: Prediction, step: Step, noise: Tensor, previous: Prediction | None = None
+    ) -> Tensor:
+        """x_s, (B, C, H, W).
+
+        ``prediction`` is the (guided) prediction at x_t, ``previous`` that of the step before, None at the start;
+        ``noise`` is standard normal of x_t's shape and must be ignored at the last step.
+        """
+
+
+def correct_score(prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
+    """Score correction: x̂_0' = x̂_0 + (1-ᾱ_t)/√ᾱ_t g (ADM, algorithm 2)."""
+    factor = (1 - step.alpha_bar) / step.alpha_bar**0.5
+    return prediction._replace(x0=prediction.x0 + factor * gradient)

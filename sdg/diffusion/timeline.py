@@ -1,0 +1,101 @@
+"""Respacing: which of the original timesteps a sampler visits, and the shorter chain they form.
+
+The chain of the kept steps is a diffusion of its own: its β_i = 1 - ᾱ_i/ᾱ_{i-1} and posterior variances are rebuilt
+from the kept ᾱ (Nichol & Dhariwal, 2021), while networks are always given the *original* timestep.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.errors import SDGError
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transition x_t -> x_s of the respaced chain; plain Python floats (float64), so no copy reaches a GPU.
+
+    ``index`` counts kept steps from 0 (the last one taken), ``t`` is the original timestep, ``alpha_bar`` is ᾱ_t and
+    ``alpha_bar_s`` is ᾱ of the state after the step (1 after the last one).
+    """
+
+    index: int
+    t: int
+    alpha_bar: float
+    alpha_bar_s: float
+    log_beta_tilde: float
+    """Log of the posterior variance; at index 0, where that is zero, the value of index 1 (as in ADM)."""
+
+    @property
+    def beta(self) -> float:
+        """β_t of the respaced chain."""
+        return 1 - self.alpha_bar / self.alpha_bar_s
+
+    @property
+    def log_beta(self) -> float:
+        """Log of β_t, the largest variance a step may have."""
+        return math.log(self.beta)
+
+    @property
+    def sigma(self) -> float:
+        """√(1 - ᾱ_t), the standard deviation of the noise in x_t."""
+        return (1 - self.alpha_bar) ** 0.5
+
+    @property
+    def last(self) -> bool:
+        """Whether x_s is the finished image: no noise is added."""
+        return self.index == 0
+
+
+class Timeline:
+    """The steps a sampler visits, iterated from the noisiest to the last.
+
+    Args:
+        schedule: ᾱ of the original chain.
+        steps: ADM's respacing: an integer (or its string) n keeps n timesteps spread evenly over the whole chain,
+            both ends included; ``"ddimN"`` keeps N timesteps at a constant integer stride from 0, as DDIM's authors do.
+
+    Raises:
+        SDGError: when the chain has fewer steps, or no stride gives exactly N.
+    """
+
+    def __init__(self, schedule: NoiseSchedule, steps: int | str):
+        self.schedule = schedule
+        self.timesteps = respace(len(schedule), steps)
+        alpha_bars = [1.0, *schedule.alpha_bar[list(self.timesteps)].tolist()]
+        beta_tilde = [
+            (1 - now / before) * (1 - before) / (1 - now)
+            for before, now in zip(alpha_bars, alpha_bars[1:], strict=False)
+        ]
+        beta_tilde[0] = beta_tilde[1] if len(beta_tilde) > 1 else 1 - alpha_bars[1]
+        self.steps = tuple(
+            Step(i, t, alpha_bars[i + 1], alpha_bars[i], math.log(beta_tilde[i]))
+            for i, t in enumerate(self.timesteps)
+        )
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return reversed(self.steps)
+
+
+def respace(total: int, steps: int | str) -> tuple[int, ...]:
+    """The kept timesteps in ascending order: ``respace(1000, 100)`` is 0, 10, 20, 30, 40, 50, 61, …, 999."""
+    text = str(steps)
+    count = text.removeprefix("ddim")
+    if not count.isdecimal() or int(count) == 0:
+        raise SDGError(f"sampler.steps={steps} is not a number of steps: use for example 50 or ddim25")
+    n = int(count)
+    if n > total:
+        raise SDGError(f"sampler.steps={steps} is more than the {total} steps of the schedule: use {total} or fewer")
+    if text.startswith("ddim"):
+        strides = (stride for stride in range(1, total) if len(range(0, total, stride)) == n)
+        stride = next(strides, None)
+        if stride is None:
+            raise SDGError(f"no integer stride visits exactly {n} of {total} timesteps: use sampler.steps={n} instead")
+        return tuple(range(0, total, stride))
+    if n == 1:
+        return (total - 1,)
+    return tuple(round(i * (total - 1) / (n - 1)) for i in range(n))

@@ -1,0 +1,1 @@
+"""Guidance: how well a noisy image matches its targets, and the gradient that improves the match."""

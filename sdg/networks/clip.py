@@ -1,0 +1,74 @@
+"""CLIP as sdg uses it: open_clip's model with its tokenizer, for images in [-1, 1]."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from open_clip.model import CLIP as OpenCLIP
+from open_clip.model import CLIPTextCfg, CLIPVisionCfg
+from torch import Tensor, nn
+
+from sdg.networks.pixels import NormalisePixels
+from sdg.networks.tokenizer import StrictTokenizer, WordTokenizer
+
+
+class CLIP(nn.Module):
+    """The original image encoder E_I and text encoder E_L, both giving vectors of length 1.
+
+    Args:
+        model: open_clip's CLIP.
+        tokenizer: texts to (N, L) int64.
+        image_size: side of the images the visual tower takes; others are resized (bicubic, antialiased).
+    """
+
+    def __init__(self, model: OpenCLIP, tokenizer: WordTokenizer | StrictTokenizer, image_size: int):
+        super().__init__()
+        self.model, self.tokenizer, self.image_size = model, tokenizer, image_size
+        self.normalise = NormalisePixels()
+
+    @property
+    def embed_dim(self) -> int:
+        """Size D of the embeddings."""
+        return self.model.text_projection.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.logit_scale.device
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) in [-1, 1] -> (B, D), L2-normalised."""
+        if images.shape[-1] != self.image_size:
+            side = (self.image_size, self.image_size)
+            images = F.interpolate(images, side, mode="bicubic", antialias=True)
+        return F.normalize(self.model.encode_image(self.normalise(images)), dim=-1)
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Texts -> (N, D), L2-normalised; raises SDGError for an empty or over-long text."""
+        tokens = self.tokenizer(texts).to(self.device)
+        return F.normalize(self.model.encode_text(tokens), dim=-1)
+
+
+def small_clip(
+    vocabulary: Sequence[str],
+    image_size: int = 64,
+    embed_dim: int = 128,
+    vision: dict[str, Any] | None = None,
+    text: dict[str, Any] | None = None,
+) -> CLIP:
+    """A new CLIP of open_clip's architecture over a word-level vocabulary, with random weights.
+
+    Args:
+        vision: fields of open_clip's ``CLIPVisionCfg``; a list of ``layers`` makes a ResNet tower.
+        text: fields of open_clip's ``CLIPTextCfg``; the vocabulary's size is filled in.
+    """
+    text_fields = {"context_length": 32, "width": 128, "heads": 4, "layers": 3} | (text or {})
+    vision_fields = {"layers": [2, 2, 2, 2], "width": 24, "head_width": 64} | (vision or {})
+    tokenizer = WordTokenizer(vocabulary, text_fields["context_length"])
+    model = OpenCLIP(
+        embed_dim,
+        CLIPVisionCfg(image_size=image_size, **vision_fields),
+        CLIPTextCfg(vocab_size=tokenizer.size, **text_fields),
+    )
+    return CLIP(model, tokenizer, image_size)

@@ -1,0 +1,203 @@
+r"""The ADM UNet (Dhariwal & Nichol, 2021, arXiv 2105.05233), key-compatible with the public checkpoints.
+
+Module names follow the public state dicts (``input_blocks.1.0.in_layers.2.weight`` and so on), so LSUN, FFHQ and
+ImageNet-type files load strictly. Beyond ADM there is one option, ``patch``: the image is folded by pixel unshuffle
+before the first convolution and unfolded after the last, so a 64-px picture costs what a 32-px one does.
+"""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, cat, nn
+from torch.utils.checkpoint import checkpoint
+
+from sdg.errors import SDGError
+from sdg.networks.embedding import timestep_embedding
+
+
+class GroupNorm32(nn.GroupNorm):
+    """GroupNorm over 32 groups, computed in float32 whatever the dtype of its input."""
+
+    def __init__(self, channels: int):
+        super().__init__(32, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.weight.float(), self.bias.float()
+        return F.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
+
+
+def _resample(x: Tensor, direction: str | None) -> Tensor:
+    if direction == "down":
+        return F.avg_pool2d(x, 2)
+    if direction == "up":
+        return F.interpolate(x, scale_factor=2, mode="nearest")
+    return x
+
+
+class ResBlock(nn.Module):
+    """Residual block with scale-shift conditioning on time and optional resampling of both branches."""
+
+    def __init__(
+        self, channels: int, out_channels: int, time_dim: int, dropout: float = 0.0, resample: str | None = None
+    ):
+        super().__init__()
+        self.resample = resample
+        self.in_layers = nn.Sequential(
+            GroupNorm32(channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+        )
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, 2 * out_channels))
+        self.out_layers = nn.Sequential(
+            GroupNorm32(out_channels),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            _zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
+        )
+        same = channels == out_channels
+        self.skip_connection = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """x: (B, C, H, W), emb: (B or 1, time_dim) -> (B, C_out, H', W')."""
+        norm, silu, conv = self.in_layers
+        h = conv(_resample(silu(norm(x)), self.resample))
+        scale, shift = self.emb_layers(emb)[..., None, None].chunk(2, dim=1)
+        norm, *rest = self.out_layers
+        h = norm(h) * (1 + scale) + shift
+        for layer in rest:
+            h = layer(h)
+        return self.skip_connection(_resample(x, self.resample)) + h
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention over positions, in ADM's "legacy" order: q, k, v are split inside each head."""
+
+    def __init__(self, channels: int, head_channels: int):
+        super().__init__()
+        if channels % head_channels:
+            raise SDGError(f"attention on {channels} channels needs head_channels that divide it, not {head_channels}")
+        self.heads = channels // head_channels
+        self.norm = GroupNorm32(channels)
+        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
+        self.proj_out = _zeroed(nn.Conv1d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> (B, C, H, W)."""
+        b, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x).reshape(b, c, h * w)).view(b, self.heads, 3, c // self.heads, h * w)
+        q, k, v = qkv.transpose(-1, -2).unbind(2)
+        out = F.scaled_dot_product_attention(q, k, v)
+        out = self.proj_out(out.transpose(-1, -2).reshape(b, c, h * w))
+        return x + out.view(b, c, h, w)
+
+
+class Stage(nn.Sequential):
+    """Layers run in turn; residual blocks also receive the time embedding."""
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        for layer in self:
+            x = layer(x, emb) if isinstance(layer, ResBlock) else layer(x)
+        return x
+
+
+class ADMUNet(nn.Module):
+    """The UNet of ADM: x_t (B, C, H, W) and original timestep t (B,) or (1,) -> (B, out_channels, H, W).
+
+    Args:
+        base_channels: channels of the first level; level l has ``base_channels * channel_mult[l]``.
+        res_blocks: residual blocks per level (one more on the way up).
+        attention_factors: downsampling factors, relative to the (patched) input, at which attention is used.
+        head_channels: channels per attention head.
+        out_channels: 6 for a learned variance (prediction, then variance fraction), 3 for a fixed one.
+        patch: side of the pixel-unshuffle patches; 1 is ADM.
+        checkpointing: recompute blocks in the backward pass to save memory.
+    """
+
+    def __init__(
+        self,
+        base_channels: int = 256,
+        res_blocks: int = 2,
+        channel_mult: Sequence[int] = (1, 1, 2, 2, 4, 4),
+        attention_factors: Sequence[int] = (8, 16, 32),
+        head_channels: int = 64,
+        in_channels: int = 3,
+        out_channels: int = 6,
+        dropout: float = 0.0,
+        patch: int = 1,
+        checkpointing: bool = False,
+    ):
+        super().__init__()
+        self.base_channels, self.patch, self.checkpointing = base_channels, patch, checkpointing
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.size_multiple = patch * 2 ** (len(channel_mult) - 1)
+        time_dim = 4 * base_channels
+        self.time_embed = nn.Sequential(
+            nn.Linear(base_channels, time_dim), nn.SiLU(), nn.Linear(time_dim, time_dim)
+        )
+
+        def level(in_ch: int, out_ch: int, factor: int) -> list[nn.Module]:
+            attention = [AttentionBlock(out_ch, head_channels)] if factor in attention_factors else []
+            return [ResBlock(in_ch, out_ch, time_dim, dropout), *attention]
+
+        def resampling(ch: int, direction: str) -> ResBlock:
+            return ResBlock(ch, ch, time_dim, dropout, direction)
+
+        ch = base_channels * channel_mult[0]
+        self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(in_channels * patch**2, ch, 3, padding=1))])
+        skips = [ch]
+        deepest = len(channel_mult) - 1
+        for depth, mult in enumerate(channel_mult):
+            for _ in range(res_blocks):
+                self.input_blocks.append(Stage(*level(ch, base_channels * mult, 2**depth)))
+                ch = base_channels * mult
+                skips.append(ch)
+            if depth < deepest:
+                self.input_blocks.append(Stage(resampling(ch, "down")))
+                skips.append(ch)
+
+        self.middle_block = Stage(
+            ResBlock(ch, ch, time_dim, dropout),
+            AttentionBlock(ch, head_channels),
+            ResBlock(ch, ch, time_dim, dropout),
+        )
+
+        self.output_blocks = nn.ModuleList()
+        for depth, mult in reversed(list(enumerate(channel_mult))):
+            for j in range(res_blocks + 1):
+                layers = level(ch + skips.pop(), base_channels * mult, 2**depth)
+                ch = base_channels * mult
+                if depth and j == res_blocks:
+                    layers.append(resampling(ch, "up"))
+                self.output_blocks.append(Stage(*layers))
+        self.out = nn.Sequential(
+            GroupNorm32(ch), nn.SiLU(), _zeroed(nn.Conv2d(ch, out_channels * patch**2, 3, padding=1))
+        )
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Raises SDGError when the image's sides or channels do not fit the network."""
+        if x_t.shape[1] != self.in_channels or any(side % self.size_multiple for side in x_t.shape[-2:]):
+            raise SDGError(
+                f"this UNet takes {self.in_channels} channels and sides that are multiples of {self.size_multiple}, "
+                f"got {tuple(x_t.shape[1:])}: choose another image size or prior"
+            )
+        h = F.pixel_unshuffle(x_t, self.patch) if self.patch > 1 else x_t
+        emb = self.time_embed(timestep_embedding(t, self.base_channels).to(h.dtype))
+        skips = []
+        for block in self.input_blocks:
+            h = self._run(block, h, emb)
+            skips.append(h)
+        h = self._run(self.middle_block, h, emb)
+        for block in self.output_blocks:
+            h = self._run(block, cat([h, skips.pop()], dim=1), emb)
+        h = self.out(h)
+        return F.pixel_shuffle(h, self.patch) if self.patch > 1 else h
+
+    def _run(self, block: nn.Module, h: Tensor, emb: Tensor) -> Tensor:
+        if self.checkpointing and self.training:
+            return checkpoint(block, h, emb, use_reentrant=False)
+        return block(h, emb)
+
+
+def _zeroed(layer: nn.Module) -> nn.Module:
+    """ADM starts the last layer of every residual branch at zero."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

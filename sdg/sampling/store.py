@@ -1,0 +1,76 @@
+"""SampleStore: the folder of a sampling run. A picture that exists is whole, and its record exists."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from sdg.errors import SDGError
+from sdg.sampling.plan import PlanEntry
+
+
+class SampleStore:
+    """Writes each finished sample at once, knows what is done, and refuses a folder that belongs to other settings.
+
+    A sample's record is appended to the manifest before its picture takes its final name, so after a kill a sample is
+    either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
+
+    Args:
+        folder: pictures go to ``folder/samples``.
+        settings: text that describes everything the samples depend on, kept as ``config.yaml``.
+
+    Raises:
+        SDGError: the folder is in use by other settings, or is not a folder of ours, or cannot be written.
+    """
+
+    def __init__(self, folder: str | Path, settings: str):
+        self.folder = Path(folder)
+        self.samples = self.folder / "samples"
+        self.manifest = self.folder / "manifest.jsonl"
+        record = self.folder / "config.yaml"
+        try:
+            if record.exists() and record.read_text() != settings:
+                raise SDGError(f"{self.folder} holds samples of other settings: choose another output_dir")
+            if not record.exists() and self.folder.exists() and any(self.folder.iterdir()):
+                raise SDGError(f"{self.folder} is not empty: choose another output_dir")
+            self.samples.mkdir(parents=True, exist_ok=True)
+            _write(record, settings.encode())
+        except OSError as error:
+            raise SDGError(f"cannot write to {self.folder} ({error.strerror}): choose another output_dir") from error
+        self.done = {int(name.stem) for name in self.samples.glob("*.png")}
+
+    def write(self, entry: PlanEntry, image: Tensor, record: dict) -> None:
+        """Keep one sample: ``image`` (3, H, W) uint8 and what the manifest should say besides the plan entry."""
+        path = self.samples / entry.file
+        part = path.with_suffix(".part")
+        Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(part, format="png")
+        line = json.dumps(entry.record() | {"file": f"samples/{entry.file}"} | record, ensure_ascii=False)
+        with self.manifest.open("a", encoding="utf-8") as manifest:
+            manifest.write(line + "\n")
+        os.replace(part, path)
+        self.done.add(entry.id)
+
+    def finish(self) -> list[dict]:
+        """Rewrite the manifest: the record of every picture once, in order of id; returns the records."""
+        records = {record["id"]: record for record in _lines(self.manifest)}
+        kept = [records[i] for i in sorted(self.done & records.keys())]
+        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
+        _write(self.manifest, lines.encode())
+        for part in self.samples.glob("*.part"):
+            part.unlink()
+        return kept
+
+
+def _lines(path: Path) -> Iterable[dict]:
+    """The whole lines of a JSON-lines file; a last one cut short by a kill is left out."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return (json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n"))
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)

@@ -1,0 +1,64 @@
+"""Training CLIP on image-caption pairs (Radford et al. 2021), for worlds too small to have a public one."""
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sdg.networks.clip import CLIP
+from sdg.randomness import keyed_generator
+from sdg.training.optimisation import Optimisation
+
+
+class CLIPTraining(pl.LightningModule):
+    """The symmetric contrastive loss with a learned temperature; captions that coincide share their target.
+
+    Args:
+        clip: the model to train.
+        word_dropout: share of the words replaced by the unknown one, so that an unknown word in a prompt does no harm.
+    """
+
+    def __init__(self, clip: CLIP, optimisation: Optimisation, word_dropout: float = 0.03, seed: int = 0):
+        super().__init__()
+        self.clip, self.optimisation = clip.to(memory_format=torch.channels_last), optimisation
+        self.word_dropout, self.seed = word_dropout, seed
+
+    def training_step(self, batch: dict, batch_idx: int) -> Tensor:
+        generator = keyed_generator("clip", self.seed, batch["step"], device=self.device)
+        tokens = self.clip.tokenizer(batch["captions"]).to(self.device)
+        words = (tokens > 1) & (tokens < self.clip.tokenizer.start)
+        dropped = torch.rand(tokens.shape, generator=generator, device=self.device) < self.word_dropout
+        text = F.normalize(self.clip.model.encode_text(tokens.masked_fill(words & dropped, 1)), dim=-1)
+        image = self.clip.encode_image(batch["image"])
+        loss = clip_loss(image, text, self.clip.model.logit_scale.exp(), tokens)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def on_train_batch_end(self, *_) -> None:
+        self.clip.model.logit_scale.data.clamp_(max=4.6052)  # ln 100, as CLIP
+
+    def validation_step(self, batch: dict, batch_idx: int) -> None:
+        image, text = self.clip.encode_image(batch["image"]), self.clip.encode_text(batch["captions"])
+        tokens = self.clip.tokenizer(batch["captions"])
+        loss = clip_loss(image, text, self.clip.model.logit_scale.exp(), tokens)
+        self.log("val/loss", loss, batch_size=len(image), prog_bar=True)
+
+    def configure_optimizers(self) -> dict:
+        return self.optimisation(self.clip.parameters(), self.trainer.max_steps)
+
+    def exported(self) -> torch.nn.Module:
+        """Both towers: what guidance and fine-tuning load."""
+        return self.clip
+
+
+def clip_loss(image: Tensor, text: Tensor, scale: Tensor, tokens: Tensor) -> Tensor:
+    """Mean of the two cross-entropies of ``scale * image @ text.T``; a caption's target is shared by its copies.
+
+    Args:
+        image, text: (B, D), of length 1.
+        tokens: (B, L); equal rows are the same caption. With all rows different this is CLIP's loss.
+    """
+    logits = scale * image.float() @ text.float().T
+    same = (tokens[:, None] == tokens[None]).all(dim=-1).to(logits)
+    target = same / same.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2

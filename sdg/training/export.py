@@ -1,0 +1,57 @@
+"""The weights a training leaves behind, and the card that tells where they come from."""
+
+import sys
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, Timer
+
+from sdg.checkpoints import save_weights
+
+
+class Export(Callback):
+    """Writes ``pl_module.exported()`` as float16 safetensors, with a card beside it, every so often and at the end.
+
+    Args:
+        path: of the safetensors file; the card has the same name with ``.md``.
+        every: steps between two exports.
+    """
+
+    def __init__(self, path: str, every: int = 1000):
+        self.path, self.every = Path(path), every
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_) -> None:
+        if trainer.global_step % self.every == 0:
+            self._write(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._write(trainer, pl_module)
+
+    def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        command = " ".join(["python", *sys.argv])
+        save_weights(self.path, pl_module.exported(), {"command": command, "steps": str(trainer.global_step)})
+        self.path.with_suffix(".md").write_text(self._card(trainer, pl_module, command))
+
+    def _card(self, trainer: pl.Trainer, pl_module: pl.LightningModule, command: str) -> str:
+        timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]
+        minutes = f"{timers[0].time_elapsed('train') / 60:.0f} minutes" if timers else "not timed"
+        data = trainer.datamodule
+        metrics = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}
+        lines = [
+            f"# {self.path.stem}",
+            "",
+            f"- command: `{command}`",
+            f"- network: {type(pl_module.exported()).__name__}, "
+            f"{sum(p.numel() for p in pl_module.exported().parameters()):,} parameters, stored as float16",
+            f"- data: {data}",
+            f"- steps: {trainer.global_step:,} of {trainer.max_steps:,}",
+            f"- time: {minutes} on {trainer.num_devices} {trainer.accelerator.__class__.__name__} device(s)",
+            "",
+            "| metric at the end of training | value |",
+            "|---|---|",
+            *(f"| {key} | {value:.4f} |" for key, value in sorted(metrics.items())),
+            "",
+        ]
+        return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""Training the judge: a supervised reader of attributes and nuisances."""
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
+from sdg.networks.judge import Judge, Judgement
+from sdg.randomness import keyed_generator
+from sdg.training.optimisation import Optimisation
+
+
+class JudgeTraining(pl.LightningModule):
+    """Cross-entropy of every attribute, mean square error of the scaled nuisances, on slightly spoilt pictures.
+
+    Generated pictures are a little blurred and noisy; so are the training pictures, that the judge reads both alike.
+
+    Args:
+        noise: largest standard deviation of the noise added to a picture.
+        blur: share of the pictures that are halved and enlarged again.
+    """
+
+    def __init__(self, judge: Judge, optimisation: Optimisation, noise: float = 0.1, blur: float = 0.3, seed: int = 0):
+        super().__init__()
+        self.judge, self.optimisation = judge, optimisation
+        self.noise, self.blur, self.seed = noise, blur, seed
+
+    def training_step(self, batch: dict, batch_idx: int) -> Tensor:
+        generator = keyed_generator("judge", self.seed, batch["step"], device=self.device)
+        judgement = self.judge(self._spoil(batch["image"], generator))
+        nuisance_loss = F.mse_loss(judgement.nuisances.float(), scale_nuisances(batch["nuisances"]))
+        loss = 10 * nuisance_loss + sum(
+            F.cross_entropy(logits.float(), labels)
+            for logits, labels in zip(judgement.attributes.values(), batch["attributes"].T, strict=True)
+        )
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: dict, batch_idx: int) -> None:
+        judgement = self.judge(batch["image"])
+        right = correct(judgement, batch["attributes"]).float().mean(dim=0)
+        for name, accuracy in zip(ATTRIBUTES, right, strict=True):
+            self.log(f"val/accuracy_{name}", accuracy, batch_size=len(batch["image"]))
+        self.log("val/accuracy_worst", right.min(), batch_size=len(batch["image"]), prog_bar=True)
+        error = (judgement.nuisances - scale_nuisances(batch["nuisances"])).square().mean(dim=0)
+        for name, mse in zip(NUISANCES, error, strict=True):
+            self.log(f"val/unexplained_{name}", mse * 3, batch_size=len(batch["image"]))
+
+    def configure_optimizers(self) -> dict:
+        return self.optimisation(self.judge.parameters(), self.trainer.max_steps)
+
+    def exported(self) -> torch.nn.Module:
+        """The judge: what evaluation loads."""
+        return self.judge
+
+    def _spoil(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        small = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
+        chance = torch.rand(2, len(images), 1, 1, 1, generator=generator, device=images.device)
+        images = torch.where(chance[0] < self.blur, small, images)
+        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        return images + self.noise * chance[1] * noise
+
+
+def correct(judgement: Judgement, attributes: Tensor) -> Tensor:
+    """Which attributes (B, 8) the judge reads as given: (B, 8) bool."""
+    answers = torch.stack([logits.argmax(dim=1) for logits in judgement.attributes.values()], dim=1)
+    return answers == attributes
+
+
+def scale_nuisances(nuisances: Tensor) -> Tensor:
+    """Nuisances (B, K) in their own units to (B, K) with every range mapped to [-1, 1]."""
+    low, high = nuisances.new_tensor(list(NUISANCES.values())).unbind(dim=1)
+    return (nuisances - low) / (high - low) * 2 - 1

@@ -1,0 +1,54 @@
+"""Training an unconditional diffusion prior."""
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.loss import diffusion_loss
+from sdg.randomness import keyed_generator
+from sdg.training.optimisation import Optimisation, exponential_average
+
+
+class PriorTraining(pl.LightningModule):
+    """Minimises L_hybrid on images alone and keeps an exponential average of the weights, which is what is exported.
+
+    The timesteps and the noise of a step are a function of (seed, step), so a resumed run repeats an undisturbed one.
+
+    Args:
+        denoiser: the prior to train.
+        ema_decay: of the weight average.
+    """
+
+    def __init__(self, denoiser: Denoiser, optimisation: Optimisation, ema_decay: float = 0.999, seed: int = 0):
+        super().__init__()
+        self.denoiser, self.optimisation, self.seed = denoiser, optimisation, seed
+        denoiser.network.to(memory_format=torch.channels_last)
+        self.average = exponential_average(denoiser.network, ema_decay)
+
+    def training_step(self, batch: dict, batch_idx: int) -> Tensor:
+        loss = self._loss(batch["image"], keyed_generator("prior", self.seed, batch["step"], device=self.device))
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def on_train_batch_end(self, *_) -> None:
+        self.average.update_parameters(self.denoiser.network)
+
+    def validation_step(self, batch: dict, batch_idx: int) -> None:
+        generator = keyed_generator("prior validation", self.seed, batch_idx, device=self.device)
+        self.log("val/loss", self._loss(batch["image"], generator), batch_size=len(batch["image"]))
+
+    def configure_optimizers(self) -> dict:
+        return self.optimisation(self.denoiser.network.parameters(), self.trainer.max_steps)
+
+    def exported(self) -> torch.nn.Module:
+        """The averaged network: what sampling loads."""
+        return self.average.module
+
+    def _loss(self, x0: Tensor, generator: torch.Generator) -> Tensor:
+        # Stratified: each image draws t from a stratum of its own, shifted by one uniform number for all.
+        strata = torch.arange(len(x0), device=x0.device) / len(x0)
+        shift = torch.rand((), generator=generator, device=x0.device)
+        t = ((strata + shift) % 1 * len(self.denoiser.schedule)).long()
+        noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+        return diffusion_loss(self.denoiser, x0, t, noise).mean()

@@ -1,0 +1,92 @@
+"""Self-supervised fine-tuning of the time-dependent image encoder: the paper's only training, on images alone."""
+
+from typing import Literal
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.errors import SDGError
+from sdg.networks.clip import CLIP
+from sdg.networks.time_clip import TimeResNet
+from sdg.randomness import keyed_generator
+from sdg.training.optimisation import Optimisation
+
+LOGIT_SCALE = 100.0
+"""The temperature of CLIP after its training; constant here (as released)."""
+
+
+class TimeCLIPTraining(pl.LightningModule):
+    """Student E'_I(x_t, t) of noised images against the frozen teacher E_I(x_0) of the same clean images.
+
+    t is uniform over the schedule, one per image; no caption is ever read.
+
+    Args:
+        clip: the original CLIP; its image tower is the teacher, and stays as it is.
+        encoder: the student, started from CLIP by ``TimeResNet.from_clip``.
+        schedule: that of the prior which the encoder will guide.
+        batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released; ``frozen``
+            keeps CLIP's.
+    """
+
+    def __init__(
+        self,
+        clip: CLIP,
+        encoder: TimeResNet,
+        schedule: NoiseSchedule,
+        optimisation: Optimisation,
+        batchnorm: Literal["train", "frozen"] = "train",
+        seed: int = 0,
+    ):
+        super().__init__()
+        if batchnorm not in ("train", "frozen"):
+            raise SDGError(f"model.batchnorm={batchnorm} is unknown: use train or frozen")
+        self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.schedule, self.optimisation = schedule, optimisation
+        self.batchnorm, self.seed = batchnorm, seed
+        self._teacher = [clip.eval().requires_grad_(False)]  # in a list: neither trained nor in the checkpoint
+
+    @property
+    def teacher(self) -> CLIP:
+        """The frozen CLIP, on this module's device."""
+        self._teacher[0].to(self.device)
+        return self._teacher[0]
+
+    def training_step(self, batch: dict, batch_idx: int) -> Tensor:
+        self._freeze_batchnorm()
+        images = batch["image"]
+        generator = keyed_generator("time clip", self.seed, batch["step"], device=self.device)
+        t = torch.randint(len(self.schedule), images.shape[:1], generator=generator, device=self.device)
+        noise = torch.randn(images.shape, generator=generator, device=self.device)
+        with torch.no_grad():
+            target = self.teacher.encode_image(images)
+        student = F.normalize(self.encoder(self.schedule.diffuse(images, t, noise), t).pooled, dim=-1)
+        loss = distillation_loss(student, target)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> dict:
+        return self.optimisation(self.encoder.parameters(), self.trainer.max_steps)
+
+    def exported(self) -> nn.Module:
+        """The student: what guides."""
+        return self.encoder
+
+    def _freeze_batchnorm(self) -> None:
+        if self.batchnorm == "frozen":
+            for module in self.encoder.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
+
+def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Cross-entropy over rows plus over columns of 100 · student · teacherᵀ, targets on the diagonal; a scalar.
+
+    Args:
+        student, teacher: (B, D), of length 1. The two losses are summed, not halved (as released).
+    """
+    logits = LOGIT_SCALE * student.float() @ teacher.float().T
+    diagonal = torch.arange(len(logits), device=logits.device)
+    return F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)
