@@ -21,12 +21,10 @@ from torch import Tensor, nn
 from sdg.errors import SDGError
 from sdg.networks.clip_blocks import AttentionPool, FiLM, make_stage, modulated_norm, resize_positions
 from sdg.networks.embedding import timestep_embedding
+from sdg.networks.pixels import CLIP_MEAN, CLIP_STD
 
 if TYPE_CHECKING:
     from open_clip.modified_resnet import ModifiedResNet
-
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 CLIP_TO_TIME = {
     "conv1": "visual_frozen.0",
@@ -136,7 +134,7 @@ class TimeResNet(nn.Module):
             SDGError: A tensor of the wrong shape.
         """
         size = self.image_size
-        if x_t.ndim != 4 or x_t.shape[1:] != (3, size, size):
+        if x_t.shape[1:] != (3, size, size):
             shape = "x".join(map(str, x_t.shape))
             raise SDGError(
                 f"the encoder takes {size}x{size} images, got {shape}: resize them to Bx3x{size}x{size}"
@@ -147,6 +145,7 @@ class TimeResNet(nn.Module):
             )
         film = self._film(t)
         *stem, layer1, layer2, layer3 = self.visual_frozen
+        # The released order of operations: another one rounds apart, and a ReLU flips here and there.
         x = ((x_t + 1) / 2 - self.clip_mean) / self.clip_std
         for module in stem:
             x = modulated_norm(module, x, film) if isinstance(module, nn.BatchNorm2d) else module(x)
