@@ -1,5 +1,7 @@
 """Training an unconditional diffusion prior."""
 
+from typing import Any
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -31,7 +33,9 @@ class PriorTraining(pl.LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def on_train_batch_end(self, *_) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        # Here, not at the batch's end: a checkpoint is written before Lightning calls that hook.
         self.average.update_parameters(self.denoiser.network)
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:

@@ -1,6 +1,7 @@
 """One training run: from configuration to a fitted module, resuming where an earlier run stopped."""
 
 import logging
+import zipfile
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -14,33 +15,44 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 def train(config: DictConfig) -> None:
-    """Fit ``config.model`` on ``config.data``. Run again with the same configuration, it goes on where it stopped."""
+    """Fit ``config.model`` on ``config.data``. Run again with the same configuration, it goes on where it stopped.
+
+    Raises:
+        SDGError: unusable settings, or a folder that belongs to another run.
+    """
     output_dir = Path(config.output_dir)
-    checkpoint = _claim(output_dir, config)
+    checkpoint = _find_checkpoint(output_dir, config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data, model = build(config.data), build(config.model)
+    _record(output_dir, config)
     loggers = list(build(config.logger).values()) if config.logger else False
     trainer = build(config.trainer, callbacks=list(build(config.callbacks).values()), logger=loggers)
+    if checkpoint is not None:
+        print(f"resuming from {checkpoint}")
     trainer.fit(model, data, ckpt_path=checkpoint)
     print(f"finished: weights, card, figures and logs are in {output_dir}")
 
 
-def _claim(output_dir: Path, config: DictConfig) -> Path | None:
-    """Record the configuration in ``output_dir``; the checkpoint to resume from, if there is one.
-
-    Raises:
-        SDGError: when the folder holds the run of another configuration.
-    """
-    record = output_dir / "config.yaml"
-    if record.exists():
-        if not config.resume:
-            raise SDGError(f"{output_dir} is already in use: choose another output_dir, or resume=true to continue")
-        if _settings(OmegaConf.load(record)) != _settings(config):
-            raise SDGError(f"{output_dir} holds a run with other settings: choose another output_dir, or remove it")
-    output_dir.mkdir(parents=True, exist_ok=True)
-    record.write_text(OmegaConf.to_yaml(config, resolve=True))
-    last = output_dir / "checkpoints" / "last.ckpt"
+def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
+    """What an earlier run of the same settings left to resume from, if there was one; writes nothing."""
+    record, last = output_dir / "config.yaml", output_dir / "checkpoints" / "last.ckpt"
+    if not record.exists():
+        return None
+    if not config.resume:
+        raise SDGError(f"{output_dir} is already in use: choose another output_dir, or resume=true to continue")
+    if _settings(OmegaConf.load(record)) != _settings(config):
+        raise SDGError(f"{output_dir} holds a run with other settings: choose another output_dir, or remove it")
+    if last.exists() and not zipfile.is_zipfile(last):
+        raise SDGError(f"{last} is truncated: remove it to start anew, or put back a whole checkpoint")
     return last if last.exists() else None
+
+
+def _record(output_dir: Path, config: DictConfig) -> None:
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        (output_dir / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+    except OSError as error:
+        raise SDGError(f"cannot write to {output_dir} ({error.strerror}): choose another output_dir") from error
 
 
 def _settings(config: DictConfig) -> dict:

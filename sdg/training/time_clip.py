@@ -56,16 +56,13 @@ class TimeCLIPTraining(pl.LightningModule):
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         self._freeze_batchnorm()
-        images = batch["image"]
-        generator = keyed_generator("time clip", self.seed, batch["step"], device=self.device)
-        t = torch.randint(len(self.schedule), images.shape[:1], generator=generator, device=self.device)
-        noise = torch.randn(images.shape, generator=generator, device=self.device)
-        with torch.no_grad():
-            target = self.teacher.encode_image(images)
-        student = F.normalize(self.encoder(self.schedule.diffuse(images, t, noise), t).pooled, dim=-1)
-        loss = distillation_loss(student, target)
+        loss = self._loss(batch["image"], keyed_generator("time clip", self.seed, batch["step"], device=self.device))
         self.log("train/loss", loss, prog_bar=True)
         return loss
+
+    def validation_step(self, batch: dict, batch_idx: int) -> None:
+        generator = keyed_generator("time clip validation", self.seed, batch_idx, device=self.device)
+        self.log("val/loss", self._loss(batch["image"], generator), batch_size=len(batch["image"]))
 
     def configure_optimizers(self) -> dict:
         return self.optimisation(self.encoder.parameters(), self.trainer.max_steps)
@@ -73,6 +70,14 @@ class TimeCLIPTraining(pl.LightningModule):
     def exported(self) -> nn.Module:
         """The student: what guides."""
         return self.encoder
+
+    def _loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        t = torch.randint(len(self.schedule), images.shape[:1], generator=generator, device=self.device)
+        noise = torch.randn(images.shape, generator=generator, device=self.device)
+        with torch.no_grad():
+            target = self.teacher.encode_image(images)
+        student = F.normalize(self.encoder(self.schedule.diffuse(images, t, noise), t).pooled, dim=-1)
+        return distillation_loss(student, target)
 
     def _freeze_batchnorm(self) -> None:
         if self.batchnorm == "frozen":

@@ -1,0 +1,78 @@
+"""What the time-dependent encoder has learnt: finding the clean image of a noised one, at every noise level."""
+
+import io
+import json
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.metrics.retrieval import top_k
+from sdg.randomness import keyed_generator
+from sdg.training.figures import keep_figure
+
+LEVELS = tuple(range(0, 1000, 100)) + (999,)
+
+
+class RetrievalCurve(Callback):
+    """After each validation: top-1 retrieval of x_0 from x_t against t, for the student and for plain CLIP.
+
+    The pool is the validation set. Both encode x_t; the answer is the clean image whose original CLIP embedding is
+    nearest. Writes ``retrieval_<step>.png``, ``retrieval.json`` and the metric ``val/top1`` (mean over t).
+    """
+
+    def __init__(self, folder: str):
+        self.folder = Path(folder)
+
+    @torch.no_grad()
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        batches = [batch["image"].to(pl_module.device) for batch in trainer.datamodule.val_dataloader()]
+        teacher, encoder, schedule = pl_module.teacher, pl_module.encoder, pl_module.schedule
+        clean = torch.cat([teacher.encode_image(images) for images in batches])
+        curves: dict[str, list[float]] = {"time-dependent": [], "plain CLIP": []}
+        for t in LEVELS:
+            noised = [_noised(schedule, images, t, i) for i, images in enumerate(batches)]
+            at_t = torch.full((1,), t, device=pl_module.device)
+            students = torch.cat([F.normalize(encoder(x_t, at_t).pooled, dim=-1) for x_t in noised])
+            plain = torch.cat([teacher.encode_image(x_t) for x_t in noised])
+            curves["time-dependent"].append(top_k(students @ clean.T, 1))
+            curves["plain CLIP"].append(top_k(plain @ clean.T, 1))
+        for t, value in zip(LEVELS, curves["time-dependent"], strict=True):
+            pl_module.log(f"val/top1_t{t:03d}", value, rank_zero_only=True)
+        pl_module.log("val/top1", sum(curves["time-dependent"]) / len(LEVELS), prog_bar=True, rank_zero_only=True)
+        pl_module.log("val/top1_plain_clip", sum(curves["plain CLIP"]) / len(LEVELS), rank_zero_only=True)
+        keep_figure(trainer, self.folder, "retrieval", draw_curves(curves, len(clean)))
+        record = {"t": LEVELS, "pool": len(clean), "step": trainer.global_step, "top1": curves}
+        (self.folder / "retrieval.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def draw_curves(curves: dict[str, list[float]], pool: int) -> Image.Image:
+    """Top-1 against t, one line a name."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    for (name, values), colour in zip(curves.items(), ("#1f5fbf", "#c2571a"), strict=False):
+        axes.plot(LEVELS, values, marker="o", markersize=4, linewidth=2, color=colour, label=name)
+    axes.axhline(1 / pool, color="#999", linewidth=1, linestyle=":")
+    axes.annotate("chance", (LEVELS[0], 1 / pool), (0, 4), textcoords="offset points", color="#777", fontsize=9)
+    axes.set(xlabel="timestep t of the noised image", ylabel="top-1 retrieval of its clean image", ylim=(-0.02, 1.03))
+    axes.set_title(f"finding one clean image among {pool}", loc="left", fontsize=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return Image.open(stream)
+
+
+def _noised(schedule: NoiseSchedule, images: Tensor, t: int, batch: int) -> Tensor:
+    generator = keyed_generator("retrieval", t, batch, device=images.device)
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    return schedule.diffuse(images, torch.full((len(images),), t, device=images.device), noise)

@@ -1,0 +1,47 @@
+"""What a prior draws while it trains."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from PIL import Image
+from pytorch_lightning.callbacks import Callback
+from torchvision.transforms.functional import to_pil_image
+from torchvision.utils import make_grid
+
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.process import generate
+from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.timeline import Timeline
+from sdg.training.figures import keep_figure
+
+
+class SampleGrid(Callback):
+    """After each validation, draws the same noises with the averaged weights: ``figures/samples_<step>.png``.
+
+    Args:
+        folder: where the figures go.
+        count: pictures, in rows of eight.
+        steps: sampling steps.
+    """
+
+    def __init__(self, folder: str, sampler: Sampler, count: int = 32, steps: int | str = 50):
+        self.folder, self.sampler, self.count, self.steps = Path(folder), sampler, count, steps
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        prior = pl_module.denoiser
+        averaged = Denoiser(
+            pl_module.exported(), prior.schedule, prior.image_size, prior.channels, prior.parameterisation, prior.clip
+        )
+        was_training = averaged.training
+        noise = NoiseSource([(0, i) for i in range(self.count)])
+        timeline = Timeline(prior.schedule, self.steps)
+        images = generate(averaged.eval(), self.sampler, timeline, noise, device=pl_module.device)
+        averaged.train(was_training)
+        keep_figure(trainer, self.folder, "samples", _sheet(images))
+
+
+def _sheet(images) -> Image.Image:  # noqa: ANN001 - (B, 3, S, S) in [-1, 1]
+    return to_pil_image(make_grid((images.clamp(-1, 1) + 1) / 2, nrow=8, padding=2).cpu())
