@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sdg import schema
 from sdg.errors import SDGError
+
+schema.register()
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,14 +29,27 @@ def build(config: DictConfig, *args: Any, **kwargs: Any) -> Any:
     return instantiate(config, *args, _convert_="all", **kwargs)
 
 
+def plain(config: DictConfig) -> dict:
+    """The resolved configuration as plain containers."""
+    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+
+
 def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
     """Make a function of the configuration a command: Hydra's command line, errors as one line.
 
     Problems that the user can mend end in ``error: …`` and exit status 1; ``HYDRA_FULL_ERROR=1`` shows the traceback.
+    In a sweep every job gets a folder of its own below ``output_dir``.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
-        command = hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name=config_name)(task)
+        @functools.wraps(task)
+        def job(config: DictConfig) -> Any:
+            running = HydraConfig.get()
+            if running.mode == RunMode.MULTIRUN:
+                config.output_dir = running.runtime.output_dir
+            return task(config)
+
+        command = hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name=config_name)(job)
 
         @functools.wraps(task)
         def main() -> Any:
@@ -42,26 +60,25 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints a traceback of its own
             try:
                 return command()
-            except (SDGError, HydraException, OmegaConfBaseException, OSError) as error:
+            except (SDGError, HydraException, OmegaConfBaseException) as error:
                 if verbose:
                     raise
-                sys.exit(f"error: {_one_line(error)}")
+                sys.exit(f"error: {one_line(error)}")
 
         return main
 
     return decorate
 
 
-def _one_line(error: BaseException) -> str:
-    """The message of the innermost error that we raised, else of ``error`` itself, on a single line."""
+def one_line(error: BaseException) -> str:
+    """The message of the innermost error that we raised, else of ``error`` and what caused it, on a single line."""
+    chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, SDGError):
-            return str(cause)
+        chain.append(cause)
         cause = cause.__cause__
-    return " ".join(str(error).split("\nConfig search path")[0].split())
-
-
-def plain(config: DictConfig) -> dict:
-    """The resolved configuration as plain containers."""
-    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    ours = [link for link in chain if isinstance(link, SDGError)]
+    parts = [str(link) for link in (ours[-1:] or chain)]
+    # Hydra and OmegaConf append where they looked and which key of which object it was; the first part says it all.
+    parts = [part.split("\nConfig search path")[0].split("\n    full_key:")[0] for part in parts]
+    return ": ".join(" ".join(part.split()) for part in dict.fromkeys(parts))

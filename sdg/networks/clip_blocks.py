@@ -1,4 +1,4 @@
-"""The blocks of CLIP's ResNet image tower, their norms modulated from outside (method.md 5.1, 5.2).
+"""The blocks of CLIP's ResNet image tower, their norms modulated from outside.
 
 A block that holds modulated norms takes an iterator over (scale, shift) pairs and draws one for each of its
 norms, in the order in which they run.

@@ -11,7 +11,7 @@ from sdg.errors import SDGError
 def timestep_embedding(t: Tensor, dim: int) -> Tensor:
     r"""Embed timesteps as :math:`[\cos(t \omega_j) \mid \sin(t \omega_j)]`, :math:`\omega_j = 10000^{-j/h}`.
 
-    Here :math:`j = 0, \dots, h-1` and :math:`h` = ``dim / 2``: cosines first, as in ADM (method.md 5.2).
+    Here :math:`j = 0, \dots, h-1` and :math:`h` = ``dim / 2``: cosines first, as in ADM.
 
     Arguments:
         t: Timesteps on the scale of the original chain, 0..999, any numeric dtype, with shape (B,).

@@ -8,16 +8,16 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class NormalisePixels(nn.Module):
-    """((x + 1)/2 - mean)/std as one affine of images (B, 3, H, W); nothing is clamped, nothing enters a state dict."""
+    """((x + 1)/2 - mean)/std of images (B, 3, H, W); nothing is clamped, nothing enters a state dict."""
 
-    scale: Tensor
-    offset: Tensor
+    mean: Tensor
+    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
-        self.register_buffer("scale", 0.5 / std, persistent=False)
-        self.register_buffer("offset", (0.5 - mean) / std, persistent=False)
+        self.register_buffer("mean", torch.tensor(CLIP_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.scale + self.offset
+        # CLIP's own order of operations: another one rounds apart, and a ReLU flips here and there.
+        return ((x + 1) / 2 - self.mean) / self.std

@@ -2,10 +2,10 @@
 
 After every BatchNorm of the stem and every bn1, bn2, bn3 of a bottleneck, before the ReLU,
 
-    y <- y * (1 + scale(t)) + shift(t)                                                       (method.md 5.2)
+    y <- y * (1 + scale(t)) + shift(t)
 
 The norms inside ``downsample`` are left alone. Parameter names are those of the released fine-tuned encoders
-(method.md 5.3), which is why the stem and three of the four stages live in ``visual_frozen``.
+(docs/method.md, the encoder), which is why the stem and three of the four stages live in ``visual_frozen``.
 
 References:
     | More Control for Free! Image Synthesis with Semantic Diffusion Guidance (Liu et al., 2021)
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from sdg.errors import SDGError
 from sdg.networks.clip_blocks import AttentionPool, FiLM, make_stage, modulated_norm, resize_positions
 from sdg.networks.embedding import timestep_embedding
-from sdg.networks.pixels import CLIP_MEAN, CLIP_STD
+from sdg.networks.pixels import NormalisePixels
 
 if TYPE_CHECKING:
     from open_clip.modified_resnet import ModifiedResNet
@@ -39,7 +39,7 @@ CLIP_TO_TIME = {
     "layer4": "layer4",
     "attnpool": "attn_pool",
 }
-"""First part of a parameter's name in CLIP's tower -> what stands for it in ours (method.md 5.3)."""
+"""First part of a parameter's name in CLIP's tower -> what stands for it in ours (docs/method.md, the encoder)."""
 
 
 class Features(NamedTuple):
@@ -55,10 +55,10 @@ class TimeResNet(nn.Module):
     """CLIP's ResNet tower as a function of a noisy image and its timestep; by default RN50x16 at 256 px.
 
     In eval mode (always, when guiding) the samples of a batch do not interact. On CPUs the memory format
-    channels_last is much the faster one. A new instance has random weights: load a checkpoint, or start from
+    channels_last is the faster one. A new instance has random weights: load a checkpoint, or start from
     :meth:`from_clip`.
 
-    Arguments:
+    Args:
         layers: Number of bottlenecks in each of the four stages.
         width: Channels of the stem, even; the stages have 4, 8, 16 and 32 times as many.
         heads: Heads of the attention pool, a divisor of ``32 * width``.
@@ -70,9 +70,6 @@ class TimeResNet(nn.Module):
     Raises:
         SDGError: A size that the network cannot take.
     """
-
-    clip_mean: Tensor
-    clip_std: Tensor
 
     def __init__(
         self,
@@ -118,14 +115,12 @@ class TimeResNet(nn.Module):
         )
         self.emb_layers = nn.Sequential(nn.ReLU(), nn.Linear(time_dim, 2 * sum(self.modulated_channels)))
 
-        # Not persistent: the released files have no such keys.
-        self.register_buffer("clip_mean", torch.tensor(CLIP_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("clip_std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
+        self.normalise = NormalisePixels()
 
     def forward(self, x_t: Tensor, t: Tensor) -> Features:
         """Encode noisy images.
 
-        Arguments:
+        Args:
             x_t: Images on the scale [-1, 1] with their noise, not clamped, (B, 3, image_size, image_size).
             t: Original timesteps 0..999, never respaced indices, of shape (B,); or (1,) if all images share
                 one, which computes the modulation once and folds it into the norms.
@@ -145,8 +140,7 @@ class TimeResNet(nn.Module):
             )
         film = self._film(t)
         *stem, layer1, layer2, layer3 = self.visual_frozen
-        # The released order of operations: another one rounds apart, and a ReLU flips here and there.
-        x = ((x_t + 1) / 2 - self.clip_mean) / self.clip_std
+        x = self.normalise(x_t)
         for module in stem:
             x = modulated_norm(module, x, film) if isinstance(module, nn.BatchNorm2d) else module(x)
         stages = [x]
@@ -157,8 +151,8 @@ class TimeResNet(nn.Module):
         return Features(tuple(stages), self.attn_pool(x))
 
     def _film(self, t: Tensor) -> FiLM:
-        """The (scale, shift) pairs of timesteps (B,), in forward order (method.md 5.2)."""
-        embedding = timestep_embedding(t, self.sinusoid_dim).to(self.clip_mean.dtype)
+        """The (scale, shift) pairs of timesteps (B,), in forward order (docs/method.md, the encoder)."""
+        embedding = timestep_embedding(t, self.sinusoid_dim).to(self.normalise.mean.dtype)
         # Under autocast, back to full precision: 1 + scale would round a small scale away.
         values = self.emb_layers(self.time_embed(embedding)).to(embedding.dtype)
         chunks = iter(
@@ -181,9 +175,9 @@ class TimeResNet(nn.Module):
         """Start from a copy of CLIP's image tower, on the CPU and in float32.
 
         With the default options and in eval mode the new encoder *is* that tower at every t, with its grid of
-        positions resized to ``image_size`` (method.md 5.4).
+        positions resized to ``image_size`` (docs/method.md, the encoder).
 
-        Arguments:
+        Args:
             visual: ``visual`` of an open_clip model with a ResNet tower. It is left untouched.
             image_size: Side of the noisy images, a multiple of 32; may differ from the tower's own.
             positional: ``interpolate`` resizes the grid of positions, ``random`` draws a new embedding, as

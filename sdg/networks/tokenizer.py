@@ -14,17 +14,24 @@ _PAD, _UNKNOWN, _FIRST_WORD = 0, 1, 2
 class WordTokenizer:
     """One token per known word; words outside the vocabulary share one token.
 
-    Numbers are 0 for padding, 1 for unknown words, 2… for the vocabulary in its given order, then start and end of
-    text. (open_clip's text tower reads its answer off the largest number, the end.)
+    Numbers are 0 for padding, 1 for unknown words, 2… for the vocabulary in its given order, then start and
+    end of text. (open_clip's text tower reads its answer off the largest number, the end.)
 
     Args:
-        vocabulary: lower-case words; their order is part of a trained model.
+        vocabulary: lower-case words, each once; their order is part of a trained model.
         context_length: tokens per text, start and end included.
+
+    Raises:
+        SDGError: a vocabulary with something else in it.
     """
 
     def __init__(self, vocabulary: Sequence[str], context_length: int):
         self.context_length = context_length
         self.numbers = {word: _FIRST_WORD + i for i, word in enumerate(vocabulary)}
+        if len(self.numbers) < len(vocabulary) or any(
+            self._words(str(word)) != [word] for word in vocabulary
+        ):
+            raise SDGError("a vocabulary holds lower-case words, each once: mend encoder.clip.vocabulary")
         self.start = _FIRST_WORD + len(self.numbers)
         self.end = self.start + 1
         self.size = self.end + 1
@@ -70,16 +77,16 @@ class StrictTokenizer:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Texts to (N, context_length) int64; raises SDGError for an empty or over-long text."""
-        for text in texts:
-            if not text.strip():
-                raise SDGError("a prompt is empty: describe what you want to see")
         roomy = self.tokenizer(list(texts), context_length=4 * self.context_length)
-        lengths = (roomy != 0).sum(dim=1).tolist()
+        # To the end-of-text number and not to the first 0: that is padding, but also a "!" inside a word.
+        lengths = (roomy.argmax(dim=1) + 1).tolist()
         for text, length in zip(texts, lengths, strict=True):
+            if length == 2:
+                raise SDGError("a prompt is empty: describe what you want to see")
             if length > self.context_length:
                 raise SDGError(
-                    f"the prompt {_shorten(text)} takes {length - 2} tokens, this encoder reads at most "
-                    f"{self.context_length - 2}: shorten it"
+                    f"the prompt {_shorten(text)} takes more than the {self.context_length - 2} tokens that "
+                    f"this encoder reads: shorten it"
                 )
         return roomy[:, : self.context_length]
 

@@ -1,8 +1,9 @@
 r"""The ADM UNet (Dhariwal & Nichol, 2021, arXiv 2105.05233), key-compatible with the public checkpoints.
 
-Module names follow the public state dicts (``input_blocks.1.0.in_layers.2.weight`` and so on), so LSUN, FFHQ and
-ImageNet-type files load strictly. Beyond ADM there is one option, ``patch``: the image is folded by pixel unshuffle
-before the first convolution and unfolded after the last, so a 64-px picture costs what a 32-px one does.
+Module names follow the public state dicts (``input_blocks.1.0.in_layers.2.weight`` and so on), so LSUN and
+FFHQ files load strictly. Beyond ADM there is one option, ``patch``: the image is folded by pixel unshuffle
+before the first convolution and unfolded after the last, so a 64-px picture in 2x2 patches costs what a 32-px
+one does.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,10 @@ class GroupNorm32(nn.GroupNorm):
     """GroupNorm over 32 groups, computed in float32 whatever the dtype of its input."""
 
     def __init__(self, channels: int):
+        if channels % 32:
+            raise SDGError(
+                f"a UNet's channels are multiples of 32, not {channels}: choose other base_channels"
+            )
         super().__init__(32, channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,7 +43,12 @@ class ResBlock(nn.Module):
     """Residual block with scale-shift conditioning on time and optional resampling of both branches."""
 
     def __init__(
-        self, channels: int, out_channels: int, time_dim: int, dropout: float = 0.0, resample: str | None = None
+        self,
+        channels: int,
+        out_channels: int,
+        time_dim: int,
+        dropout: float = 0.0,
+        resample: str | None = None,
     ):
         super().__init__()
         self.resample = resample
@@ -73,7 +83,7 @@ class AttentionBlock(nn.Module):
     def __init__(self, channels: int, head_channels: int):
         super().__init__()
         if channels % head_channels:
-            raise SDGError(f"attention on {channels} channels needs head_channels that divide it, not {head_channels}")
+            raise SDGError(f"head_channels={head_channels} must divide the {channels} channels of attention")
         self.heads = channels // head_channels
         self.norm = GroupNorm32(channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
@@ -89,7 +99,7 @@ class AttentionBlock(nn.Module):
         return x + out.view(b, c, h, w)
 
 
-class Stage(nn.Sequential):
+class Stage(nn.ModuleList):
     """Layers run in turn; residual blocks also receive the time embedding."""
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
@@ -141,22 +151,24 @@ class ADMUNet(nn.Module):
             return ResBlock(ch, ch, time_dim, dropout, direction)
 
         ch = base_channels * channel_mult[0]
-        self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(in_channels * patch**2, ch, 3, padding=1))])
+        self.input_blocks = nn.ModuleList([Stage([nn.Conv2d(in_channels * patch**2, ch, 3, padding=1)])])
         skips = [ch]
         deepest = len(channel_mult) - 1
         for depth, mult in enumerate(channel_mult):
             for _ in range(res_blocks):
-                self.input_blocks.append(Stage(*level(ch, base_channels * mult, 2**depth)))
+                self.input_blocks.append(Stage(level(ch, base_channels * mult, 2**depth)))
                 ch = base_channels * mult
                 skips.append(ch)
             if depth < deepest:
-                self.input_blocks.append(Stage(resampling(ch, "down")))
+                self.input_blocks.append(Stage([resampling(ch, "down")]))
                 skips.append(ch)
 
         self.middle_block = Stage(
-            ResBlock(ch, ch, time_dim, dropout),
-            AttentionBlock(ch, head_channels),
-            ResBlock(ch, ch, time_dim, dropout),
+            [
+                ResBlock(ch, ch, time_dim, dropout),
+                AttentionBlock(ch, head_channels),
+                ResBlock(ch, ch, time_dim, dropout),
+            ]
         )
 
         self.output_blocks = nn.ModuleList()
@@ -166,7 +178,7 @@ class ADMUNet(nn.Module):
                 ch = base_channels * mult
                 if depth and j == res_blocks:
                     layers.append(resampling(ch, "up"))
-                self.output_blocks.append(Stage(*layers))
+                self.output_blocks.append(Stage(layers))
         self.out = nn.Sequential(
             GroupNorm32(ch), nn.SiLU(), _zeroed(nn.Conv2d(ch, out_channels * patch**2, 3, padding=1))
         )
@@ -175,8 +187,8 @@ class ADMUNet(nn.Module):
         """Raises SDGError when the image's sides or channels do not fit the network."""
         if x_t.shape[1] != self.in_channels or any(side % self.size_multiple for side in x_t.shape[-2:]):
             raise SDGError(
-                f"this UNet takes {self.in_channels} channels and sides that are multiples of {self.size_multiple}, "
-                f"got {tuple(x_t.shape[1:])}: choose another image size or prior"
+                f"this UNet takes {self.in_channels} channels and sides that are multiples of "
+                f"{self.size_multiple}, got {tuple(x_t.shape[1:])}: choose another image size or prior"
             )
         h = F.pixel_unshuffle(x_t, self.patch) if self.patch > 1 else x_t
         emb = self.time_embed(timestep_embedding(t, self.base_channels).to(h.dtype))

@@ -12,6 +12,7 @@ from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Step, Timeline
+from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.targets import TextTargets
 from sdg.sampling.plan import PlanEntry
@@ -48,6 +49,11 @@ class GuidedSampling(pl.LightningModule):
         on_step: Callable[[int], None] = lambda images: None,
     ):
         super().__init__()
+        if guidance.encoder.image_size != denoiser.image_size:
+            raise SDGError(
+                f"the prior draws {denoiser.image_size}-px images and the encoder reads "
+                f"{guidance.encoder.image_size}-px ones: choose a prior and an encoder that match"
+            )
         self.denoiser = denoiser.eval().requires_grad_(False)
         self.guidance, self.sampler, self.texts, self.on_step = guidance, sampler, texts, on_step
         self.timeline = Timeline(denoiser.schedule, steps)

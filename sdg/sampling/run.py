@@ -27,7 +27,7 @@ def sample(config: DictConfig) -> Path:
     Raises:
         SDGError: unusable input, or samples that became NaN.
     """
-    prompts = list(config.prompts or [])
+    prompts = list(config.prompts)
     if config.prompts_file is not None:
         prompts += read_prompts(config.prompts_file)
     scale, columns = config.guidance.scale, config.samples_per_prompt

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
-from sdg.networks.judge import Judge, Judgement
+from sdg.metrics.judged import answers, scale_nuisances
+from sdg.networks.judge import Judge
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
 
@@ -39,7 +40,7 @@ class JudgeTraining(pl.LightningModule):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         judgement = self.judge(batch["image"])
-        right = correct(judgement, batch["attributes"]).float().mean(dim=0)
+        right = (answers(judgement) == batch["attributes"]).float().mean(dim=0)
         for name, accuracy in zip(ATTRIBUTES, right, strict=True):
             self.log(f"val/accuracy_{name}", accuracy, batch_size=len(batch["image"]))
         self.log("val/accuracy_worst", right.min(), batch_size=len(batch["image"]), prog_bar=True)
@@ -60,15 +61,3 @@ class JudgeTraining(pl.LightningModule):
         images = torch.where(chance[0] < self.blur, small, images)
         noise = torch.randn(images.shape, generator=generator, device=images.device)
         return images + self.noise * chance[1] * noise
-
-
-def correct(judgement: Judgement, attributes: Tensor) -> Tensor:
-    """Which attributes (B, 8) the judge reads as given: (B, 8) bool."""
-    answers = torch.stack([logits.argmax(dim=1) for logits in judgement.attributes.values()], dim=1)
-    return answers == attributes
-
-
-def scale_nuisances(nuisances: Tensor) -> Tensor:
-    """Nuisances (B, K) in their own units to (B, K) with every range mapped to [-1, 1]."""
-    low, high = nuisances.new_tensor(list(NUISANCES.values())).unbind(dim=1)
-    return (nuisances - low) / (high - low) * 2 - 1

@@ -1,5 +1,6 @@
 """Self-supervised fine-tuning of the time-dependent image encoder: the paper's only training, on images alone."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import pytorch_lightning as pl
@@ -25,7 +26,7 @@ class TimeCLIPTraining(pl.LightningModule):
 
     Args:
         clip: the original CLIP; its image tower is the teacher, and stays as it is.
-        encoder: the student, started from CLIP by ``TimeResNet.from_clip``.
+        encoder: makes the student out of CLIP's image tower: ``TimeResNet.from_clip`` with its options.
         schedule: that of the prior which the encoder will guide.
         batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released; ``frozen``
             keeps CLIP's.
@@ -34,7 +35,7 @@ class TimeCLIPTraining(pl.LightningModule):
     def __init__(
         self,
         clip: CLIP,
-        encoder: TimeResNet,
+        encoder: Callable[[nn.Module], TimeResNet],
         schedule: NoiseSchedule,
         optimisation: Optimisation,
         batchnorm: Literal["train", "frozen"] = "train",
@@ -43,7 +44,7 @@ class TimeCLIPTraining(pl.LightningModule):
         super().__init__()
         if batchnorm not in ("train", "frozen"):
             raise SDGError(f"model.batchnorm={batchnorm} is unknown: use train or frozen")
-        self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.encoder = encoder(clip.model.visual).to(memory_format=torch.channels_last)
         self.schedule, self.optimisation = schedule, optimisation
         self.batchnorm, self.seed = batchnorm, seed
         self._teacher = [clip.eval().requires_grad_(False)]  # in a list: neither trained nor in the checkpoint

@@ -1,0 +1,20 @@
+"""What all tests share."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from sdg.config import ROOT
+
+os.environ.setdefault("SDG_ROOT", str(ROOT))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Tiny networks are fastest on one thread, and their sums do not depend on how work is split."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
