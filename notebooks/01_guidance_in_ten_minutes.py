@@ -44,7 +44,6 @@ PROMPTS = [
     "a face with glasses and a hat",
     "a bearded person on a yellow background",
 ]
-SCALE = 100.0
 SCALES = [0.0, 25.0, 100.0, 400.0]
 SEEDS = 4
 STEPS = 50
@@ -115,13 +114,14 @@ def show(picture: Image.Image, name: str) -> Image.Image:
 
 
 # %% [markdown]
-# First the prior alone, then the same noise under four sentences. Look down a column: pose and lighting
-# stay much as the noise had them, and what the sentence names changes.
+# First the prior alone, then the same noise under four sentences, at the scale that `sample.py` uses by
+# default. Look down a column: pose and lighting stay much as the noise had them, and what the sentence names
+# changes.
 
 # %%
 unguided = generate(prior, sampler, timeline, noise())
 rows = [("no guidance", pictures(unguided))]
-rows += [(prompt, pictures(draw(prompt, SCALE)[0])) for prompt in PROMPTS]
+rows += [(prompt, pictures(draw(prompt, config.guidance.scale)[0])) for prompt in PROMPTS]
 show(draw_grid(rows, cell=112), "prompts")
 
 # %% [markdown]
