@@ -1,4 +1,4 @@
-r"""Ancestral sampling (Ho et al. 2020; learned variance: Nichol & Dhariwal 2021), guided by the paper's mean shift."""
+r"""Ancestral sampling (Ho et al. 2020; Nichol & Dhariwal 2021), guided by the paper's mean shift."""
 
 import math
 from typing import Literal
@@ -32,7 +32,12 @@ class DDPM(Sampler):
         return prediction._replace(x0=prediction.x0 + shift / _c1(step))
 
     def step(
-        self, x_t: Tensor, prediction: Prediction, step: Step, noise: Tensor, previous: Prediction | None = None
+        self,
+        x_t: Tensor,
+        prediction: Prediction,
+        step: Step,
+        noise: Tensor,
+        previous: Prediction | None = None,
     ) -> Tensor:
         mean = self.mean(x_t, prediction, step)
         if step.last:

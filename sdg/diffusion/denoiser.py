@@ -39,8 +39,9 @@ class Denoiser(nn.Module):
     """A pretrained prior: a network, the schedule it was trained on, and what its output means.
 
     Args:
-        network: maps x_t (B, C, H, W) and the original timestep t (1,) int64 to (B, C or 2C, H, W); with 2C channels
-            the second half is the learned variance v (Nichol & Dhariwal 2021, eq. 15), fraction (v+1)/2, not clamped.
+        network: maps x_t (B, C, H, W) and the original timestep t (1,) int64 to (B, C or 2C, H, W); of 2C
+            channels the second half is the learned variance v (Nichol & Dhariwal 2021, eq. 15), read as the
+            fraction (v+1)/2, not clamped.
         schedule: the forward process the network was trained on.
         image_size: side of the square images it draws, in pixels.
         channels: of those images.
@@ -70,7 +71,7 @@ class Denoiser(nn.Module):
         return self.interpret(self.network(x_t, t), x_t, step.alpha_bar**0.5, step.sigma)
 
     def interpret(self, output: Tensor, x_t: Tensor, a: float | Tensor, sigma: float | Tensor) -> Prediction:
-        """Read a network's output at x_t; ``a`` and ``sigma`` are floats or broadcast against (B, 1, 1, 1)."""
+        """Read a network's output at x_t; ``a`` = √ᾱ and ``sigma`` = √(1-ᾱ) are floats or (B, 1, 1, 1)."""
         channels = x_t.shape[1]
         if output.shape[1] not in (channels, 2 * channels):
             raise SDGError(

@@ -1,47 +1,57 @@
-"""The training loss of a diffusion prior (Nichol & Dhariwal 2021: L_hybrid)."""
+r"""The training loss of a diffusion prior: L_hybrid = L_simple + λ L_vlb (Nichol & Dhariwal 2021, eq. 16)."""
 
 import math
 
+import torch
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.schedule import NoiseSchedule, look_up
+
+LAMBDA = 0.001
+"""Weight of the variational bound, a sum over all timesteps of which every image draws one."""
 
 
 def diffusion_loss(denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-    """L_simple, plus the variational bound where the network learns a variance; per sample.
+    """L_hybrid per sample, (B,); without its second part where the network learns no variance.
+
+    L_simple is the mean square error of what the network itself predicts: ε, x0 or v.
 
     Args:
         x0, noise: (B, C, H, W).
         t: (B,) original timesteps.
-
-    Returns:
-        (B,): mean square error of the network's own target, plus KL(q(x_{t-1} | x_t, x0) || p) in bits per dimension.
-        As in the paper the bound trains the variance only (x̂_0 is detached) and is weighted so that the two are alike.
-        At t = 0 the same KL with the clipped β̃ stands for the decoder's likelihood (a simplification of ours: no
-        noise is added there).
     """
-    schedule = denoiser.schedule
-    alpha_bar = schedule.alpha_bar.to(t.device)
-    now = alpha_bar[t].view(-1, 1, 1, 1)
-    before = alpha_bar[(t - 1).clamp(min=0)].where(t > 0, 1.0).view(-1, 1, 1, 1)
-    a, sigma = now.sqrt().float(), (1 - now).sqrt().float()
-
+    schedule, channels = denoiser.schedule, x0.shape[1]
+    a, sigma = schedule.coefficients(t, x0)
     x_t = a * x0 + sigma * noise
-    output = denoiser.network(x_t, t).float()
-    channels = x0.shape[1]
-    loss = (output[:, :channels] - denoiser.target(x0, noise, a, sigma)).square().mean((1, 2, 3))
+    output = denoiser.network(x_t, t).to(x0.dtype)
+    simple = (output[:, :channels] - denoiser.target(x0, noise, a, sigma)).square().mean((1, 2, 3))
     prediction = denoiser.interpret(output, x_t, a, sigma)
-    if prediction.variance_fraction is None:
-        return loss
-
-    beta = 1 - now / before
-    beta_tilde = beta * (1 - before) / (1 - now)
-    first = (1 - alpha_bar[1] / alpha_bar[0]) * (1 - alpha_bar[0]) / (1 - alpha_bar[1])
-    log_beta_tilde = beta_tilde.where(t.view(-1, 1, 1, 1) > 0, first).log()
-    c1 = beta * before.sqrt() / (1 - now)
     fraction = prediction.variance_fraction
-    log_variance = fraction * beta.log().float() + (1 - fraction) * log_beta_tilde.float()
-    mean_error = c1.float() * (x0 - prediction.x0.detach())
-    log_ratio = log_beta_tilde.float() - log_variance
+    if fraction is None:
+        return simple
+    # x̂_0 is detached: as in the paper, L_vlb trains the variance and leaves the mean to L_simple.
+    bound = posterior_kl(schedule, x0, prediction.x0.detach(), fraction, t)
+    return simple + LAMBDA * len(schedule) * bound
+
+
+def posterior_kl(schedule: NoiseSchedule, x0: Tensor, x0_hat: Tensor, fraction: Tensor, t: Tensor) -> Tensor:
+    """KL(q(x_{t-1} | x_t, x_0) ‖ p(x_{t-1} | x_t)), one summand of L_vlb, in bits per dimension: (B,).
+
+    p has the mean that ``x0_hat`` implies and the variance at ``fraction`` (:class:`Prediction`); both are
+    (B, C, H, W). At t = 0, where q has no width and the paper uses the decoder's likelihood, β̃_1 stands
+    for β̃_0, as it does in sampling (a simplification of ours).
+    """
+    alpha_bar = schedule.alpha_bar
+    before = torch.cat([alpha_bar.new_ones(1), alpha_bar[:-1]])
+    beta = 1 - alpha_bar / before
+    beta_tilde = beta * (1 - before) / (1 - alpha_bar)
+    beta_tilde[0] = beta_tilde[1]
+    c1 = beta * before.sqrt() / (1 - alpha_bar)
+
+    log_beta, log_beta_tilde, c1 = (look_up(table, t, x0) for table in (beta.log(), beta_tilde.log(), c1))
+    log_variance = fraction * log_beta + (1 - fraction) * log_beta_tilde
+    mean_error = c1 * (x0 - x0_hat)
+    log_ratio = log_beta_tilde - log_variance
     kl = 0.5 * (log_ratio.exp() - 1 - log_ratio + mean_error.square() * (-log_variance).exp())
-    return loss + kl.mean((1, 2, 3)) / math.log(2)
+    return kl.mean((1, 2, 3)) / math.log(2)

@@ -11,12 +11,12 @@ from sdg.randomness import keyed_generator
 class NoiseSource:
     """The noise of a batch of samples; each draws from a generator of its own.
 
-    A sample's noise depends on its ``(seed, index)`` key and on how often it was asked, never on the batch it sits in.
-    Numbers are drawn on the CPU, so they are the same on every device type. Independent ``stream`` names give
-    independent noise for one sample (say, its trajectory and its reference).
+    A sample's noise depends on its ``(seed, index)`` key and on how often it was asked, never on the batch it
+    sits in. Numbers are drawn on the CPU, so they are the same on every device type.
 
     Args:
         keys: one (seed, index) pair per sample.
+        stream: what the noise is for; a sample's other streams (say, its reference's) are independent.
     """
 
     def __init__(self, keys: Sequence[tuple[int, int]], stream: str = "x_t"):
@@ -26,4 +26,3 @@ class NoiseSource:
         """Standard normal noise of (B, *shape), float32."""
         draws = [torch.randn(tuple(shape), generator=generator) for generator in self.generators]
         return torch.stack(draws).to(device)
-

@@ -11,7 +11,7 @@ from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Step, Timeline
 
 Guide = Callable[[Tensor, Step], Tensor | None]
-"""(x_t, step) -> the gradient of F at x_t, (B, C, H, W), weights included; None where there is nothing to guide."""
+"""(x_t, step) -> the gradient of F at x_t, (B, C, H, W), weights included; None for no guidance."""
 
 Observer = Callable[[Step, Tensor, Prediction], None]
 """Called after every step with the step, x_s and the (guided) prediction at x_t."""
@@ -29,7 +29,8 @@ def generate(
 ) -> Tensor:
     """Draw one image per generator of ``noise``: (B, C, S, S), about [-1, 1], not clamped.
 
-    The prior and the guide both look at x_t; neither sees the other, and no gradient passes through the prior.
+    The prior and the guide both look at x_t; neither sees the other, and no gradient passes through the
+    prior. A zero gradient gives what no guide would, exactly.
     """
     shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
     x = noise.normal(shape, device)

@@ -1,7 +1,7 @@
 r"""Sampler: one step of the reverse process, and how a guidance gradient enters it.
 
-A gradient g = ∇_{x_t} F changes only the predicted clean image, x̂_0 -> x̂_0' (:meth:`Sampler.guide`); the step itself is
-the unguided one. Both forms of guidance fit this seam:
+A gradient g = ∇_{x_t} F changes only the predicted clean image, x̂_0 -> x̂_0' (:meth:`Sampler.guide`); the step
+itself is the unguided one. Both forms of guidance fit this seam:
 
 * **mean shift** (the paper; ADM's classifier guidance): μ + Σ g is exactly the step's mean for
   x̂_0' = x̂_0 + (Σ/c1) g, where c1 is the weight of x̂_0 in μ;
@@ -27,12 +27,17 @@ class Sampler(ABC):
 
     @abstractmethod
     def step(
-        self, x_t: Tensor, prediction: Prediction, step: Step, noise: Tensor, previous: Prediction | None = None
+        self,
+        x_t: Tensor,
+        prediction: Prediction,
+        step: Step,
+        noise: Tensor,
+        previous: Prediction | None = None,
     ) -> Tensor:
         """x_s, (B, C, H, W).
 
-        ``prediction`` is the (guided) prediction at x_t, ``previous`` that of the step before, None at the start;
-        ``noise`` is standard normal of x_t's shape and must be ignored at the last step.
+        ``prediction`` is the (guided) prediction at x_t, ``previous`` that of the step before, None at the
+        start; ``noise`` is standard normal of x_t's shape and must be ignored at the last step.
         """
 
 

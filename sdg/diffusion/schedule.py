@@ -23,7 +23,7 @@ class NoiseSchedule:
     def __post_init__(self) -> None:
         a = self.alpha_bar
         if a.dtype != torch.float64 or a.ndim != 1 or not ((a > 0) & (a < 1)).all() or (a.diff() >= 0).any():
-            raise SDGError("a noise schedule needs a float64 vector of alpha_bar falling strictly inside (0, 1)")
+            raise SDGError("alpha_bar of a noise schedule must be a float64 vector that falls inside (0, 1)")
 
     def __len__(self) -> int:
         return len(self.alpha_bar)
@@ -40,7 +40,7 @@ class NoiseSchedule:
 
     @classmethod
     def cosine(cls, steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) -> "NoiseSchedule":
-        """Nichol & Dhariwal (2021), eq. 17: ᾱ(u) = cos²(π/2 · (u + offset)/(1 + offset)), with β ≤ ``max_beta``."""
+        """Nichol & Dhariwal (2021), eq. 17: ᾱ(u) ∝ cos²(π/2 (u + offset)/(1 + offset)), β ≤ ``max_beta``."""
         u = torch.arange(steps + 1, dtype=torch.float64) / steps
         alpha_bar = torch.cos((u + offset) / (1 + offset) * math.pi / 2) ** 2
         beta = (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=max_beta)
@@ -48,5 +48,15 @@ class NoiseSchedule:
 
     def diffuse(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """q(x_t | x_0): x0 and noise (B, C, H, W), t (B,) original timesteps -> x_t (B, C, H, W)."""
-        alpha_bar = self.alpha_bar.to(t.device)[t].view(-1, *[1] * (x0.ndim - 1))
-        return alpha_bar.sqrt().to(x0.dtype) * x0 + (1 - alpha_bar).sqrt().to(x0.dtype) * noise
+        a, sigma = self.coefficients(t, x0)
+        return a * x0 + sigma * noise
+
+    def coefficients(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """√ᾱ_t and √(1-ᾱ_t) of original timesteps t (B,), (B, 1, …, 1) in the dtype of ``like`` (B, …)."""
+        return look_up(self.alpha_bar.sqrt(), t, like), look_up((1 - self.alpha_bar).sqrt(), t, like)
+
+
+def look_up(table: Tensor, t: Tensor, like: Tensor) -> Tensor:
+    """Entries t (B,) of a float64 table over timesteps, (B, 1, …, 1) in the dtype of ``like`` (B, …)."""
+    # Cast before it moves: not every device knows float64.
+    return table.to(like.dtype).to(t.device)[t].view(-1, *[1] * (like.ndim - 1))

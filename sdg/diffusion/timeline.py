@@ -1,12 +1,13 @@
 """Respacing: which of the original timesteps a sampler visits, and the shorter chain they form.
 
-The chain of the kept steps is a diffusion of its own: its β_i = 1 - ᾱ_i/ᾱ_{i-1} and posterior variances are rebuilt
-from the kept ᾱ (Nichol & Dhariwal, 2021), while networks are always given the *original* timestep.
+The chain of the kept steps is a diffusion of its own: its β_i = 1 - ᾱ_i/ᾱ_{i-1} and posterior variances are
+rebuilt from the kept ᾱ (Nichol & Dhariwal, 2021), while networks are always given the *original* timestep.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise, repeat
 
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.errors import SDGError
@@ -14,10 +15,10 @@ from sdg.errors import SDGError
 
 @dataclass(frozen=True)
 class Step:
-    """One transition x_t -> x_s of the respaced chain; plain Python floats (float64), so no copy reaches a GPU.
+    """One transition x_t -> x_s of the respaced chain, in plain Python floats: float64 on every device.
 
-    ``index`` counts kept steps from 0 (the last one taken), ``t`` is the original timestep, ``alpha_bar`` is ᾱ_t and
-    ``alpha_bar_s`` is ᾱ of the state after the step (1 after the last one).
+    ``index`` counts kept steps from 0 (the last one taken), ``t`` is the original timestep, ``alpha_bar`` is
+    ᾱ_t and ``alpha_bar_s`` is ᾱ of the state after the step (1 after the last one).
     """
 
     index: int
@@ -53,8 +54,9 @@ class Timeline:
 
     Args:
         schedule: ᾱ of the original chain.
-        steps: ADM's respacing: an integer (or its string) n keeps n timesteps spread evenly over the whole chain,
-            both ends included; ``"ddimN"`` keeps N timesteps at a constant integer stride from 0, as DDIM's authors do.
+        steps: ADM's respacing: an integer (or its string) n keeps n timesteps spread evenly over the whole
+            chain, both ends included (of one, the noisiest); ``"ddimN"`` keeps N timesteps at a constant
+            integer stride from 0, as DDIM's authors do.
 
     Raises:
         SDGError: when the chain has fewer steps, or no stride gives exactly N.
@@ -64,10 +66,7 @@ class Timeline:
         self.schedule = schedule
         self.timesteps = respace(len(schedule), steps)
         alpha_bars = [1.0, *schedule.alpha_bar[list(self.timesteps)].tolist()]
-        beta_tilde = [
-            (1 - now / before) * (1 - before) / (1 - now)
-            for before, now in zip(alpha_bars, alpha_bars[1:], strict=False)
-        ]
+        beta_tilde = [(1 - now / before) * (1 - before) / (1 - now) for before, now in pairwise(alpha_bars)]
         beta_tilde[0] = beta_tilde[1] if len(beta_tilde) > 1 else 1 - alpha_bars[1]
         self.steps = tuple(
             Step(i, t, alpha_bars[i + 1], alpha_bars[i], math.log(beta_tilde[i]))
@@ -89,13 +88,17 @@ def respace(total: int, steps: int | str) -> tuple[int, ...]:
         raise SDGError(f"sampler.steps={steps} is not a number of steps: use for example 50 or ddim25")
     n = int(count)
     if n > total:
-        raise SDGError(f"sampler.steps={steps} is more than the {total} steps of the schedule: use {total} or fewer")
+        raise SDGError(f"sampler.steps={steps} is more than the schedule's {total}: use {total} or fewer")
     if text.startswith("ddim"):
         strides = (stride for stride in range(1, total) if len(range(0, total, stride)) == n)
         stride = next(strides, None)
         if stride is None:
-            raise SDGError(f"no integer stride visits exactly {n} of {total} timesteps: use sampler.steps={n} instead")
+            raise SDGError(
+                f"no stride visits exactly {n} of {total} timesteps: use sampler.steps={n} instead"
+            )
         return tuple(range(0, total, stride))
     if n == 1:
         return (total - 1,)
-    return tuple(round(i * (total - 1) / (n - 1)) for i in range(n))
+    # Summed up, not multiplied: where a position falls midway, rounding errors decide, and so they do in ADM.
+    positions = accumulate(repeat((total - 1) / (n - 1), n - 1), initial=0.0)
+    return tuple(round(position) for position in positions)

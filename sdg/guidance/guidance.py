@@ -2,12 +2,12 @@ r"""Guidance: the weighted sum of terms and its gradient.
 
 .. math:: F(x_t, t) = \sum_k w_k F_k(E'_I(x_t, t), y_k), \qquad g = \nabla_{x_t} F
 
-One forward of the encoder serves every term, one backward gives the gradient, and no gradient ever passes through the
-diffusion network. The weights are inside the differentiated function, as released.
+One forward of the encoder serves every term, one backward gives the gradient, and no gradient ever passes
+through the diffusion network. The weights are inside the differentiated function, as released.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -29,20 +29,28 @@ class Guidance(nn.Module):
     """F and its gradient for a batch whose samples may have different targets and scales.
 
     Args:
-        encoder: E'_I, frozen here: (x_t, t) -> Features.
+        encoder: E'_I, frozen here and always in eval mode: (x_t, t) -> Features.
         terms: by name.
         weights: w_k by the same names; a term without one weighs 1.
         scale: the default strength of the whole; each sample may bring its own.
+
+    Raises:
+        SDGError: no terms, or a weight without a term.
     """
 
     def __init__(
-        self, encoder: nn.Module, terms: Mapping[str, Term], scale: float, weights: Mapping[str, float] | None = None
+        self,
+        encoder: nn.Module,
+        terms: Mapping[str, Term],
+        scale: float,
+        weights: Mapping[str, float] | None = None,
     ):
         super().__init__()
         weights = dict(weights or {})
-        stray = weights.keys() - terms.keys()
-        if stray or not terms:
-            raise SDGError(f"guidance has the terms {sorted(terms)}, so it cannot weigh {sorted(stray)}")
+        if not terms:
+            raise SDGError("guidance without terms steers nowhere: give it one, for example guidance=text")
+        if stray := weights.keys() - terms.keys():
+            raise SDGError(f"guidance.weights names {sorted(stray)}: its terms are {sorted(terms)}")
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale = dict(terms), scale
         self.weights = {name: weights.get(name, 1.0) for name in terms}
@@ -56,3 +64,7 @@ class Guidance(nn.Module):
             total = sum(self.weights[name] * score for name, score in scores.items())
             (gradient,) = torch.autograd.grad((scale * total).sum(), x)
         return Steering(gradient, {name: score.detach() for name, score in scores.items()})
+
+    def train(self, mode: bool = True) -> Self:
+        """Stays in eval mode, whatever becomes of its parent: batch statistics would mix the samples."""
+        return super().train(False)

@@ -18,7 +18,7 @@ class TextTargets(nn.Module):
     def __init__(self, clip: CLIP):
         super().__init__()
         self.clip = clip.eval().requires_grad_(False)
-        self.embeddings: dict[str, Tensor] = {}
+        self.embeddings: dict[str | None, Tensor] = {None: torch.zeros(clip.embed_dim)}
 
     @torch.no_grad()
     def forward(self, prompts: Sequence[str | None]) -> Tensor:
@@ -27,8 +27,9 @@ class TextTargets(nn.Module):
         Raises:
             SDGError: a prompt is empty or too long for the tokenizer.
         """
-        new = [prompt for prompt in dict.fromkeys(prompts) if prompt is not None and prompt not in self.embeddings]
-        if new:
-            self.embeddings.update(zip(new, self.clip.encode_text(new), strict=True))
-        nothing = torch.zeros(self.clip.embed_dim, device=self.clip.device)
-        return torch.stack([nothing if prompt is None else self.embeddings[prompt] for prompt in prompts])
+        for prompt in prompts:
+            if prompt is not None and prompt not in self.embeddings:
+                # One at a time, since rounding depends on how many rows a matrix has; kept on the CPU, since
+                # the module may move to another device between two calls.
+                self.embeddings[prompt] = self.clip.encode_text([prompt])[0].cpu()
+        return torch.stack([self.embeddings[prompt] for prompt in prompts]).to(self.clip.device)
