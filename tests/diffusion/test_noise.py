@@ -1,0 +1,32 @@
+"""Noise that belongs to a sample."""
+
+import torch
+
+from sdg.diffusion.noise import NoiseSource
+
+SHAPE = (3, 4, 4)
+
+
+def test_noise_depends_on_the_key_alone_and_not_on_the_batch() -> None:
+    whole = NoiseSource([(7, index) for index in range(5)])
+    draws = [whole.normal(SHAPE) for _ in range(3)]
+    shuffled = NoiseSource([(7, 4), (7, 0)])
+    alone = NoiseSource([(7, 2)])
+    for draw in draws:
+        assert torch.equal(shuffled.normal(SHAPE), draw[[4, 0]])
+        assert torch.equal(alone.normal(SHAPE), draw[[2]])
+
+
+def test_keys_streams_and_draws_are_all_different() -> None:
+    source = NoiseSource([(0, 0), (0, 1), (1, 0)])
+    other = NoiseSource([(0, 0)], stream="reference")
+    rows = torch.cat([source.normal(SHAPE), source.normal(SHAPE), other.normal(SHAPE)]).flatten(1)
+    correlation = torch.corrcoef(rows) - torch.eye(len(rows))
+    assert correlation.abs().max() < 0.6  # independent rows of 48 numbers: below 0.58 at four deviations
+
+
+def test_noise_is_standard_normal() -> None:
+    noise = NoiseSource([(0, index) for index in range(16)]).normal((3, 32, 32))
+    assert noise.dtype == torch.float32
+    assert abs(float(noise.mean())) < 0.02
+    assert abs(float(noise.std()) - 1) < 0.02
