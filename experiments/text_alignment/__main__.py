@@ -1,0 +1,96 @@
+"""How well faces follow their prompts: ``python -m experiments.text_alignment`` (see ``--help``).
+
+Sweeps the guidance scale on ``sweep.jsonl``, chooses one, measures it on ``prompts.jsonl`` with another seed,
+and writes the curve and the table. Finished samples are kept, so it can be killed and repeated at will.
+"""
+
+import argparse
+import os
+import platform
+import shlex
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+
+from experiments.text_alignment.figure import draw_curve
+from experiments.text_alignment.point import Point, choose
+from experiments.text_alignment.table import write_table
+from sdg.config import ROOT
+from sdg.errors import SDGError
+from sdg.metrics.run import evaluate, table
+from sdg.sampling.run import sample
+
+FOLDER = Path(__file__).parent
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    grid = [(scale, steps) for steps in options.steps for scale in sorted(set(options.scales))]
+    points = []
+    for number, (scale, steps) in enumerate(grid, start=1):
+        print(f"sweep {number} of {len(grid)}: scale {scale:g}, {steps} steps", flush=True)
+        points.append(measure(options, "sweep", scale, steps, options.sweep_samples, seed=1))
+    best = choose([point for point in points if point.steps == options.steps[0]])
+    print(f"chosen: scale {best.scale:g}, which is now measured on prompts.jsonl", flush=True)
+    final = measure(options, "prompts", best.scale, best.steps, options.samples, seed=0)
+
+    options.report.mkdir(parents=True, exist_ok=True)
+    draw_curve(points, final, options.report)
+    command = " ".join(["python -m experiments.text_alignment", shlex.join(arguments)]).strip()
+    write_table(points, final, options.report, command, machine())
+    print(f"{table(final.report)}\nlook at {options.report / 'results.md'} and curve.png beside it")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.text_alignment",
+        description="Measure how well faces follow their prompts, against the guidance scale. Resumable.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--scales", nargs="+", type=float, default=[0, 25, 50, 100, 200, 400, 800], help="guidance scales")
+    add("--steps", nargs="+", type=int, default=[50], help="sampling steps; the scale is chosen at the first")
+    add("--sweep-samples", type=int, default=6, help="samples of each prompt of the sweep")
+    add("--samples", type=int, default=16, help="samples of each prompt at the chosen scale")
+    add("--output", type=Path, default=Path("outputs/text_alignment"), help="folder of the samples")
+    add("--report", type=Path, default=FOLDER, help="folder of the curve and the table")
+    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
+    add("--evaluate", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of evaluate.py")
+    return parser.parse_args(arguments)
+
+
+def measure(
+    options: argparse.Namespace, prompts: str, scale: float, steps: int, samples: int, seed: int
+) -> Point:
+    """Draw and evaluate one run, in the folder that its settings name."""
+    folder = options.output / f"{prompts}_scale{scale:g}_steps{steps}"
+    file = FOLDER / f"{prompts}.jsonl"
+    drawn = [f"prompts_file='{file}'", f"samples_per_prompt={samples}", f"seed={seed}", "batch_size=32"]
+    drawn += [f"guidance.scale={scale}", f"sampler.steps={steps}", f"output_dir='{folder}'"]
+    judged = [f"samples='{folder}'", f"mentions='{file}'", "metrics=[toyfaces,fd_judge_guided]"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        sampling = compose("sample", drawn + options.sample)
+        evaluation = compose("evaluate", judged + options.evaluate)
+    sample(sampling)
+    return Point(scale, steps, evaluate(evaluation))
+
+
+def machine() -> str:
+    """The kind of machine, in words."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{len(os.sched_getaffinity(0))} cores of a {platform.machine()} CPU"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("SDG_ROOT", str(ROOT))
+    # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
+    try:
+        main(sys.argv[1:])
+    except SDGError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,59 @@
+"""Text alignment: does the judge see what the prompt mentions?"""
+
+import torch
+from torch import Tensor
+
+from sdg.data.toyfaces import ATTRIBUTES
+from sdg.metrics.bootstrap import bootstrap
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.measure import Measure
+
+
+class TextAlignment:
+    """Rates at which the judge reads the attribute values that prompts mention.
+
+    ``mentioned`` is the share of mentions that are right, ``all`` that of samples with every mention right,
+    ``all_of_k`` the same among prompts of k mentions; then comes each attribute's share of right mentions.
+
+    Args:
+        draws: of the bootstrap.
+    """
+
+    protocol = (
+        "attribute values mentioned by the prompt against the judge's most probable values; "
+        "unguided: the samples of the same noise against the same prompts; 95 % bootstrap intervals over "
+        "prompts"
+    )
+
+    def __init__(self, draws: int = 1000):
+        self.draws = draws
+
+    def __call__(self, evidence: Evidence) -> list[Measure]:
+        mentioned = evidence.mentioned()
+        names, right, asked = _tally(evidence.guided.attributes, mentioned)
+        _, by_chance, _ = _tally(evidence.partners().attributes, mentioned)
+        right_p, asked_p = (evidence.by_prompt(table).sum(dim=1) for table in (right, asked))
+        intervals = bootstrap(
+            lambda p: right_p[p].sum(dim=0) / asked_p[p].sum(dim=0), len(evidence.prompts), draws=self.draws
+        )
+        total = asked.sum(dim=0)
+        rates, chance = (right.sum(dim=0) / total).tolist(), (by_chance.sum(dim=0) / total).tolist()
+        return [
+            Measure(name, rate, int(count), interval, ("unguided", base))
+            for name, rate, count, interval, base in zip(
+                names, rates, total.tolist(), intervals, chance, strict=True
+            )
+            if count
+        ]
+
+
+def _tally(attributes: Tensor, mentioned: Tensor) -> tuple[list[str], Tensor, Tensor]:
+    """Names of R rates; what each of N samples adds to their numerators and denominators, (N, R) each."""
+    said = mentioned >= 0
+    right = said & (attributes == mentioned)
+    number, whole = said.sum(dim=1), (right == said).all(dim=1)
+    of_k = torch.stack([number == k for k in range(1, len(ATTRIBUTES) + 1)], dim=1)
+    above = [right.sum(dim=1, keepdim=True), whole[:, None], whole[:, None] & of_k, right]
+    below = [number[:, None], torch.ones_like(whole)[:, None], of_k, said]
+    names = ["mentioned", "all", *(f"all_of_{k}" for k in range(1, len(ATTRIBUTES) + 1)), *ATTRIBUTES]
+    return names, torch.cat(above, dim=1).double(), torch.cat(below, dim=1).double()

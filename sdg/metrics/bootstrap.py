@@ -1,0 +1,38 @@
+"""Bootstrap intervals.
+
+References:
+    B. Efron, "Bootstrap methods: another look at the jackknife", 1979; here the percentile interval.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sdg.randomness import keyed_generator
+
+
+def bootstrap(
+    statistic: Callable[..., Tensor], *sizes: int, draws: int = 1000, seed: int = 0, level: float = 0.95
+) -> list[tuple[float, float] | None]:
+    """Percentile intervals of a statistic under resampling with replacement.
+
+    Args:
+        statistic: gets an int64 tensor of indices for each of ``sizes``, in [0, size) and of that length, and
+            returns K numbers; NaN, where a draw leaves nothing to average, is left out.
+        sizes: of what was drawn independently, such as prompts, or prompts and seeds.
+        level: probability of the interval.
+
+    Returns:
+        K pairs (low, high); None for each where every size is 1, which leaves nothing to resample.
+    """
+    if max(sizes) < 2:
+        return [None] * len(statistic(*(torch.zeros(size, dtype=torch.int64) for size in sizes)))
+    generator = keyed_generator("bootstrap", seed)
+    values = [
+        statistic(*(torch.randint(size, (size,), generator=generator) for size in sizes))
+        for _ in range(draws)
+    ]
+    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    low, high = torch.stack(values).double().nanquantile(tails, dim=0)
+    return list(zip(low.tolist(), high.tolist(), strict=True))

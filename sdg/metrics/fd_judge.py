@@ -1,0 +1,54 @@
+"""Fréchet distance of judge features to fresh renders, beside the floor: what renders would score."""
+
+import torch
+from torch import Tensor
+
+from sdg.data.toyfaces import ATTRIBUTES
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.frechet import Moments, frechet_distance
+from sdg.metrics.measure import Measure
+
+
+class JudgeFrechet:
+    """Distance of samples to renders that no network has seen, and of renders in the samples' place.
+
+    Guided samples are held against renders that have what their prompts mention. Samples of one noise are
+    alike, whatever guides them, and so are the renders of their floor: one face for each noise, changed as
+    the prompts say.
+
+    Args:
+        guided: measure the guided samples instead of the unguided ones.
+        reference: renders to compare with, for each sample.
+        floors: sets of renders, each as many as the samples, whose mean distance is the floor.
+    """
+
+    def __init__(self, guided: bool = False, reference: int = 4, floors: int = 4):
+        self.guided, self.reference, self.floors = guided, reference, floors
+        self.protocol = (
+            f"squared Fréchet distance of judge features of {'guided' if guided else 'unguided'} samples to "
+            f"{reference} test renders for each{' that have what its prompt mentions' if guided else ''}; "
+            f"floor: mean over {floors} sets of other renders in the samples' place, one face for each noise"
+        )
+
+    def __call__(self, evidence: Evidence) -> list[Measure]:
+        samples = evidence.guided if self.guided else evidence.unguided
+        count = len(samples)
+        mentioned = evidence.mentioned() if self.guided else torch.full((count, len(ATTRIBUTES)), -1)
+        moments = Moments.of(samples.features)
+        fresh = torch.arange(self.reference * count)
+        renders = Moments.of(evidence.judge.faces(fresh, mentioned.repeat(self.reference, 1)).features)
+        value = frechet_distance(moments, renders)
+        noises = _numbers([(record["seed"], record["index"]) for record in samples.records])
+        different = int(noises.max()) + 1
+        floors = [
+            evidence.judge.faces(len(fresh) + i * different + noises, mentioned).features
+            for i in range(self.floors)
+        ]
+        floor = sum(frechet_distance(Moments.of(features), renders) for features in floors) / self.floors
+        return [Measure("", value, count, beside=("floor", floor))]
+
+
+def _numbers(keys: list[tuple[int, int]]) -> Tensor:
+    """Number the different keys from 0: (N,) int64."""
+    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    return torch.tensor([number[key] for key in keys], dtype=torch.int64)

@@ -1,0 +1,73 @@
+"""Reading the folder of a sampling run: its manifest, checked, and its pictures, in batches."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from sdg.errors import SDGError
+
+
+def read_manifest(folder: str | Path) -> list[dict]:
+    """The records of a finished run, as its manifest orders them.
+
+    Raises:
+        SDGError: no run is there, or it is still being written, was killed, or lost pictures.
+    """
+    folder = Path(folder)
+    manifest = folder / "manifest.jsonl"
+    if not manifest.is_file():
+        raise SDGError(f"{folder} holds no manifest.jsonl: give the output_dir of a sample.py run")
+    try:
+        records = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+        named = {record["file"] for record in records}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unfinished(folder, "its manifest is cut short") from error
+    if not records:
+        raise _unfinished(folder, "its manifest is empty")
+    present = {f"samples/{path.name}" for path in (folder / "samples").glob("*.png")}
+    if missing := named - present:
+        raise _unfinished(folder, f"{len(missing)} of its {len(records)} pictures are missing")
+    if stray := present - named:
+        raise _unfinished(folder, f"{len(stray)} of its pictures are not in the manifest")
+    if not (folder / "index.html").exists():  # what a run writes last
+        raise _unfinished(folder, "it has no index.html yet")
+    return records
+
+
+def _unfinished(folder: Path, sign: str) -> SDGError:
+    return SDGError(
+        f"the run in {folder} is unfinished ({sign}): repeat its sample.py command, which completes it"
+    )
+
+
+def read_pictures(folder: str | Path, records: Sequence[dict], batch_size: int) -> Iterator[Tensor]:
+    """The pictures of ``records``: batches (B, 3, H, W) uint8.
+
+    Raises:
+        SDGError: a file is no picture, or the pictures differ in size.
+    """
+    size: tuple[int, int] | None = None
+    for start in range(0, len(records), batch_size):
+        batch = []
+        for path in (Path(folder) / record["file"] for record in records[start : start + batch_size]):
+            try:
+                with Image.open(path) as image:
+                    pixels = np.array(image.convert("RGB"))
+            except (UnidentifiedImageError, OSError) as error:
+                raise SDGError(
+                    f"{path} is not a whole picture: delete it and repeat the sample.py command"
+                ) from error
+            shape = pixels.shape[1], pixels.shape[0]
+            if shape != (size := size or shape):
+                raise SDGError(
+                    "{} is {}x{} where the pictures before it are {}x{}: evaluate one size at a time".format(
+                        path, *shape, *size
+                    )
+                )
+            batch.append(torch.from_numpy(pixels).permute(2, 0, 1))
+        yield torch.stack(batch)

@@ -1,0 +1,113 @@
+"""The held-out judge as an instrument: pictures in, what it reads off them out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from sdg.data.toyfaces import ATTRIBUTES, NUISANCES, SPLITS, render, sample_attributes, sample_nuisances
+from sdg.errors import SDGError
+from sdg.networks.judge import Judgement
+
+
+def answers(judgement: Judgement) -> Tensor:
+    """The most probable value of every attribute: (B, 8) int64, columns as ``ATTRIBUTES``."""
+    return torch.stack([logits.argmax(dim=1) for logits in judgement.attributes.values()], dim=1)
+
+
+def scale_nuisances(nuisances: Tensor) -> Tensor:
+    """Nuisances (B, K) in their own units to (B, K) with every range mapped to [-1, 1]."""
+    low, high = nuisances.new_tensor(list(NUISANCES.values())).unbind(dim=1)
+    return (nuisances - low) / (high - low) * 2 - 1
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the judge read off N pictures."""
+
+    attributes: Tensor
+    """(N, 8) int64, columns as ``ATTRIBUTES``."""
+    nuisances: Tensor
+    """(N, K), each range scaled to [-1, 1], columns as ``NUISANCES``."""
+    features: Tensor
+    """(N, D)"""
+    records: Sequence[dict] = field(default=())
+    """The N lines of the manifest; none for renders."""
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def only(self, rows: Sequence[int]) -> "Judged":
+        """The pictures ``rows``, in that order; one may come more than once."""
+        i = torch.tensor(rows, dtype=torch.int64)
+        records = [self.records[row] for row in rows] if self.records else ()
+        return Judged(self.attributes[i], self.nuisances[i], self.features[i], records)
+
+
+class JudgeReader:
+    """Reads pictures with a judge.
+
+    Args:
+        judge: pictures (B, 3, size, size) in [-1, 1] -> Judgement; frozen here.
+        size: of the pictures it was trained on.
+        batch_size: pictures at a time.
+
+    Raises:
+        SDGError: a batch size below 1.
+    """
+
+    def __init__(self, judge: nn.Module, size: int, batch_size: int = 256):
+        if batch_size < 1:
+            raise SDGError(f"batch_size={batch_size} judges nothing: use 1 or more")
+        self.judge = judge.eval().requires_grad_(False)
+        self.size, self.batch_size = size, batch_size
+
+    @torch.no_grad()
+    def read(self, batches: Iterable[Tensor], records: Sequence[dict] = ()) -> Judged:
+        """Judge batches (B, 3, size, size) of uint8, at least one.
+
+        Raises:
+            SDGError: the pictures have another size.
+        """
+        parts = []
+        for pixels in batches:
+            if pixels.shape[-2:] != (self.size, self.size):
+                height, width = pixels.shape[-2:]
+                raise SDGError(
+                    f"the judge reads pictures of {self.size}x{self.size}, these are {width}x{height}: "
+                    "give a judge of that size"
+                )
+            judgement = self.judge(pixels.float() / 127.5 - 1)
+            parts.append((answers(judgement), judgement.nuisances, judgement.features))
+        attributes, nuisances, features = zip(*parts, strict=True)
+        return Judged(torch.cat(attributes), torch.cat(nuisances), torch.cat(features), records)
+
+    def faces(self, numbers: Tensor, mentioned: Tensor | None = None) -> Judged:
+        """Judge renders that no network was trained on.
+
+        Args:
+            numbers: (N,) int64, which faces of the test split; the same number is the same face.
+            mentioned: (N, 8) int64, attribute values to give them instead of their own; -1 keeps theirs.
+        """
+        mentioned = torch.full((len(numbers), len(ATTRIBUTES)), -1) if mentioned is None else mentioned
+        chunks = zip(numbers.split(self.batch_size), mentioned.split(self.batch_size), strict=True)
+        return self.read(self._render(*chunk) for chunk in chunks)
+
+    def _render(self, numbers: Tensor, mentioned: Tensor) -> Tensor:
+        index = _test_index(numbers)
+        attributes = torch.where(mentioned < 0, sample_attributes(0, index), mentioned)
+        images = render(attributes, sample_nuisances(0, index), self.size)
+        return ((images + 1) * 127.5).round().to(torch.uint8)
+
+
+def true_nuisances(numbers: Tensor) -> Tensor:
+    """The nuisances (N, K), scaled to [-1, 1], that ``numbers`` (N,) of the test split were drawn with."""
+    return scale_nuisances(sample_nuisances(0, _test_index(numbers)))
+
+
+def _test_index(numbers: Tensor) -> Tensor:
+    split = SPLITS["test"]
+    if len(numbers) and int(numbers.max()) >= len(split):
+        raise SDGError(f"toyfaces holds {len(split)} test faces, which is not enough: evaluate fewer samples")
+    return numbers + split.start

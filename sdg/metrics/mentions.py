@@ -1,0 +1,62 @@
+"""What a prompt asks for, attribute by attribute."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sdg.data.toyfaces import ATTRIBUTES
+from sdg.data.toyfaces.attributes import check_values
+from sdg.errors import SDGError
+
+
+class Mentions:
+    """The attribute values that prompts mention, read from JSON lines.
+
+    Args:
+        path: of lines like ``{"prompt": "a face with a hat", "mentioned": {"hat": "yes"}}``; None: no file.
+
+    Raises:
+        SDGError: no such file, or a line that says something else.
+    """
+
+    def __init__(self, path: str | Path | None):
+        self.path = path
+        self.rows: dict[str, list[int]] = {}
+        if path is None:
+            return
+        if not Path(path).is_file():
+            raise SDGError(f"there is no mentions file at {path}: give the path of one")
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+                prompt, mentioned = entry["prompt"], dict(entry["mentioned"])
+            except (ValueError, KeyError, TypeError) as error:
+                example = '{"prompt": "a face with a hat", "mentioned": {"hat": "yes"}}'
+                raise SDGError(f"line {number} of {path} is not like {example}") from error
+            check_values(mentioned)
+            self.rows[prompt] = [
+                choices.index(mentioned[name]) if name in mentioned else -1
+                for name, choices in ATTRIBUTES.items()
+            ]
+
+    def __call__(self, prompts: Sequence[str]) -> Tensor:
+        """(N, 8) int64, columns as ``ATTRIBUTES``: the number of the value that each prompt mentions, or -1.
+
+        Raises:
+            SDGError: nothing is known of a prompt.
+        """
+        if self.path is None:
+            raise SDGError(
+                "nothing says what the prompts mention: give mentions=FILE, or choose other metrics"
+            )
+        if unknown := [prompt for prompt in dict.fromkeys(prompts) if prompt not in self.rows]:
+            more = f" and {len(unknown) - 1} more" if unknown[1:] else ""
+            raise SDGError(
+                f"{self.path} does not say what {unknown[0]!r}{more} mentions: add a line for every prompt"
+            )
+        return torch.tensor([self.rows[prompt] for prompt in prompts], dtype=torch.int64).view(
+            -1, len(ATTRIBUTES)
+        )

@@ -1,0 +1,29 @@
+"""Retrieval: is the right answer among the best k of the pool?"""
+
+from torch import Tensor
+
+from sdg.errors import SDGError
+
+
+def top_k(similarity: Tensor, k: int) -> float:
+    """Share of the N queries whose own answer is among the k most similar of M.
+
+    Ties count against the query: an answer no more similar than a wrong one does not outrank it, so that an
+    encoder that maps everything to one point scores 0.
+
+    Args:
+        similarity: (N, M), N <= M; query i's right answer is column i.
+
+    Raises:
+        SDGError: k, the shape or a similarity is not usable.
+    """
+    queries, pool = similarity.shape
+    if not 0 < queries <= pool:
+        raise SDGError(f"retrieval needs an answer for every query: got {queries} queries and {pool} answers")
+    if not 1 <= k <= pool:
+        raise SDGError(f"top-{k} of {pool} answers means nothing: use a k from 1 to {pool}")
+    if not similarity.isfinite().all():
+        raise SDGError("some similarities are not finite: look at the embeddings they come from")
+    right = similarity.diagonal()[:, None]
+    rank = (similarity >= right).sum(dim=1) - 1  # the answer itself is counted once
+    return (rank < k).double().mean().item()

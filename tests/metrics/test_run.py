@@ -1,0 +1,176 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+import sdg
+from sdg.checkpoints import save_weights
+from sdg.config import ROOT, build
+from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
+from sdg.errors import SDGError
+from sdg.metrics.alignment import TextAlignment
+from sdg.metrics.evidence import gather
+from sdg.metrics.judged import JudgeReader
+from sdg.metrics.measure import Measure
+from sdg.metrics.mentions import Mentions
+from sdg.metrics.run import evaluate, measure_all, table
+from sdg.metrics.score import GuideScore
+from sdg.metrics.spread import NuisanceSpread
+from sdg.networks.judge import Judge
+from tests.metrics.examples import SIZE, LookupJudge, face, pixels, record, write_mentions, write_run
+
+MENTIONS = {"a hat": {"hat": "yes"}, "red hair and a smile": {"hair_color": "red", "expression": "smiling"}}
+SAMPLES = 3
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The faces themselves, unguided, and as prompted, but for one whose hair is blue."""
+    samples = [(record(None, i), pixels(*face(i))[0]) for i in range(SAMPLES)]
+    for prompt, mentioned in MENTIONS.items():
+        for i in range(SAMPLES):
+            changes = mentioned | ({"hair_color": "blue"} if prompt != "a hat" and i == 2 else {})
+            samples.append((record(prompt, i, score=0.1 * i), pixels(*face(i, **changes))[0]))
+    return write_run(tmp_path / "run", samples)
+
+
+@pytest.fixture
+def mentions(tmp_path: Path) -> Path:
+    return write_mentions(tmp_path / "mentions.jsonl", MENTIONS)
+
+
+@pytest.fixture(scope="module")
+def knowing() -> LookupJudge:
+    """Knows the faces of the run, and those that the spread is tested on."""
+    known = [face(number) for number in range(32)]
+    for i in range(SAMPLES):
+        known += [
+            face(i, **changes)
+            for changes in (*MENTIONS.values(), {"hair_color": "blue", "expression": "smiling"})
+        ]
+    attributes, nuisances = (torch.cat(each) for each in zip(*known, strict=True))
+    return LookupJudge(attributes, nuisances)
+
+
+def test_a_folder_of_renders_is_measured_exactly(run: Path, mentions: Path, knowing: LookupJudge) -> None:
+    evidence = gather(run, JudgeReader(knowing, SIZE, batch_size=4), Mentions(mentions))
+    metrics = {"alignment": TextAlignment(), "spread": NuisanceSpread(renders=32), "score": GuideScore()}
+    measures = measure_all(metrics, evidence)
+    assert measures["alignment/mentioned"].value == pytest.approx(8 / 9)
+    assert measures["alignment/all"].value == pytest.approx(5 / 6)
+    assert measures["alignment/hair_color"].value == pytest.approx(2 / 3)
+    hats = sum(face(i)[0][0, list(ATTRIBUTES).index("hat")].item() for i in range(SAMPLES))
+    assert measures["alignment/hat"].beside == ("unguided", pytest.approx(hats / SAMPLES))
+    for name in ("all", *NUISANCES):
+        assert measures[f"spread/{name}"].value == pytest.approx(1, rel=1e-4)
+    assert measures["score"].value == pytest.approx(0.1)
+
+
+def test_samples_of_scale_0_are_unguided_whatever_their_prompt(tmp_path: Path, knowing: LookupJudge) -> None:
+    samples = [(record("a hat", i % 2, scale=0), pixels(*face(i % 2))[0]) for i in range(4)]
+    evidence = gather(write_run(tmp_path / "run", samples), JudgeReader(knowing, SIZE), Mentions(None))
+    assert (len(evidence.guided), len(evidence.unguided)) == (4, 2)
+    assert torch.equal(evidence.partners().attributes, evidence.guided.attributes)
+
+
+def test_prompts_must_have_as_many_samples(run: Path, knowing: LookupJudge) -> None:
+    manifest = run / "manifest.jsonl"
+    manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))
+    (run / "samples" / "000008.png").unlink()
+    with pytest.raises(
+        SDGError, match=r"some prompts of .* have 2 samples and some 3: repeat its sample.py command"
+    ):
+        gather(run, JudgeReader(knowing, SIZE), Mentions(None))
+
+
+def test_what_is_not_finite_is_not_reported(run: Path, knowing: LookupJudge) -> None:
+    class Nonsense:
+        protocol = "none"
+
+        def __call__(self, evidence: object) -> list[Measure]:
+            return [Measure("ratio", float("nan"), 1)]
+
+    with pytest.raises(SDGError, match="nonsense/ratio is not a finite number"):
+        measure_all({"nonsense": Nonsense()}, gather(run, JudgeReader(knowing, SIZE), Mentions(None)))
+
+
+def config(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("evaluate", list(overrides))
+
+
+@pytest.fixture
+def small_judge(tmp_path: Path) -> list[str]:
+    """Overrides that evaluate with an untrained judge of 16-px pictures."""
+    path = tmp_path / "judge.safetensors"
+    torch.manual_seed(0)
+    counts = {name: len(values) for name, values in ATTRIBUTES.items()}
+    save_weights(path, Judge(counts, len(NUISANCES), image_size=SIZE))
+    return [f"judge.network.image_size={SIZE}", f"judge.checkpoint='{path}'"]
+
+
+def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge: list[str]) -> None:
+    report = evaluate(
+        config(f"samples='{run}'", f"mentions='{mentions}'", "metrics=[alignment,score]", *small_judge)
+    )
+    assert report == json.loads((run / "metrics.json").read_text())
+    assert report["counts"] == {"guided": 6, "prompts": 2, "unguided": 3}
+    assert report["versions"] == {"sdg": sdg.__version__, "torch": torch.__version__}
+    assert report["protocols"].keys() == {"alignment", "score"}
+    assert report["measures"]["alignment/all"].keys() == {"value", "count", "interval", "beside"}
+    assert report["measures"]["score"]["value"] == pytest.approx(0.1)
+    assert not list(run.glob("*.part"))
+    lines = table(report).splitlines()
+    assert "6 guided samples of 2 prompts, 3 unguided" in lines[0]
+    (line,) = (line for line in lines if line.startswith("alignment/all "))
+    assert f"{report['measures']['alignment/all']['value']:.3f}" in line
+    assert "unguided" in line
+
+
+def test_metrics_are_picked_by_name() -> None:
+    assert config().metrics.keys() == {"score", "alignment", "spread"}
+    assert config("metrics=prior").metrics.keys() == {"marginals", "fd_judge"}
+    picked = config("metrics=[fd_judge,fd_judge_guided]").metrics
+    assert {name: metric.guided for name, metric in build(picked).items()} == {
+        "fd_judge": False,
+        "fd_judge_guided": True,
+    }
+    with pytest.raises(HydraException, match="fid"):
+        config("metrics=[fid]")
+
+
+def test_bad_input_is_refused(run: Path, small_judge: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SDGError, match="give samples=DIR"):
+        evaluate(config())
+    with pytest.raises(SDGError, match="there is no checkpoint at"):
+        evaluate(config(f"samples='{run}'", f"judge.checkpoint='{tmp_path / 'nowhere'}'"))
+    with pytest.raises(SDGError, match="need 100 unguided samples"):
+        evaluate(config(f"samples='{run}'", "metrics=prior", *small_judge))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SDGError, match="choose another output_dir"):
+        evaluate(
+            config(f"samples='{run}'", "metrics=score", f"output_dir='{tmp_path / 'file'}'", *small_judge)
+        )
+    assert not (run / "metrics.json").exists()
+
+
+def test_the_command_prints_a_table_or_one_line(run: Path, small_judge: list[str]) -> None:
+    def command(*overrides: str) -> subprocess.CompletedProcess:
+        line = [sys.executable, "evaluate.py", *overrides, *small_judge]
+        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    good = command(f"samples={run}", "metrics=score")
+    assert good.returncode == 0, good.stderr
+    assert "score" in good.stdout
+    bad = command(f"samples={run}")
+    assert bad.returncode == 1
+    assert "Traceback" not in bad.stderr
+    assert bad.stderr.splitlines()[-1].startswith(
+        "error: nothing says what the prompts mention: give mentions="
+    )
