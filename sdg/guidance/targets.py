@@ -29,7 +29,7 @@ class TextTargets(nn.Module):
         """
         for prompt in prompts:
             if prompt is not None and prompt not in self.embeddings:
-                # One at a time, since rounding depends on how many rows a matrix has; kept on the CPU, since
-                # the module may move to another device between two calls.
-                self.embeddings[prompt] = self.clip.encode_text([prompt])[0].cpu()
-        return torch.stack([self.embeddings[prompt] for prompt in prompts]).to(self.clip.device)
+                # One at a time: rounding depends on how many rows a matrix has.
+                self.embeddings[prompt] = self.clip.encode_text([prompt])[0]
+        # The module may have moved to another device since they were encoded.
+        return torch.stack([self.embeddings[prompt].to(self.clip.device) for prompt in prompts])

@@ -63,7 +63,7 @@ def test_targets_follow_the_module_to_its_device(clip: CLIP) -> None:
     targets(PROMPTS)
     targets.to("meta")
     assert targets(PROMPTS).device.type == "meta"
-    assert targets([None, *PROMPTS]).device.type == "meta"
+    assert targets([None, *PROMPTS, "a red red face"]).device.type == "meta"
 
 
 def test_a_prompt_that_the_tokenizer_refuses_is_refused(clip: CLIP) -> None:
