@@ -4,7 +4,8 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from sdg.errors import SDGError
 schema.register()
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
+
+_VERBOSE = "HYDRA_FULL_ERROR"
 
 
 def build(config: DictConfig, *args: Any, **kwargs: Any) -> Any:
@@ -42,32 +46,40 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
-        @functools.wraps(task)
         def job(config: DictConfig) -> Any:
             running = HydraConfig.get()
             if running.mode == RunMode.MULTIRUN:
                 config.output_dir = running.runtime.output_dir
-            return task(config)
+            with _errors_in_one_line():
+                return task(config)
 
+        functools.update_wrapper(job, task)
         command = hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name=config_name)(job)
 
-        @functools.wraps(task)
         def main() -> Any:
-            os.environ.setdefault("SDG_ROOT", str(ROOT))
             # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-            verbose = os.environ.get("HYDRA_FULL_ERROR") == "1"
-            os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints a traceback of its own
-            try:
+            with _errors_in_one_line():
                 return command()
-            except (SDGError, HydraException, OmegaConfBaseException) as error:
-                if verbose:
-                    raise
-                sys.exit(f"error: {one_line(error)}")
 
         return main
 
     return decorate
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Turn what the user can mend into an exit with one line, unless HYDRA_FULL_ERROR=1 asks for the traceback."""
+    verbose = os.environ.get(_VERBOSE) == "1"
+    os.environ[_VERBOSE] = "1"  # else Hydra prints a shortened traceback of its own and exits
+    try:
+        yield
+    except (SDGError, HydraException, OmegaConfBaseException) as error:
+        if verbose:
+            raise
+        sys.exit(f"error: {one_line(error)}")
+    finally:
+        os.environ[_VERBOSE] = "1" if verbose else "0"
 
 
 def one_line(error: BaseException) -> str:

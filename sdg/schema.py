@@ -23,6 +23,7 @@ class TrainConfig:
     seed: int = 0
     output_dir: str = "outputs/train"
     resume: bool = True
+    warm_start: str | None = None
 
 
 @dataclass
@@ -41,11 +42,26 @@ class SampleConfig:
     unguided: bool = True
     seed: int = 0
     batch_size: int = 8
+    group: int = 4
     output_dir: str = "outputs/sample"
 
 
+@dataclass
+class EvaluateConfig:
+    """``evaluate.py``: see conf/evaluate.yaml for what the settings mean."""
+
+    paths: Any = None
+    judge: Any = None
+    metrics: Any = None
+    samples: str | None = None
+    mentions: str | None = None
+    batch_size: int = 256
+    output_dir: str | None = None
+
+
 def register() -> None:
-    """Make the schemas known to Hydra as ``train_schema`` and ``sample_schema``."""
+    """Make the schemas known to Hydra as ``train_schema``, ``sample_schema`` and ``evaluate_schema``."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="sample_schema", node=SampleConfig)
+    store.store(name="evaluate_schema", node=EvaluateConfig)

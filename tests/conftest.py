@@ -1,14 +1,9 @@
 """What all tests share."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 import torch
-
-from sdg.config import ROOT
-
-os.environ.setdefault("SDG_ROOT", str(ROOT))
 
 
 @pytest.fixture(autouse=True, scope="session")

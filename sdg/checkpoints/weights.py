@@ -1,19 +1,22 @@
 """Reading and writing weights: safetensors, atomically, strictly; nothing is unpickled that could run code."""
 
-import os
 import pickle
+import warnings
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from sdg.errors import SDGError
+from sdg.files import write_whole
 
 
 def save_weights(
-    path: str | Path, module: nn.Module, metadata: dict[str, str] | None = None, dtype: torch.dtype = torch.float16
+    path: str | Path,
+    module: nn.Module,
+    metadata: dict[str, str] | None = None,
+    dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write a module's state dict, floating-point tensors as ``dtype``; the file appears whole or not at all."""
     state = {
@@ -22,9 +25,7 @@ def save_weights(
     }
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    safetensors.torch.save_file(state, part, metadata)
-    os.replace(part, path)
+    write_whole(path, safetensors.torch.save(state, metadata))
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
@@ -39,11 +40,17 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, OSError) as error:
-        raise SDGError(f"{path} is truncated or no checkpoint at all: fetch or train it again") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's advice to its own developers about odd pickles
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise SDGError(f"{path} holds more than tensors and may run code, so it is not opened: convert it") from error
+        if "GLOBAL" in str(error):
+            raise SDGError(
+                f"{path} holds more than tensors and may run code, so it is not opened: save its state dict alone"
+            ) from error
+        raise SDGError(f"{path} is truncated or no checkpoint at all: fetch or train it again") from error
+    except Exception as error:  # a foreign file can break a reader in any way
+        raise SDGError(f"{path} is truncated or no checkpoint at all: fetch or train it again") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise SDGError(f"{path} is not a flat state dict: save model.state_dict() alone")
     return state
@@ -65,6 +72,8 @@ def load_weights(module: nn.Module, path: str | Path) -> nn.Module:
     ]
     if problems:
         shown = "; ".join(sorted(problems)[:3])
-        raise SDGError(f"{path} does not fit {type(module).__name__}: {shown} ({len(problems)} such keys in all)")
+        raise SDGError(
+            f"{path} does not fit {type(module).__name__}: {shown} ({len(problems)} such keys in all)"
+        )
     module.load_state_dict(state)
     return module

@@ -10,7 +10,10 @@ INK, PAPER, FAINT = (28, 28, 32), (255, 255, 255), (120, 120, 128)
 
 
 def draw_grid(
-    rows: Sequence[tuple[str, Sequence[Image.Image]]], columns: Sequence[str] = (), cell: int = 128, group: int = 1
+    rows: Sequence[tuple[str, Sequence[Image.Image]]],
+    columns: Sequence[str] = (),
+    cell: int = 128,
+    group: int = 1,
 ) -> Image.Image:
     """Pictures in rows with a sentence at the left of each and a word above each column.
 

@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdg.files import write_whole
 from sdg.report.grid import draw_grid, open_picture
 
 _GRID_ROWS, _GRID_COLUMNS = 24, 8
@@ -30,20 +31,22 @@ def write_page(folder: Path, records: Sequence[dict], title: str) -> Path:
     _write_grid(folder, rows, before)
     sections = "\n".join(_section(prompt, row, before) for prompt, row in rows)
     page = folder / "index.html"
-    page.write_text(
+    write_whole(
+        page,
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
         f"<h1>{html.escape(title)}</h1>\n"
         f"<p>{len(records)} pictures. Pale: the prior alone. Beside it: the same noise, guided by the sentence. "
         f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
         f'<a href="config.yaml">config.yaml</a></p>\n{sections}\n</html>\n',
-        encoding="utf-8",
     )
     return page
 
 
 def _section(prompt: str, row: Sequence[dict], before: dict) -> str:
-    return f'<h2>{html.escape(prompt)}</h2>\n<div class="row">{"".join(_figure(r, before) for r in row)}</div>'
+    return (
+        f'<h2>{html.escape(prompt)}</h2>\n<div class="row">{"".join(_figure(r, before) for r in row)}</div>'
+    )
 
 
 def _figure(record: dict, before: dict) -> str:
@@ -68,4 +71,6 @@ def _write_grid(folder: Path, rows: Sequence[tuple[str, Sequence[dict]]], before
     group = 2 if before else 1
     names = ["unguided", "guided"] if before else ["guided"]
     columns = [names[i % group] for i in range(width)]
-    draw_grid([(prompt, pictures[:width]) for prompt, pictures in shown], columns, group=group).save(folder / "grid.png")
+    draw_grid([(prompt, pictures[:width]) for prompt, pictures in shown], columns, group=group).save(
+        folder / "grid.png"
+    )

@@ -36,6 +36,9 @@ class GuidedSampling(pl.LightningModule):
     Args:
         steps: respacing of the timeline, as :class:`Timeline` takes it.
         texts: gives the targets of the prompts.
+        group: samples the networks see at a time, whatever the size of a batch; the last group is filled up. Kernels
+            are chosen by the size of their input and each rounds differently, and guided chains amplify that until it
+            shows: only a fixed size draws the same picture to the bit.
         on_step: called after every step with the number of images in the batch; a progress bar may listen.
     """
 
@@ -46,6 +49,7 @@ class GuidedSampling(pl.LightningModule):
         steps: int | str,
         guidance: Guidance,
         texts: TextTargets,
+        group: int = 4,
         on_step: Callable[[int], None] = lambda images: None,
     ):
         super().__init__()
@@ -54,12 +58,21 @@ class GuidedSampling(pl.LightningModule):
                 f"the prior draws {denoiser.image_size}-px images and the encoder reads "
                 f"{guidance.encoder.image_size}-px ones: choose a prior and an encoder that match"
             )
+        if group < 1:
+            raise SDGError(f"group={group} is no number of samples: use 1 or more")
+        self.group = group
         self.denoiser = denoiser.eval().requires_grad_(False)
         self.guidance, self.sampler, self.texts, self.on_step = guidance, sampler, texts, on_step
         self.timeline = Timeline(denoiser.schedule, steps)
 
     def predict_step(self, batch: Sequence[PlanEntry], batch_idx: int = 0) -> list[Sample]:
         """The samples of ``batch``, in its order."""
+        groups = [batch[i : i + self.group] for i in range(0, len(batch), self.group)]
+        return [sample for group in groups for sample in self._draw(group)]
+
+    def _draw(self, entries: Sequence[PlanEntry]) -> list[Sample]:
+        """The samples of at most one group."""
+        batch = [*entries, *[entries[-1]] * (self.group - len(entries))]
         targets = {"text": self.texts([entry.prompt for entry in batch])}
         scale = torch.tensor([entry.scale for entry in batch], device=self.device)
         guided = any(entry.scale for entry in batch)
@@ -74,7 +87,7 @@ class GuidedSampling(pl.LightningModule):
             self.timeline,
             NoiseSource([(entry.seed, entry.index) for entry in batch]),
             guide if guided else None,
-            observe=lambda *_: self.on_step(len(batch)),
+            observe=lambda *_: self.on_step(len(entries)),
             device=self.device,
         )
         first = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -84,5 +97,5 @@ class GuidedSampling(pl.LightningModule):
         finite = images.isfinite().flatten(1).all(dim=1)
         return [
             Sample(entry, image, None if entry.prompt is None else round(value, 4), ok)
-            for entry, image, value, ok in zip(batch, pixels, score.tolist(), finite.tolist(), strict=True)
+            for entry, image, value, ok in zip(entries, pixels, score.tolist(), finite.tolist(), strict=False)
         ]

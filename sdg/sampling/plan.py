@@ -28,14 +28,14 @@ class PlanEntry(NamedTuple):
 
     def record(self) -> dict:
         """The entry as plain data, for the manifest."""
-        return self._asdict() | {"file": self.file}
+        return self._asdict()
 
 
 class SamplePlan(Sequence[PlanEntry]):
     """Unguided samples first, one for each index, then every prompt with the same indices.
 
     Args:
-        prompts: sentences.
+        prompts: sentences; one that is given twice is drawn once.
         samples_per_prompt: indices 0…n-1 of every prompt.
         seed: of all samples; a sample's noise is keyed by (seed, index).
         scale: guidance scale of the prompted samples.
@@ -49,13 +49,15 @@ class SamplePlan(Sequence[PlanEntry]):
         self, prompts: Sequence[str], samples_per_prompt: int, seed: int, scale: float, unguided: bool = True
     ):
         if not prompts:
-            raise SDGError("there is nothing to draw: give prompts='[\"a smiling face\"]' or prompts_file=FILE")
+            raise SDGError(
+                "there is nothing to draw: give prompts='[\"a smiling face\"]' or prompts_file=FILE"
+            )
         if samples_per_prompt < 1:
             raise SDGError(f"samples_per_prompt={samples_per_prompt} draws nothing: use 1 or more")
         if empty := [i for i, prompt in enumerate(prompts) if not prompt.strip()]:
             raise SDGError(f"prompt number {empty[0] + 1} is empty: describe what you want to see")
         self.rows: list[tuple[str | None, float]] = [(None, 0.0)] if unguided else []
-        self.rows += [(prompt, scale) for prompt in prompts]
+        self.rows += [(prompt, scale) for prompt in dict.fromkeys(prompts)]
         self.columns, self.seed = samples_per_prompt, seed
 
     def __len__(self) -> int:
@@ -85,7 +87,9 @@ def read_prompts(path: str | Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise SDGError(f"{path} is not a UTF-8 text file: save it as plain text, one prompt a line") from error
+        raise SDGError(
+            f"{path} is not a UTF-8 text file: save it as plain text, one prompt a line"
+        ) from error
     prompts = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not prompts:
         raise SDGError(f"{path} holds no prompts: write one a line")
@@ -93,5 +97,7 @@ def read_prompts(path: str | Path) -> list[str]:
         try:
             prompts = [str(json.loads(line)["prompt"]).strip() for line in prompts]
         except (ValueError, KeyError, TypeError) as error:
-            raise SDGError(f'{path} has a line that is not like {{"prompt": "a smiling face"}}: mend it') from error
+            raise SDGError(
+                f'{path} has a line that is not like {{"prompt": "a smiling face"}}: mend it'
+            ) from error
     return prompts

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
 from sdg.checkpoints import load_weights
-from sdg.config import build, plain
+from sdg.config import build
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.report.page import write_page
@@ -38,14 +38,15 @@ def sample(config: DictConfig) -> Path:
             print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
     module.texts(prompts)  # a prompt that is too long ends the run before anything is written
 
-    store = SampleStore(config.output_dir, _settings(config))
+    store = SampleStore(config.output_dir, _settings(config, prompts))
     writer = StoreWriter(store)
     bar = SamplingBar(len(plan), len(store.done), len(module.timeline))
     module.on_step = bar
     todo = [entry for entry in plan if entry.id not in store.done]
-    batches = DataLoader(todo, batch_size=config.batch_size, collate_fn=list)
-    trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
-    trainer.predict(module, batches, return_predictions=False)
+    if todo:
+        batches = DataLoader(todo, batch_size=config.batch_size, collate_fn=list)
+        trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
+        trainer.predict(module, batches, return_predictions=False)
     bar.close()
     records = store.finish()
     page = write_page(store.folder, records, title=" ".join(["sample.py", *prompts[:1]]))
@@ -63,10 +64,12 @@ def build_sampling(config: DictConfig) -> GuidedSampling:
     clip = load_weights(build(config.encoder.clip), config.encoder.clip_checkpoint)
     encoder = load_weights(build(config.encoder.network), config.encoder.checkpoint)
     guidance = build(config.guidance, encoder=encoder)
-    return GuidedSampling(denoiser, build(config.sampler.rule), config.sampler.steps, guidance, TextTargets(clip))
+    rule = build(config.sampler.rule)
+    return GuidedSampling(denoiser, rule, config.sampler.steps, guidance, TextTargets(clip), config.group)
 
 
-def _settings(config: DictConfig) -> str:
+def _settings(config: DictConfig, prompts: list[str]) -> str:
     """What the samples depend on, as text; how they are computed (batch size, devices) may change between runs."""
-    free = ("batch_size", "trainer", "output_dir", "paths")
-    return OmegaConf.to_yaml(OmegaConf.create({key: value for key, value in plain(config).items() if key not in free}))
+    free = ("batch_size", "trainer", "output_dir", "prompts_file")
+    settings = {key: value for key, value in OmegaConf.to_container(config).items() if key not in free}
+    return OmegaConf.to_yaml(OmegaConf.create(settings | {"prompts": prompts}))

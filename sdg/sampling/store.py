@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
 from sdg.errors import SDGError
+from sdg.files import write_whole
 from sdg.sampling.plan import PlanEntry
 
 
@@ -37,10 +37,14 @@ class SampleStore:
             if not record.exists() and self.folder.exists() and any(self.folder.iterdir()):
                 raise SDGError(f"{self.folder} is not empty: choose another output_dir")
             self.samples.mkdir(parents=True, exist_ok=True)
-            _write(record, settings.encode())
+            write_whole(record, settings)
+            write_whole(self.manifest, "".join(_whole_lines(self.manifest)))
         except OSError as error:
-            raise SDGError(f"cannot write to {self.folder} ({error.strerror}): choose another output_dir") from error
-        self.done = {int(name.stem) for name in self.samples.glob("*.png")}
+            raise SDGError(
+                f"cannot write to {self.folder} ({error.strerror}): choose another output_dir"
+            ) from error
+        drawn = {int(name.stem) for name in self.samples.glob("*.png")}
+        self.done = drawn & self._records().keys()
 
     def write(self, entry: PlanEntry, image: Tensor, record: dict) -> None:
         """Keep one sample: ``image`` (3, H, W) uint8 and what the manifest should say besides the plan entry."""
@@ -55,22 +59,20 @@ class SampleStore:
 
     def finish(self) -> list[dict]:
         """Rewrite the manifest: the record of every picture once, in order of id; returns the records."""
-        records = {record["id"]: record for record in _lines(self.manifest)}
-        kept = [records[i] for i in sorted(self.done & records.keys())]
+        records = self._records()
+        kept = [records[i] for i in sorted(self.done)]
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
-        _write(self.manifest, lines.encode())
+        write_whole(self.manifest, lines)
         for part in self.samples.glob("*.part"):
             part.unlink()
         return kept
 
+    def _records(self) -> dict[int, dict]:
+        """The last record of every sample, by id."""
+        return {record["id"]: record for record in map(json.loads, _whole_lines(self.manifest))}
 
-def _lines(path: Path) -> Iterable[dict]:
-    """The whole lines of a JSON-lines file; a last one cut short by a kill is left out."""
+
+def _whole_lines(path: Path) -> list[str]:
+    """The lines of a file; a last one cut short by a kill is left out."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return (json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n"))
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
+    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]

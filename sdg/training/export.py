@@ -1,12 +1,15 @@
 """The weights a training leaves behind, and the card that tells where they come from."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, Timer
 
 from sdg.checkpoints import save_weights
+from sdg.files import write_whole
 
 
 class Export(Callback):
@@ -32,7 +35,7 @@ class Export(Callback):
             return
         command = " ".join(["python", *sys.argv])
         save_weights(self.path, pl_module.exported(), {"command": command, "steps": str(trainer.global_step)})
-        self.path.with_suffix(".md").write_text(self._card(trainer, pl_module, command))
+        write_whole(self.path.with_suffix(".md"), self._card(trainer, pl_module, command))
 
     def _card(self, trainer: pl.Trainer, pl_module: pl.LightningModule, command: str) -> str:
         timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]
@@ -47,7 +50,7 @@ class Export(Callback):
             f"{sum(p.numel() for p in pl_module.exported().parameters()):,} parameters, stored as float16",
             f"- data: {data}",
             f"- steps: {trainer.global_step:,} of {trainer.max_steps:,}",
-            f"- time: {minutes} on {trainer.num_devices} {trainer.accelerator.__class__.__name__} device(s)",
+            f"- time: {minutes} on {_machine(trainer)}",
             "",
             "| metric at the end of training | value |",
             "|---|---|",
@@ -55,3 +58,9 @@ class Export(Callback):
             "",
         ]
         return "\n".join(lines)
+
+
+def _machine(trainer: pl.Trainer) -> str:
+    if torch.cuda.is_available() and trainer.strategy.root_device.type == "cuda":
+        return f"{trainer.num_devices} x {torch.cuda.get_device_name()}"
+    return f"{torch.get_num_threads()} thread(s) of a {os.cpu_count()}-core CPU"

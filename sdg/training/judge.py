@@ -3,7 +3,7 @@
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.metrics.judged import answers, scale_nuisances
@@ -22,7 +22,9 @@ class JudgeTraining(pl.LightningModule):
         blur: share of the pictures that are halved and enlarged again.
     """
 
-    def __init__(self, judge: Judge, optimisation: Optimisation, noise: float = 0.1, blur: float = 0.3, seed: int = 0):
+    def __init__(
+        self, judge: Judge, optimisation: Optimisation, noise: float = 0.1, blur: float = 0.3, seed: int = 0
+    ):
         super().__init__()
         self.judge, self.optimisation = judge, optimisation
         self.noise, self.blur, self.seed = noise, blur, seed
@@ -51,7 +53,11 @@ class JudgeTraining(pl.LightningModule):
     def configure_optimizers(self) -> dict:
         return self.optimisation(self.judge.parameters(), self.trainer.max_steps)
 
-    def exported(self) -> torch.nn.Module:
+    def trained(self) -> nn.Module:
+        """The judge, which the optimiser moves."""
+        return self.judge
+
+    def exported(self) -> nn.Module:
         """The judge: what evaluation loads."""
         return self.judge
 

@@ -17,7 +17,9 @@ def wandb_logger(project: str, name: str, save_dir: str, offline: bool | None = 
     offline = not _has_account() if offline is None else offline
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     if offline:
-        print(f"W&B is offline (no account found): upload later with  wandb sync {save_dir}/wandb/offline-run-*")
+        print(
+            f"W&B is offline (no account found): upload later with  wandb sync {save_dir}/wandb/offline-run-*"
+        )
     return WandbLogger(project=project, name=name, save_dir=save_dir, offline=offline)
 
 

@@ -31,7 +31,10 @@ class Optimisation:
     def __call__(self, parameters: Iterable[nn.Parameter], steps: int) -> dict:
         """Lightning's ``configure_optimizers`` answer for a run of ``steps`` steps."""
         optimizer = torch.optim.AdamW(
-            [p for p in parameters if p.requires_grad], lr=self.lr, weight_decay=self.weight_decay, betas=self.betas
+            [p for p in parameters if p.requires_grad],
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            betas=self.betas,
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.factor(step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

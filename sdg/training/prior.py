@@ -4,7 +4,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.loss import diffusion_loss
@@ -22,14 +22,18 @@ class PriorTraining(pl.LightningModule):
         ema_decay: of the weight average.
     """
 
-    def __init__(self, denoiser: Denoiser, optimisation: Optimisation, ema_decay: float = 0.999, seed: int = 0):
+    def __init__(
+        self, denoiser: Denoiser, optimisation: Optimisation, ema_decay: float = 0.999, seed: int = 0
+    ):
         super().__init__()
         self.denoiser, self.optimisation, self.seed = denoiser, optimisation, seed
         denoiser.network.to(memory_format=torch.channels_last)
         self.average = exponential_average(denoiser.network, ema_decay)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        loss = self._loss(batch["image"], keyed_generator("prior", self.seed, batch["step"], device=self.device))
+        loss = self._loss(
+            batch["image"], keyed_generator("prior", self.seed, batch["step"], device=self.device)
+        )
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -45,7 +49,11 @@ class PriorTraining(pl.LightningModule):
     def configure_optimizers(self) -> dict:
         return self.optimisation(self.denoiser.network.parameters(), self.trainer.max_steps)
 
-    def exported(self) -> torch.nn.Module:
+    def trained(self) -> nn.Module:
+        """The network that the optimiser moves."""
+        return self.denoiser.network
+
+    def exported(self) -> nn.Module:
         """The averaged network: what sampling loads."""
         return self.average.module
 

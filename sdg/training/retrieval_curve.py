@@ -46,7 +46,9 @@ class RetrievalCurve(Callback):
             curves["plain CLIP"].append(top_k(plain @ clean.T, 1))
         for t, value in zip(LEVELS, curves["time-dependent"], strict=True):
             pl_module.log(f"val/top1_t{t:03d}", value, rank_zero_only=True)
-        pl_module.log("val/top1", sum(curves["time-dependent"]) / len(LEVELS), prog_bar=True, rank_zero_only=True)
+        pl_module.log(
+            "val/top1", sum(curves["time-dependent"]) / len(LEVELS), prog_bar=True, rank_zero_only=True
+        )
         pl_module.log("val/top1_plain_clip", sum(curves["plain CLIP"]) / len(LEVELS), rank_zero_only=True)
         keep_figure(trainer, self.folder, "retrieval", draw_curves(curves, len(clean)))
         record = {"t": LEVELS, "pool": len(clean), "step": trainer.global_step, "top1": curves}
@@ -62,8 +64,14 @@ def draw_curves(curves: dict[str, list[float]], pool: int) -> Image.Image:
     for (name, values), colour in zip(curves.items(), ("#1f5fbf", "#c2571a"), strict=False):
         axes.plot(LEVELS, values, marker="o", markersize=4, linewidth=2, color=colour, label=name)
     axes.axhline(1 / pool, color="#999", linewidth=1, linestyle=":")
-    axes.annotate("chance", (LEVELS[0], 1 / pool), (0, 4), textcoords="offset points", color="#777", fontsize=9)
-    axes.set(xlabel="timestep t of the noised image", ylabel="top-1 retrieval of its clean image", ylim=(-0.02, 1.03))
+    axes.annotate(
+        "chance", (LEVELS[0], 1 / pool), (0, 4), textcoords="offset points", color="#777", fontsize=9
+    )
+    axes.set(
+        xlabel="timestep t of the noised image",
+        ylabel="top-1 retrieval of its clean image",
+        ylim=(-0.02, 1.03),
+    )
     axes.set_title(f"finding one clean image among {pool}", loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
-from sdg.config import build, plain
+from sdg.checkpoints import load_weights
+from sdg.config import build
 from sdg.errors import SDGError
+from sdg.files import write_whole
 
 # After Lightning has been imported, which sets the level itself: only what a user can act on.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -24,6 +26,8 @@ def train(config: DictConfig) -> None:
     checkpoint = _find_checkpoint(output_dir, config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data, model = build(config.data), build(config.model)
+    if config.warm_start is not None:
+        load_weights(model.trained(), config.warm_start)
     _record(output_dir, config)
     loggers = list(build(config.logger).values()) if config.logger else False
     trainer = build(config.trainer, callbacks=list(build(config.callbacks).values()), logger=loggers)
@@ -39,9 +43,13 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
     if not record.exists():
         return None
     if not config.resume:
-        raise SDGError(f"{output_dir} is already in use: choose another output_dir, or resume=true to continue")
+        raise SDGError(
+            f"{output_dir} is already in use: choose another output_dir, or resume=true to continue"
+        )
     if _settings(OmegaConf.load(record)) != _settings(config):
-        raise SDGError(f"{output_dir} holds a run with other settings: choose another output_dir, or remove it")
+        raise SDGError(
+            f"{output_dir} holds a run with other settings: choose another output_dir, or remove it"
+        )
     if last.exists() and not zipfile.is_zipfile(last):
         raise SDGError(f"{last} is truncated: remove it to start anew, or put back a whole checkpoint")
     return last if last.exists() else None
@@ -50,13 +58,15 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
 def _record(output_dir: Path, config: DictConfig) -> None:
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
-        (output_dir / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+        write_whole(output_dir / "config.yaml", OmegaConf.to_yaml(config))
     except OSError as error:
-        raise SDGError(f"cannot write to {output_dir} ({error.strerror}): choose another output_dir") from error
+        raise SDGError(
+            f"cannot write to {output_dir} ({error.strerror}): choose another output_dir"
+        ) from error
 
 
 def _settings(config: DictConfig) -> dict:
-    """What must not change when a run is continued: everything but its length."""
-    settings = plain(config)
-    del settings["resume"], settings["trainer"]["max_steps"]
-    return settings
+    """What must not change when a run is continued: networks, data and seed, but not its length or its loggers."""
+    settings = OmegaConf.to_container(config)
+    assert isinstance(settings, dict)
+    return {key: settings[key] for key in ("data", "prior", "encoder", "judge", "model", "seed")}

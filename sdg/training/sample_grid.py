@@ -33,7 +33,12 @@ class SampleGrid(Callback):
             return
         prior = pl_module.denoiser
         averaged = Denoiser(
-            pl_module.exported(), prior.schedule, prior.image_size, prior.channels, prior.parameterisation, prior.clip
+            pl_module.exported(),
+            prior.schedule,
+            prior.image_size,
+            prior.channels,
+            prior.parameterisation,
+            prior.clip,
         )
         was_training = averaged.training
         noise = NoiseSource([(0, i) for i in range(self.count)])

@@ -47,7 +47,9 @@ class TimeCLIPTraining(pl.LightningModule):
         self.encoder = encoder(clip.model.visual).to(memory_format=torch.channels_last)
         self.schedule, self.optimisation = schedule, optimisation
         self.batchnorm, self.seed = batchnorm, seed
-        self._teacher = [clip.eval().requires_grad_(False)]  # in a list: neither trained nor in the checkpoint
+        self._teacher = [
+            clip.eval().requires_grad_(False)
+        ]  # in a list: neither trained nor in the checkpoint
 
     @property
     def teacher(self) -> CLIP:
@@ -57,7 +59,9 @@ class TimeCLIPTraining(pl.LightningModule):
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         self._freeze_batchnorm()
-        loss = self._loss(batch["image"], keyed_generator("time clip", self.seed, batch["step"], device=self.device))
+        loss = self._loss(
+            batch["image"], keyed_generator("time clip", self.seed, batch["step"], device=self.device)
+        )
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -67,6 +71,10 @@ class TimeCLIPTraining(pl.LightningModule):
 
     def configure_optimizers(self) -> dict:
         return self.optimisation(self.encoder.parameters(), self.trainer.max_steps)
+
+    def trained(self) -> nn.Module:
+        """The student, which the optimiser moves."""
+        return self.encoder
 
     def exported(self) -> nn.Module:
         """The student: what guides."""

@@ -15,7 +15,9 @@ from sdg.data.toyfaces.render import faces
 from sdg.errors import SDGError
 
 
-def render_split(split: str, count: int, size: int, seed: int = 0, progress: bool = True) -> tuple[Tensor, Tensor]:
+def render_split(
+    split: str, count: int, size: int, seed: int = 0, progress: bool = True
+) -> tuple[Tensor, Tensor]:
     """The first ``count`` faces of a split: images (N, 3, size, size) uint8 and attributes (N, 8) int64."""
     indices = SPLITS[split]
     if not 0 < count <= len(indices):
@@ -86,6 +88,11 @@ class ToyFacesData(pl.LightningDataModule):
         self.size, self.batch_size, self.captions, self.seed = size, batch_size, captions, seed
         self.counts = {"train": train_count, "validation": val_count}
         self.sets: dict[str, ToyFaces] = {}
+
+    def __str__(self) -> str:
+        train, val = self.counts["train"], self.counts["validation"]
+        faces = f"toyfaces (seed {self.seed}), {self.size} px, {train:,} faces to train on and {val:,} to validate on"
+        return f"{faces}, {self.batch_size} a step{', with captions' if self.captions else ', no captions'}"
 
     def setup(self, stage: str) -> None:
         for split in ("train", "validation") if stage == "fit" else ("validation",):

@@ -1,0 +1,93 @@
+"""A sampling run from configuration to files, with tiny random networks."""
+
+from pathlib import Path
+
+import pytest
+
+from sdg.errors import SDGError
+from sdg.sampling.run import sample
+from tests.tiny import configure, make_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return make_weights(tmp_path_factory.mktemp("weights"))
+
+
+def run(weights: list[str], folder: Path, *overrides: str) -> Path:
+    settings = ["prompts=[a smiling face, a face with red hair]", "samples_per_prompt=3", "sampler.steps=4"]
+    folders = [f"output_dir={folder}", "trainer.accelerator=cpu", "guidance.scale=30"]
+    return sample(configure("sample", [*weights, *settings, *folders, *overrides]))
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "samples").iterdir())}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(weights: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    run(weights, folder)
+    return folder
+
+
+def test_a_run_leaves_pictures_manifest_and_page(undisturbed: Path):
+    assert len(pictures(undisturbed)) == 9
+    assert len((undisturbed / "manifest.jsonl").read_text().splitlines()) == 9
+    assert (undisturbed / "grid.png").stat().st_size > 0
+    page = (undisturbed / "index.html").read_text()
+    assert all(f"samples/{name}" in page for name in pictures(undisturbed))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_pictures_do_not_depend_on_the_batch(
+    weights: list[str], undisturbed: Path, tmp_path: Path, batch_size: int
+):
+    run(weights, tmp_path / "run", f"batch_size={batch_size}")
+    assert pictures(tmp_path / "run") == pictures(undisturbed)
+
+
+def test_scale_zero_is_no_guidance(weights: list[str], undisturbed: Path, tmp_path: Path):
+    run(weights, tmp_path / "run", "guidance.scale=0")
+    unguided = pictures(undisturbed)
+    for name, content in pictures(tmp_path / "run").items():
+        assert content == unguided[f"{int(name[:6]) % 3:06d}.png"]
+
+
+def test_guidance_changes_the_pictures(undisturbed: Path):
+    assert len(set(pictures(undisturbed).values())) == 9
+
+
+def test_an_interrupted_run_goes_on(weights: list[str], undisturbed: Path, tmp_path: Path):
+    run(weights, tmp_path / "run")
+    kept = tmp_path / "run" / "samples" / "000004.png"
+    before = kept.stat().st_mtime_ns
+    for i in (2, 5, 8):
+        (tmp_path / "run" / "samples" / f"{i:06d}.png").unlink()
+    run(weights, tmp_path / "run")
+    assert pictures(tmp_path / "run") == pictures(undisturbed)
+    assert kept.stat().st_mtime_ns == before
+    assert (tmp_path / "run" / "manifest.jsonl").read_text() == (undisturbed / "manifest.jsonl").read_text()
+
+
+def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_path: Path):
+    with pytest.raises(SDGError, match=r"6 of 9 samples became NaN .* lower guidance.scale"):
+        run(weights, tmp_path / "run", "guidance.scale=1e38")
+    assert sorted(pictures(tmp_path / "run")) == ["000000.png", "000001.png", "000002.png"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("prior.checkpoint=/nowhere.safetensors", "no checkpoint at /nowhere.safetensors"),
+        ("prior.denoiser.image_size=64", "draws 64-px images and the encoder reads 32-px ones"),
+        (f"prompts=[{'very ' * 40}long]", "has 41 words, this encoder reads at most 30"),
+        ("sampler.steps=1001", "more than the schedule.s 1000"),
+        ("sampler.steps=ddim60", "no stride visits exactly 60"),
+        ("prompts=[]", "nothing to draw"),
+    ],
+)
+def test_bad_input_leaves_nothing_behind(weights: list[str], tmp_path: Path, override: str, message: str):
+    with pytest.raises(Exception, match=message):
+        run(weights, tmp_path / "run", override)
+    assert not (tmp_path / "run").exists()

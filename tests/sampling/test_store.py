@@ -1,0 +1,78 @@
+"""The store: whole files, nothing lost, nobody else's folder touched."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from sdg.errors import SDGError
+from sdg.sampling.plan import SamplePlan
+from sdg.sampling.store import SampleStore
+
+PLAN = SamplePlan(["a", "b"], samples_per_prompt=2, seed=0, scale=1.0)
+
+
+def picture(value: int) -> torch.Tensor:
+    return torch.full((3, 8, 8), value, dtype=torch.uint8)
+
+
+def fill(store: SampleStore, ids: list[int]) -> None:
+    for i in ids:
+        store.write(PLAN[i], picture(i), {"score": i / 10})
+
+
+def test_pictures_and_records_survive(tmp_path: Path):
+    store = SampleStore(tmp_path / "run", "settings")
+    fill(store, [2, 0])
+    records = SampleStore(tmp_path / "run", "settings").finish()
+    assert [record["id"] for record in records] == [0, 2]
+    assert records[1] == {
+        "id": 2, "prompt": "a", "seed": 0, "index": 0, "scale": 1.0, "file": "samples/000002.png", "score": 0.2,
+    }  # fmt: skip
+    with Image.open(tmp_path / "run" / records[1]["file"]) as image:
+        assert image.getpixel((3, 3)) == (2, 2, 2)
+
+
+def test_a_killed_run_leaves_only_whole_samples(tmp_path: Path):
+    store = SampleStore(tmp_path, "settings")
+    fill(store, [0, 1])
+    # Killed between the record and the picture of sample 2, while writing the record of sample 3.
+    (tmp_path / "samples" / "000002.part").write_bytes(b"half")
+    with store.manifest.open("a") as manifest:
+        manifest.write(json.dumps(PLAN[2].record()) + "\n" + '{"id": 3, "pro')
+    again = SampleStore(tmp_path, "settings")
+    assert again.done == {0, 1}
+    fill(again, [2, 3])
+    assert [record["id"] for record in again.finish()] == [0, 1, 2, 3]
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_resumed_folder_equals_undisturbed_one(tmp_path: Path):
+    whole, halves = SampleStore(tmp_path / "whole", "s"), SampleStore(tmp_path / "halves", "s")
+    fill(whole, [0, 1, 2, 3])
+    fill(halves, [1, 3])
+    halves = SampleStore(tmp_path / "halves", "s")
+    fill(halves, [i for i in range(4) if i not in halves.done])
+    assert whole.finish() == halves.finish()
+    assert whole.manifest.read_bytes() == halves.manifest.read_bytes()
+
+
+def test_other_settings_are_refused(tmp_path: Path):
+    SampleStore(tmp_path, "settings")
+    with pytest.raises(SDGError, match="other settings: choose another output_dir"):
+        SampleStore(tmp_path, "others")
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(SDGError, match="not empty"):
+        SampleStore(tmp_path, "settings")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_an_unwritable_place_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(SDGError, match="cannot write to .*: choose another output_dir"):
+        SampleStore(tmp_path / "file" / "run", "settings")

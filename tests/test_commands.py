@@ -1,0 +1,69 @@
+"""The commands as a user types them: one clear line for a mistake, no traceback, no folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdg.config import ROOT, one_line
+from sdg.errors import SDGError
+
+
+def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sample.py"], "there is nothing to draw"),
+        (["sample.py", "samples_per_prompt=many"], "Error merging override samples_per_prompt=many"),
+        (
+            ["train.py", "+experiment=toyfaces_clap"],
+            "Could not find 'experiment/toyfaces_clap' Available options",
+        ),
+        (["train.py", "data=toyface"], "Could not find 'data/toyface' Available options in 'data': toyfaces"),
+        (["sample.py", "guidance.scal=3"], "Could not override 'guidance.scal'"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(tmp_path: Path, words: list[str], message: str):
+    result = command(tmp_path, str(ROOT / words[0]), *words[1:])
+    assert result.returncode == 1
+    error = result.stderr.strip()
+    assert error.startswith("error: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_traceback_is_there_for_those_who_ask(tmp_path: Path):
+    result = command(tmp_path, str(ROOT / "sample.py"), HYDRA_FULL_ERROR="1")
+    assert "Traceback" in result.stderr
+    assert "there is nothing to draw" in result.stderr
+
+
+def test_help_shows_an_example_and_the_groups(tmp_path: Path):
+    for name in ("train", "sample"):
+        text = command(tmp_path, str(ROOT / f"{name}.py"), "--help").stdout
+        assert f"python {name}.py" in text
+        assert "experiment: " in text
+
+
+def test_our_message_is_found_below_the_layers():
+    try:
+        try:
+            raise SDGError("use\nless")
+        except SDGError as ours:
+            raise RuntimeError("wrapped") from ours
+    except RuntimeError as error:
+        assert one_line(error) == "use less"

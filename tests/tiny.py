@@ -1,0 +1,66 @@
+"""The configurations of the entry points, with networks small enough for tests."""
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from sdg.checkpoints import save_weights
+from sdg.config import ROOT, build
+from sdg.randomness import keyed_generator
+
+NETWORKS = [
+    "prior.denoiser.image_size=32",
+    "prior.denoiser.network.base_channels=32",
+    "prior.denoiser.network.head_channels=32",
+    "prior.denoiser.network.patch=4",
+    "encoder.clip.image_size=32",
+    "encoder.clip.embed_dim=16",
+    "encoder.clip.vision={layers: [1, 1, 1, 1], width: 4, head_width: 32}",
+    "encoder.clip.text={context_length: 32, width: 16, heads: 2, layers: 1}",
+    "encoder.network={_target_: sdg.networks.time_clip.TimeResNet, layers: [1, 1, 1, 1], width: 4, heads: 4, "
+    "output_dim: 16, image_size: 32, sinusoid_dim: 8, time_dim: 8}",
+]
+TRAINING = [
+    *NETWORKS,
+    "data.size=32",
+    "data.batch_size=4",
+    "data.train_count=16",
+    "data.val_count=8",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "trainer.val_check_interval=3",
+    "trainer.log_every_n_steps=1",
+    "trainer.enable_progress_bar=false",
+    "~callbacks.bar",
+    "callbacks.checkpoint.every_n_train_steps=2",
+]
+
+
+def configure(name: str, overrides: list[str]) -> DictConfig:
+    """What ``python <name>.py <overrides>`` would run with."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose(name, overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    with open_dict(config):
+        del config.hydra
+    return config
+
+
+def make_weights(folder: Path) -> list[str]:
+    """Random weights for the tiny networks, as files; the overrides that make ``sample.py`` use them."""
+    config = configure("sample", NETWORKS)
+    files = {
+        "prior.checkpoint": build(config.prior.denoiser).network,
+        "encoder.clip_checkpoint": build(config.encoder.clip),
+        "encoder.checkpoint": build(config.encoder.network),
+    }
+    for key, network in files.items():
+        generator = keyed_generator("tiny", key)
+        for parameter in network.parameters():
+            if parameter.ndim > 1:  # zero-initialised layers would make every picture the same
+                fan_in = parameter[0].numel()
+                parameter.data.normal_(std=fan_in**-0.5, generator=generator)
+        save_weights(folder / f"{key}.safetensors", network)
+    return [*NETWORKS, *(f"{key}={folder / key}.safetensors" for key in files)]

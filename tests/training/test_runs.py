@@ -1,0 +1,107 @@
+"""Every training: it runs from its experiment, and a resumed run ends with the weights of an undisturbed one."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from sdg.checkpoints import read_state
+from sdg.config import ROOT
+from sdg.errors import SDGError
+from sdg.training.run import train
+from tests.tiny import TRAINING, configure, make_weights
+
+EXPERIMENTS = ["toyfaces_prior", "toyfaces_clip_pretrain", "toyfaces_clip", "toyfaces_judge"]
+EXTRA = {
+    "toyfaces_prior": ["callbacks.figure.steps=2", "callbacks.figure.count=2"],
+    "toyfaces_judge": ["judge.network.image_size=32", "judge.network.channels=[8, 8]"],
+}
+
+
+@pytest.fixture(scope="module")
+def clip_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return make_weights(tmp_path_factory.mktemp("weights"))[-2]
+
+
+def run(experiment: str, folder: Path, steps: int, *overrides: str) -> dict[str, torch.Tensor]:
+    own = [f"+experiment={experiment}", f"output_dir={folder}", f"trainer.max_steps={steps}"]
+    config = configure("train", [*own, *TRAINING, *EXTRA.get(experiment, []), *overrides])
+    train(config)
+    return read_state(folder / f"{config.name}.safetensors")
+
+
+class Killed(Exception):
+    """Stands for SIGKILL in the middle of a step."""
+
+
+def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make any training die in its step number ``step`` (from 0), before the optimiser moves."""
+    original = torch.optim.AdamW.step
+    done = 0
+
+    def dying(self: torch.optim.AdamW, *args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+        nonlocal done
+        if done == step:
+            raise Killed
+        done += 1
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", dying)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_killed_and_resumed_equals_undisturbed(
+    experiment: str, tmp_path: Path, clip_checkpoint: str, monkeypatch: pytest.MonkeyPatch
+):
+    whole = run(experiment, tmp_path / "whole", 4, clip_checkpoint)
+    with monkeypatch.context() as patch:
+        kill_at(3, patch)  # the newest checkpoint is that of step 2
+        with pytest.raises(Killed):
+            run(experiment, tmp_path / "killed", 4, clip_checkpoint)
+    resumed = run(experiment, tmp_path / "killed", 4, clip_checkpoint)
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_a_run_leaves_weights_card_logs_and_figures(tmp_path: Path):
+    run("toyfaces_prior", tmp_path / "run", 3)
+    card = (tmp_path / "run" / "prior.md").read_text()
+    assert "steps: 3 of 3" in card
+    assert "train/loss" in card
+    assert list((tmp_path / "run" / "figures").glob("samples_*.png"))
+    assert "train/loss" in next((tmp_path / "run" / "logs").rglob("metrics.csv")).read_text()
+
+
+def test_fine_tuning_reads_no_captions_and_writes_the_retrieval_curve(tmp_path: Path, clip_checkpoint: str):
+    run("toyfaces_clip", tmp_path / "run", 3, clip_checkpoint)
+    figures = tmp_path / "run" / "figures"
+    assert (figures / "retrieval.json").exists()
+    assert list(figures.glob("retrieval_*.png"))
+    assert not configure("train", ["+experiment=toyfaces_clip"]).data.captions
+
+
+def test_another_configuration_is_refused_and_a_truncated_checkpoint_named(tmp_path: Path):
+    run("toyfaces_judge", tmp_path / "run", 2)
+    with pytest.raises(SDGError, match="other settings: choose another output_dir"):
+        run("toyfaces_judge", tmp_path / "run", 4, "seed=5")
+    with pytest.raises(SDGError, match="already in use"):
+        run("toyfaces_judge", tmp_path / "run", 4, "resume=false")
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.raises(SDGError, match="truncated: remove it"):
+        run("toyfaces_judge", tmp_path / "run", 4)
+
+
+def test_a_missing_teacher_leaves_nothing_behind(tmp_path: Path):
+    with pytest.raises(Exception, match="no checkpoint at /nowhere"):
+        run("toyfaces_clip", tmp_path / "run", 4, "encoder.clip_checkpoint=/nowhere.safetensors")
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_experiment_file_is_global_and_names_its_command():
+    for path in (ROOT / "conf" / "experiment").glob("*.yaml"):
+        lines = path.read_text().splitlines()
+        assert lines[0] == "# @package _global_", path.name
+        assert f"+experiment={path.stem}" in "\n".join(lines[:4]), path.name
+        assert OmegaConf.load(path)
