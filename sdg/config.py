@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sdg import schema
@@ -25,7 +25,8 @@ schema.register()
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
 
-_VERBOSE = "HYDRA_FULL_ERROR"
+_VERBOSE = os.environ.get("HYDRA_FULL_ERROR") == "1"
+"""Whether the user wants tracebacks; read before a command sets that variable for Hydra."""
 
 
 def build(config: DictConfig, *args: Any, **kwargs: Any) -> Any:
@@ -33,16 +34,19 @@ def build(config: DictConfig, *args: Any, **kwargs: Any) -> Any:
     return instantiate(config, *args, _convert_="all", **kwargs)
 
 
-def plain(config: DictConfig) -> dict:
-    """The resolved configuration as plain containers."""
-    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
+    """A configuration of named settings as plain containers, its interpolations as they are written."""
+    settings = OmegaConf.to_container(config)
+    if not isinstance(settings, dict):
+        raise SDGError("a configuration names its settings, this one is a list: write name: value")
+    return {str(key): value for key, value in settings.items()}
 
 
 def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
     """Make a function of the configuration a command: Hydra's command line, errors as one line.
 
-    Problems that the user can mend end in ``error: …`` and exit status 1; ``HYDRA_FULL_ERROR=1`` shows the traceback.
-    In a sweep every job gets a folder of its own below ``output_dir``.
+    Problems that the user can mend end in ``error: …`` and exit status 1; ``HYDRA_FULL_ERROR=1`` shows the
+    traceback. In a sweep every job gets a folder of its own below ``output_dir``.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
@@ -50,6 +54,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             running = HydraConfig.get()
             if running.mode == RunMode.MULTIRUN:
                 config.output_dir = running.runtime.output_dir
+                return task(config)  # Hydra finishes the other jobs before it raises what this one raised
             with _errors_in_one_line():
                 return task(config)
 
@@ -59,6 +64,9 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
         def main() -> Any:
             # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
+            os.environ["HYDRA_FULL_ERROR"] = (
+                "1"  # else Hydra prints a shortened traceback of its own and exits
+            )
             with _errors_in_one_line():
                 return command()
 
@@ -69,21 +77,17 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
 
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
-    """Turn what the user can mend into an exit with one line, unless HYDRA_FULL_ERROR=1 asks for the traceback."""
-    verbose = os.environ.get(_VERBOSE) == "1"
-    os.environ[_VERBOSE] = "1"  # else Hydra prints a shortened traceback of its own and exits
+    """Turn what the user can mend into an exit with one line, unless HYDRA_FULL_ERROR=1 asks for more."""
     try:
         yield
     except (SDGError, HydraException, OmegaConfBaseException) as error:
-        if verbose:
+        if _VERBOSE:
             raise
         sys.exit(f"error: {one_line(error)}")
-    finally:
-        os.environ[_VERBOSE] = "1" if verbose else "0"
 
 
 def one_line(error: BaseException) -> str:
-    """The message of the innermost error that we raised, else of ``error`` and what caused it, on a single line."""
+    """What the innermost error that we raised says, else ``error`` and what caused it, on a single line."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None:
@@ -91,6 +95,6 @@ def one_line(error: BaseException) -> str:
         cause = cause.__cause__
     ours = [link for link in chain if isinstance(link, SDGError)]
     parts = [str(link) for link in (ours[-1:] or chain)]
-    # Hydra and OmegaConf append where they looked and which key of which object it was; the first part says it all.
+    # Hydra and OmegaConf append where they looked, and which key of which object it was.
     parts = [part.split("\nConfig search path")[0].split("\n    full_key:")[0] for part in parts]
     return ": ".join(" ".join(part.split()) for part in dict.fromkeys(parts))

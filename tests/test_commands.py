@@ -15,7 +15,7 @@ def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, *words],
         cwd=cwd,
-        env=os.environ | env,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | env,
         capture_output=True,
         text=True,
         timeout=300,
@@ -24,7 +24,7 @@ def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    "words, message",
     [
         (["sample.py"], "there is nothing to draw"),
         (["sample.py", "samples_per_prompt=many"], "Error merging override samples_per_prompt=many"),
@@ -46,10 +46,37 @@ def test_a_mistake_ends_in_one_line(tmp_path: Path, words: list[str], message: s
     assert not list(tmp_path.iterdir())
 
 
-def test_the_traceback_is_there_for_those_who_ask(tmp_path: Path):
-    result = command(tmp_path, str(ROOT / "sample.py"), HYDRA_FULL_ERROR="1")
-    assert "Traceback" in result.stderr
-    assert "there is nothing to draw" in result.stderr
+@pytest.fixture
+def failing(tmp_path: Path) -> str:
+    """A command that fails for seed 1, but without the seconds it takes to import torch."""
+    path = tmp_path / "failing.py"
+    path.write_text(
+        "from sdg.config import entry\n"
+        "from sdg.errors import SDGError\n"
+        "@entry('sample')\n"
+        "def main(config):\n"
+        "    if config.seed == 1:\n"
+        "        raise SDGError('use another seed')\n"
+        "    print('seed', config.seed)\n"
+        "main()\n"
+    )
+    return str(path)
+
+
+def test_the_traceback_is_there_for_those_who_ask(tmp_path: Path, failing: str):
+    assert command(tmp_path, failing, "seed=1").stderr == "error: use another seed\n"
+    verbose = command(tmp_path, failing, "seed=1", HYDRA_FULL_ERROR="1").stderr
+    assert "Traceback" in verbose
+    assert "use another seed" in verbose
+
+
+def test_a_sweep_ends_its_other_jobs_before_it_names_the_one_that_failed(tmp_path: Path, failing: str):
+    result = command(tmp_path, failing, "-m", "seed=1,2", "output_dir=sweep")
+    assert "seed 2" in result.stdout.splitlines()
+    assert result.stderr.splitlines() == [
+        "Error executing job with overrides: ['seed=1', 'output_dir=sweep']",
+        "error: use another seed",
+    ]
 
 
 def test_help_shows_an_example_and_the_groups(tmp_path: Path):
@@ -60,10 +87,6 @@ def test_help_shows_an_example_and_the_groups(tmp_path: Path):
 
 
 def test_our_message_is_found_below_the_layers():
-    try:
-        try:
-            raise SDGError("use\nless")
-        except SDGError as ours:
-            raise RuntimeError("wrapped") from ours
-    except RuntimeError as error:
-        assert one_line(error) == "use less"
+    error = RuntimeError("wrapped")
+    error.__cause__ = SDGError("use\nless")
+    assert one_line(error) == "use less"
