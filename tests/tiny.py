@@ -32,7 +32,7 @@ TRAINING = [
     "trainer.precision=32-true",
     "trainer.val_check_interval=3",
     "trainer.log_every_n_steps=1",
-    "trainer.enable_progress_bar=false",
+    "+trainer.enable_progress_bar=false",
     "~callbacks.bar",
     "callbacks.checkpoint.every_n_train_steps=2",
 ]

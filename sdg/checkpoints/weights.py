@@ -1,8 +1,9 @@
-"""Reading and writing weights: safetensors, atomically, strictly; nothing is unpickled that could run code."""
+"""Weights in files: written whole, read strictly; nothing is unpickled that could run code."""
 
 import pickle
 import warnings
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors.torch
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from sdg.errors import SDGError
 from sdg.files import write_whole
 
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
 
 def save_weights(
     path: str | Path,
@@ -18,7 +21,7 @@ def save_weights(
     metadata: dict[str, str] | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write a module's state dict, floating-point tensors as ``dtype``; the file appears whole or not at all."""
+    """Write a module's state dict as safetensors, floating-point tensors as ``dtype``."""
     state = {
         key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for key, value in module.state_dict().items()
@@ -46,7 +49,8 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error):
             raise SDGError(
-                f"{path} holds more than tensors and may run code, so it is not opened: save its state dict alone"
+                f"{path} holds more than tensors and may run code, so it is not opened: "
+                f"save its state dict alone"
             ) from error
         raise SDGError(f"{path} is truncated or no checkpoint at all: fetch or train it again") from error
     except Exception as error:  # a foreign file can break a reader in any way
@@ -56,11 +60,11 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     return state
 
 
-def load_weights(module: nn.Module, path: str | Path) -> nn.Module:
+def load_weights(module: ModuleT, path: str | Path) -> ModuleT:
     """Load ``path`` into ``module`` strictly, keeping the module's own dtype; returns the module.
 
     Raises:
-        SDGError: as :func:`read_state`, or keys missing, left over or of another shape (the first few are named).
+        SDGError: as :func:`read_state`; also keys that are missing, left over or of another shape, and which.
     """
     state, own = read_state(path), module.state_dict()
     problems = [f"{key} is missing" for key in own.keys() - state.keys()]

@@ -36,9 +36,9 @@ class GuidedSampling(pl.LightningModule):
     Args:
         steps: respacing of the timeline, as :class:`Timeline` takes it.
         texts: gives the targets of the prompts.
-        group: samples the networks see at a time, whatever the size of a batch; the last group is filled up. Kernels
-            are chosen by the size of their input and each rounds differently, and guided chains amplify that until it
-            shows: only a fixed size draws the same picture to the bit.
+        group: samples the networks see at a time, whatever the size of a batch; the last group is filled up.
+            Kernels are chosen by the size of their input and each rounds differently, and guided chains
+            amplify that until it shows: only a fixed size draws the same picture to the bit.
         on_step: called after every step with the number of images in the batch; a progress bar may listen.
     """
 

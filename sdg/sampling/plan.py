@@ -5,20 +5,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from torch.utils.data import Dataset
+
 from sdg.errors import SDGError
 
 
 class PlanEntry(NamedTuple):
     """All that a sample depends on, besides the run's networks and sampler.
 
-    Samples with the same ``seed`` and ``index`` share their noise, whatever guides them: that is what makes a guided
-    picture and the unguided one beside it comparable.
+    Samples with the same ``seed`` and ``index`` share their noise, whatever guides them: that is what makes a
+    guided picture and the unguided one beside it comparable.
     """
 
     id: int
     prompt: str | None
     seed: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
     scale: float
 
     @property
@@ -31,7 +33,7 @@ class PlanEntry(NamedTuple):
         return self._asdict()
 
 
-class SamplePlan(Sequence[PlanEntry]):
+class SamplePlan(Dataset[PlanEntry]):
     """Unguided samples first, one for each index, then every prompt with the same indices.
 
     Args:
@@ -63,7 +65,7 @@ class SamplePlan(Sequence[PlanEntry]):
     def __len__(self) -> int:
         return len(self.rows) * self.columns
 
-    def __getitem__(self, i):  # noqa: ANN001, ANN204 - Sequence's own overloads, for integers only
+    def __getitem__(self, i: int) -> PlanEntry:
         if not 0 <= i < len(self):
             raise IndexError(i)
         prompt, scale = self.rows[i // self.columns]

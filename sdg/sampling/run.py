@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from sdg.checkpoints import load_weights
-from sdg.config import build
+from sdg.config import build, plain
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.report.page import write_page
@@ -22,7 +22,10 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 def sample(config: DictConfig) -> Path:
-    """Draw the plan of ``config`` into ``config.output_dir``; what an earlier run finished is kept. Returns the page.
+    """Draw the plan of ``config`` into ``config.output_dir``; what an earlier run finished is kept.
+
+    Returns:
+        The path of the page that shows the pictures.
 
     Raises:
         SDGError: unusable input, or samples that became NaN.
@@ -42,8 +45,8 @@ def sample(config: DictConfig) -> Path:
     writer = StoreWriter(store)
     bar = SamplingBar(len(plan), len(store.done), len(module.timeline))
     module.on_step = bar
-    todo = [entry for entry in plan if entry.id not in store.done]
-    if todo:
+    todo = Subset(plan, [entry.id for entry in plan if entry.id not in store.done])
+    if len(todo):
         batches = DataLoader(todo, batch_size=config.batch_size, collate_fn=list)
         trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
         trainer.predict(module, batches, return_predictions=False)
@@ -52,7 +55,8 @@ def sample(config: DictConfig) -> Path:
     page = write_page(store.folder, records, title=" ".join(["sample.py", *prompts[:1]]))
     if writer.broken:
         raise SDGError(
-            f"{len(writer.broken)} of {len(plan)} samples became NaN and were not kept: lower guidance.scale ({scale})"
+            f"{len(writer.broken)} of {len(plan)} samples became NaN and were not kept: "
+            f"lower guidance.scale ({scale})"
         )
     return page
 
@@ -69,7 +73,7 @@ def build_sampling(config: DictConfig) -> GuidedSampling:
 
 
 def _settings(config: DictConfig, prompts: list[str]) -> str:
-    """What the samples depend on, as text; how they are computed (batch size, devices) may change between runs."""
+    """What the samples depend on, as text; how they are computed (batch size, devices) may change."""
     free = ("batch_size", "trainer", "output_dir", "prompts_file")
-    settings = {key: value for key, value in OmegaConf.to_container(config).items() if key not in free}
+    settings = {key: value for key, value in plain(config).items() if key not in free}
     return OmegaConf.to_yaml(OmegaConf.create(settings | {"prompts": prompts}))

@@ -13,10 +13,10 @@ from sdg.sampling.plan import PlanEntry
 
 
 class SampleStore:
-    """Writes each finished sample at once, knows what is done, and refuses a folder that belongs to other settings.
+    """Writes each finished sample at once, knows what is done, and refuses a folder of other settings.
 
-    A sample's record is appended to the manifest before its picture takes its final name, so after a kill a sample is
-    either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
+    A sample's record is appended to the manifest before its picture takes its final name, so after a kill a
+    sample is either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
 
     Args:
         folder: pictures go to ``folder/samples``.
@@ -47,7 +47,7 @@ class SampleStore:
         self.done = drawn & self._records().keys()
 
     def write(self, entry: PlanEntry, image: Tensor, record: dict) -> None:
-        """Keep one sample: ``image`` (3, H, W) uint8 and what the manifest should say besides the plan entry."""
+        """Keep one sample: ``image`` (3, H, W) uint8, and what the manifest says of it besides its entry."""
         path = self.samples / entry.file
         part = path.with_suffix(".part")
         Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(part, format="png")

@@ -1,6 +1,7 @@
 """Callbacks of a sampling run: files as soon as samples are done, and a bar over the whole job."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
@@ -11,7 +12,7 @@ from sdg.sampling.store import SampleStore
 
 
 class StoreWriter(BasePredictionWriter):
-    """Puts every finished sample into the store; ``broken`` collects those that are not finite, which are not kept."""
+    """Puts every finished sample into the store, but those that are not finite into ``broken``."""
 
     def __init__(self, store: SampleStore):
         super().__init__(write_interval="batch")
@@ -19,7 +20,7 @@ class StoreWriter(BasePredictionWriter):
         self.broken: list[Sample] = []
 
     def write_on_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
     ) -> None:
         for sample in prediction:
             if sample.finite:

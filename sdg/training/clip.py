@@ -1,26 +1,35 @@
 """Training CLIP on image-caption pairs (Radford et al. 2021), for worlds too small to have a public one."""
 
-import pytorch_lightning as pl
+from typing import Any
+
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
+from sdg.errors import SDGError
 from sdg.networks.clip import CLIP
+from sdg.networks.tokenizer import WordTokenizer
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
+from sdg.training.training import Training
 
 
-class CLIPTraining(pl.LightningModule):
+class CLIPTraining(Training):
     """The symmetric contrastive loss with a learned temperature; captions that coincide share their target.
 
-    A small world has a few loud attributes (colours) and many quiet ones (an expression). The contrastive loss alone
-    learns the loud ones and stays there: image and text towers ignore the rest together. So the image embedding must
-    also tell which words its caption holds (as in Joulin et al. 2016), by a linear map that is thrown away.
+    A small world has a few loud attributes (colours) and many quiet ones (an expression). The contrastive
+    loss alone learns the loud ones and stays there: image and text towers ignore the rest together. So the
+    image embedding must also tell which words its caption holds (as in Joulin et al. 2016), by a linear map
+    that is thrown away.
 
     Args:
-        clip: the model to train; its tokenizer is word-level.
-        word_loss: weight of the words' binary cross-entropy, summed over the vocabulary; 0 is CLIP's loss alone.
-        word_dropout: share of the words replaced by the unknown one, so that an unknown word in a prompt does no harm.
+        clip: the model to train; its tokenizer must be word-level.
+        word_loss: weight of the words' binary cross-entropy, summed over the vocabulary; 0 is CLIP's loss.
+        word_dropout: share of the words replaced by the unknown one: unknown words in prompts do less harm.
+
+    Raises:
+        SDGError: a tokenizer of another kind.
     """
 
     def __init__(
@@ -32,14 +41,19 @@ class CLIPTraining(pl.LightningModule):
         seed: int = 0,
     ):
         super().__init__()
+        if not isinstance(clip.tokenizer, WordTokenizer):
+            raise SDGError(
+                "this training needs a CLIP with words as tokens: make it with sdg.networks.clip.small_clip"
+            )
+        self.tokenizer = clip.tokenizer
         self.clip, self.optimisation = clip.to(memory_format=torch.channels_last), optimisation
         self.word_loss, self.word_dropout, self.seed = word_loss, word_dropout, seed
-        self.words = nn.Linear(clip.embed_dim, clip.tokenizer.size)
+        self.words = nn.Linear(clip.embed_dim, self.tokenizer.size)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         generator = keyed_generator("clip", self.seed, batch["step"], device=self.device)
-        tokens = self.clip.tokenizer(batch["captions"]).to(self.device)
-        words = (tokens > 1) & (tokens < self.clip.tokenizer.start)
+        tokens = self.tokenizer(batch["captions"]).to(self.device)
+        words = (tokens > 1) & (tokens < self.tokenizer.start)
         dropped = torch.rand(tokens.shape, generator=generator, device=self.device) < self.word_dropout
         text = F.normalize(self.clip.model.encode_text(tokens.masked_fill(words & dropped, 1)), dim=-1)
         image = self.clip.encode_image(batch["image"])
@@ -50,16 +64,16 @@ class CLIPTraining(pl.LightningModule):
         self.log_dict({"train/loss": loss, "train/words": words_loss}, prog_bar=True)
         return loss + self.word_loss * words_loss
 
-    def on_train_batch_end(self, *_) -> None:
+    def on_train_batch_end(self, *_: Any) -> None:
         self.clip.model.logit_scale.data.clamp_(max=4.6052)  # ln 100, as CLIP
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         image, text = self.clip.encode_image(batch["image"]), self.clip.encode_text(batch["captions"])
-        tokens = self.clip.tokenizer(batch["captions"])
+        tokens = self.tokenizer(batch["captions"])
         loss = clip_loss(image, text, self.clip.model.logit_scale.exp(), tokens)
         self.log("val/loss", loss, batch_size=len(image), prog_bar=True)
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:
@@ -72,7 +86,7 @@ class CLIPTraining(pl.LightningModule):
 
 
 def clip_loss(image: Tensor, text: Tensor, scale: Tensor, tokens: Tensor) -> Tensor:
-    """Mean of the two cross-entropies of ``scale * image @ text.T``; a caption's target is shared by its copies.
+    """Mean of the two cross-entropies of ``scale * image @ text.T``; copies of a caption share its target.
 
     Args:
         image, text: (B, D), of length 1.

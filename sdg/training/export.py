@@ -3,27 +3,30 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, Timer
+from torch import nn
 
 from sdg.checkpoints import save_weights
 from sdg.files import write_whole
+from sdg.training.training import Training
 
 
 class Export(Callback):
-    """Writes ``pl_module.exported()`` as float16 safetensors, with a card beside it, every so often and at the end.
+    """Writes the weights to export as float16 safetensors, with a card beside them.
 
     Args:
         path: of the safetensors file; the card has the same name with ``.md``.
-        every: steps between two exports.
+        every: steps between two exports; there is one more at the end of the training.
     """
 
     def __init__(self, path: str, every: int = 1000):
         self.path, self.every = Path(path), every
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         if trainer.global_step % self.every == 0:
             self._write(trainer, pl_module)
 
@@ -31,23 +34,26 @@ class Export(Callback):
         self._write(trainer, pl_module)
 
     def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Training)
         if not trainer.is_global_zero:
             return
+        network = pl_module.exported()
         command = " ".join(["python", *sys.argv])
-        save_weights(self.path, pl_module.exported(), {"command": command, "steps": str(trainer.global_step)})
-        write_whole(self.path.with_suffix(".md"), self._card(trainer, pl_module, command))
+        save_weights(self.path, network, {"command": command, "steps": str(trainer.global_step)})
+        write_whole(self.path.with_suffix(".md"), self._card(trainer, network, command))
 
-    def _card(self, trainer: pl.Trainer, pl_module: pl.LightningModule, command: str) -> str:
-        timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]
+    def _card(self, trainer: pl.Trainer, network: nn.Module, command: str) -> str:
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
+        timers = [callback for callback in callbacks if isinstance(callback, Timer)]
         minutes = f"{timers[0].time_elapsed('train') / 60:.0f} minutes" if timers else "not timed"
-        data = trainer.datamodule
+        data = trainer.datamodule  # type: ignore[attr-defined]  # set, but not declared
+        parameters = sum(parameter.numel() for parameter in network.parameters())
         metrics = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}
         lines = [
             f"# {self.path.stem}",
             "",
             f"- command: `{command}`",
-            f"- network: {type(pl_module.exported()).__name__}, "
-            f"{sum(p.numel() for p in pl_module.exported().parameters()):,} parameters, stored as float16",
+            f"- network: {type(network).__name__}, {parameters:,} parameters, stored as float16",
             f"- data: {data}",
             f"- steps: {trainer.global_step:,} of {trainer.max_steps:,}",
             f"- time: {minutes} on {_machine(trainer)}",

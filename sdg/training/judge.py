@@ -1,8 +1,8 @@
 """Training the judge: a supervised reader of attributes and nuisances."""
 
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
@@ -10,12 +10,13 @@ from sdg.metrics.judged import answers, scale_nuisances
 from sdg.networks.judge import Judge
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
+from sdg.training.training import Training
 
 
-class JudgeTraining(pl.LightningModule):
-    """Cross-entropy of every attribute, mean square error of the scaled nuisances, on slightly spoilt pictures.
+class JudgeTraining(Training):
+    """Cross-entropy of every attribute plus mean square error of the scaled nuisances, on spoilt pictures.
 
-    Generated pictures are a little blurred and noisy; so are the training pictures, that the judge reads both alike.
+    Generated pictures are a little blurred and noisy; so are these, that the judge reads both alike.
 
     Args:
         noise: largest standard deviation of the noise added to a picture.
@@ -50,7 +51,7 @@ class JudgeTraining(pl.LightningModule):
         for name, mse in zip(NUISANCES, error, strict=True):
             self.log(f"val/unexplained_{name}", mse * 3, batch_size=len(batch["image"]))
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.judge.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -25,10 +26,10 @@ class Optimisation:
         warmup: int = 100,
         final: float = 0.02,
     ):
-        self.lr, self.weight_decay, self.betas = lr, weight_decay, tuple(betas)
-        self.warmup, self.final = warmup, final
+        self.lr, self.weight_decay, self.warmup, self.final = lr, weight_decay, warmup, final
+        self.betas = (betas[0], betas[1])
 
-    def __call__(self, parameters: Iterable[nn.Parameter], steps: int) -> dict:
+    def __call__(self, parameters: Iterable[nn.Parameter], steps: int) -> OptimizerLRSchedulerConfig:
         """Lightning's ``configure_optimizers`` answer for a run of ``steps`` steps."""
         optimizer = torch.optim.AdamW(
             [p for p in parameters if p.requires_grad],
@@ -48,7 +49,7 @@ class Optimisation:
 
 
 def exponential_average(model: nn.Module, decay: float) -> AveragedModel:
-    """An exponential moving average of ``model``'s parameters, whose decay rises as (1+n)/(10+n) up to ``decay``."""
+    """A moving average of ``model``'s parameters, whose decay rises as (1+n)/(10+n) up to ``decay``."""
 
     def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
         rate = min(decay, (1 + int(updates)) / (10 + int(updates)))

@@ -2,20 +2,21 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.loss import diffusion_loss
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation, exponential_average
+from sdg.training.training import Training
 
 
-class PriorTraining(pl.LightningModule):
-    """Minimises L_hybrid on images alone and keeps an exponential average of the weights, which is what is exported.
+class PriorTraining(Training):
+    """Minimises L_hybrid on images alone; what is exported is an exponential average of the weights.
 
-    The timesteps and the noise of a step are a function of (seed, step), so a resumed run repeats an undisturbed one.
+    The timesteps and the noise of a step are a function of (seed, step), so resuming changes nothing.
 
     Args:
         denoiser: the prior to train.
@@ -46,7 +47,7 @@ class PriorTraining(pl.LightningModule):
         generator = keyed_generator("prior validation", self.seed, batch_idx, device=self.device)
         self.log("val/loss", self._loss(batch["image"], generator), batch_size=len(batch["image"]))
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.denoiser.network.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:

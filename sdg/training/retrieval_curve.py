@@ -1,4 +1,4 @@
-"""What the time-dependent encoder has learnt: finding the clean image of a noised one, at every noise level."""
+"""What the time-dependent encoder has learnt: to find a noised image's clean one, at every noise level."""
 
 import io
 import json
@@ -15,15 +15,16 @@ from sdg.diffusion.schedule import NoiseSchedule
 from sdg.metrics.retrieval import top_k
 from sdg.randomness import keyed_generator
 from sdg.training.figures import keep_figure
+from sdg.training.time_clip import TimeCLIPTraining
 
-LEVELS = tuple(range(0, 1000, 100)) + (999,)
+LEVELS = (*range(0, 1000, 100), 999)
 
 
 class RetrievalCurve(Callback):
     """After each validation: top-1 retrieval of x_0 from x_t against t, for the student and for plain CLIP.
 
-    The pool is the validation set. Both encode x_t; the answer is the clean image whose original CLIP embedding is
-    nearest. Writes ``retrieval_<step>.png``, ``retrieval.json`` and the metric ``val/top1`` (mean over t).
+    The pool is the validation set. Both encode x_t; the answer is the clean image whose original CLIP
+    embedding is nearest. Writes ``retrieval_<step>.png`` and ``retrieval.json``, logs ``val/top1``, the mean.
     """
 
     def __init__(self, folder: str):
@@ -31,9 +32,11 @@ class RetrievalCurve(Callback):
 
     @torch.no_grad()
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, TimeCLIPTraining)
         if trainer.sanity_checking:
             return
-        batches = [batch["image"].to(pl_module.device) for batch in trainer.datamodule.val_dataloader()]
+        data = trainer.datamodule  # type: ignore[attr-defined]  # set, but not declared
+        batches = [batch["image"].to(pl_module.device) for batch in data.val_dataloader()]
         teacher, encoder, schedule = pl_module.teacher, pl_module.encoder, pl_module.schedule
         clean = torch.cat([teacher.encode_image(images) for images in batches])
         curves: dict[str, list[float]] = {"time-dependent": [], "plain CLIP": []}

@@ -1,23 +1,26 @@
 """One training run: from configuration to a fitted module, resuming where an earlier run stopped."""
 
 import logging
+import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
 from sdg.checkpoints import load_weights
-from sdg.config import build
+from sdg.config import build, plain
 from sdg.errors import SDGError
 from sdg.files import write_whole
+from sdg.training.training import Training
 
 # After Lightning has been imported, which sets the level itself: only what a user can act on.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 def train(config: DictConfig) -> None:
-    """Fit ``config.model`` on ``config.data``. Run again with the same configuration, it goes on where it stopped.
+    """Fit ``config.model`` on ``config.data``; run again, the same configuration goes on where it stopped.
 
     Raises:
         SDGError: unusable settings, or a folder that belongs to another run.
@@ -25,15 +28,20 @@ def train(config: DictConfig) -> None:
     output_dir = Path(config.output_dir)
     checkpoint = _find_checkpoint(output_dir, config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    data, model = build(config.data), build(config.model)
+    data: pl.LightningDataModule = build(config.data)
+    model: Training = build(config.model)
     if config.warm_start is not None:
         load_weights(model.trained(), config.warm_start)
     _record(output_dir, config)
     loggers = list(build(config.logger).values()) if config.logger else False
-    trainer = build(config.trainer, callbacks=list(build(config.callbacks).values()), logger=loggers)
+    callbacks = list(build(config.callbacks).values())
+    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers)
     if checkpoint is not None:
         print(f"resuming from {checkpoint}")
-    trainer.fit(model, data, ckpt_path=checkpoint)
+    with warnings.catch_warnings():
+        # Not so: our data starts at the step where the checkpoint ends.
+        warnings.filterwarnings("ignore", message=".* your dataloader is not resumable")
+        trainer.fit(model, data, ckpt_path=checkpoint)
     print(f"finished: weights, card, figures and logs are in {output_dir}")
 
 
@@ -46,7 +54,7 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
         raise SDGError(
             f"{output_dir} is already in use: choose another output_dir, or resume=true to continue"
         )
-    if _settings(OmegaConf.load(record)) != _settings(config):
+    if _settings(plain(OmegaConf.load(record))) != _settings(plain(config)):
         raise SDGError(
             f"{output_dir} holds a run with other settings: choose another output_dir, or remove it"
         )
@@ -65,8 +73,6 @@ def _record(output_dir: Path, config: DictConfig) -> None:
         ) from error
 
 
-def _settings(config: DictConfig) -> dict:
-    """What must not change when a run is continued: networks, data and seed, but not its length or its loggers."""
-    settings = OmegaConf.to_container(config)
-    assert isinstance(settings, dict)
+def _settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """What must not change when a run goes on: networks, data and seed, but not its length or its loggers."""
     return {key: settings[key] for key in ("data", "prior", "encoder", "judge", "model", "seed")}

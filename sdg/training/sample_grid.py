@@ -5,6 +5,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from PIL import Image
 from pytorch_lightning.callbacks import Callback
+from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
@@ -14,6 +15,7 @@ from sdg.diffusion.process import generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Timeline
 from sdg.training.figures import keep_figure
+from sdg.training.prior import PriorTraining
 
 
 class SampleGrid(Callback):
@@ -29,6 +31,7 @@ class SampleGrid(Callback):
         self.folder, self.sampler, self.count, self.steps = Path(folder), sampler, count, steps
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, PriorTraining)
         if trainer.sanity_checking:
             return
         prior = pl_module.denoiser
@@ -48,5 +51,6 @@ class SampleGrid(Callback):
         keep_figure(trainer, self.folder, "samples", _sheet(images))
 
 
-def _sheet(images) -> Image.Image:  # noqa: ANN001 - (B, 3, S, S) in [-1, 1]
+def _sheet(images: Tensor) -> Image.Image:
+    """Pictures (B, 3, S, S) in [-1, 1], side by side."""
     return to_pil_image(make_grid((images.clamp(-1, 1) + 1) / 2, nrow=8, padding=2).cpu())

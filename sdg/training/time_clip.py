@@ -1,11 +1,11 @@
-"""Self-supervised fine-tuning of the time-dependent image encoder: the paper's only training, on images alone."""
+"""Fine-tuning of the time-dependent image encoder: the paper's only training, on images alone."""
 
 from collections.abc import Callable
 from typing import Literal
 
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from sdg.diffusion.schedule import NoiseSchedule
@@ -14,12 +14,13 @@ from sdg.networks.clip import CLIP
 from sdg.networks.time_clip import TimeResNet
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
+from sdg.training.training import Training
 
 LOGIT_SCALE = 100.0
 """The temperature of CLIP after its training; constant here (as released)."""
 
 
-class TimeCLIPTraining(pl.LightningModule):
+class TimeCLIPTraining(Training):
     """Student E'_I(x_t, t) of noised images against the frozen teacher E_I(x_0) of the same clean images.
 
     t is uniform over the schedule, one per image; no caption is ever read.
@@ -28,8 +29,8 @@ class TimeCLIPTraining(pl.LightningModule):
         clip: the original CLIP; its image tower is the teacher, and stays as it is.
         encoder: makes the student out of CLIP's image tower: ``TimeResNet.from_clip`` with its options.
         schedule: that of the prior which the encoder will guide.
-        batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released; ``frozen``
-            keeps CLIP's.
+        batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released;
+            ``frozen`` keeps CLIP's.
     """
 
     def __init__(
@@ -47,9 +48,8 @@ class TimeCLIPTraining(pl.LightningModule):
         self.encoder = encoder(clip.model.visual).to(memory_format=torch.channels_last)
         self.schedule, self.optimisation = schedule, optimisation
         self.batchnorm, self.seed = batchnorm, seed
-        self._teacher = [
-            clip.eval().requires_grad_(False)
-        ]  # in a list: neither trained nor in the checkpoint
+        # In a list: neither trained nor in the checkpoint.
+        self._teacher = [clip.eval().requires_grad_(False)]
 
     @property
     def teacher(self) -> CLIP:
@@ -69,7 +69,7 @@ class TimeCLIPTraining(pl.LightningModule):
         generator = keyed_generator("time clip validation", self.seed, batch_idx, device=self.device)
         self.log("val/loss", self._loss(batch["image"], generator), batch_size=len(batch["image"]))
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.encoder.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:
@@ -96,10 +96,12 @@ class TimeCLIPTraining(pl.LightningModule):
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Cross-entropy over rows plus over columns of 100 · student · teacherᵀ, targets on the diagonal; a scalar.
+    """Cross-entropy over rows plus over columns of 100 · student · teacherᵀ, targets on the diagonal.
+
+    A scalar; the two are summed, not halved (as released).
 
     Args:
-        student, teacher: (B, D), of length 1. The two losses are summed, not halved (as released).
+        student, teacher: (B, D), of length 1.
     """
     logits = LOGIT_SCALE * student.float() @ teacher.float().T
     diagonal = torch.arange(len(logits), device=logits.device)

@@ -27,7 +27,7 @@ def test_a_long_plan_is_not_held_in_memory():
 
 
 @pytest.mark.parametrize(
-    ("prompts", "count", "message"),
+    "prompts, count, message",
     [([], 1, "nothing to draw"), (["a", " "], 1, "prompt number 2 is empty"), (["a"], 0, "use 1 or more")],
 )
 def test_a_plan_of_nothing_is_refused(prompts: list[str], count: int, message: str):
@@ -42,7 +42,7 @@ def test_prompts_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    "content, message",
     [(None, "no prompts file"), (b"\n# x\n", "holds no prompts"), (b"\xff\xfe\x00", "UTF-8")],
 )
 def test_unusable_prompts_files(tmp_path: Path, content: bytes | None, message: str):

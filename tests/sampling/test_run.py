@@ -77,7 +77,7 @@ def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
+    "override, message",
     [
         ("prior.checkpoint=/nowhere.safetensors", "no checkpoint at /nowhere.safetensors"),
         ("prior.denoiser.image_size=64", "draws 64-px images and the encoder reads 32-px ones"),

@@ -28,9 +28,8 @@ def test_pictures_and_records_survive(tmp_path: Path):
     fill(store, [2, 0])
     records = SampleStore(tmp_path / "run", "settings").finish()
     assert [record["id"] for record in records] == [0, 2]
-    assert records[1] == {
-        "id": 2, "prompt": "a", "seed": 0, "index": 0, "scale": 1.0, "file": "samples/000002.png", "score": 0.2,
-    }  # fmt: skip
+    assert records[1] == PLAN[2].record() | {"file": "samples/000002.png", "score": 0.2}
+    assert PLAN[2].record() == {"id": 2, "prompt": "a", "seed": 0, "index": 0, "scale": 1.0}
     with Image.open(tmp_path / "run" / records[1]["file"]) as image:
         assert image.getpixel((3, 3)) == (2, 2, 2)
 
@@ -74,5 +73,5 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path):
 
 def test_an_unwritable_place_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(SDGError, match="cannot write to .*: choose another output_dir"):
+    with pytest.raises(SDGError, match=r"cannot write to .*: choose another output_dir"):
         SampleStore(tmp_path / "file" / "run", "settings")

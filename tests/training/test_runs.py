@@ -1,6 +1,7 @@
-"""Every training: it runs from its experiment, and a resumed run ends with the weights of an undisturbed one."""
+"""Every training runs from its experiment, and a resumed run ends with the weights of an undisturbed one."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from tests.tiny import TRAINING, configure, make_weights
 EXPERIMENTS = ["toyfaces_prior", "toyfaces_clip_pretrain", "toyfaces_clip", "toyfaces_judge"]
 EXTRA = {
     "toyfaces_prior": ["callbacks.figure.steps=2", "callbacks.figure.count=2"],
-    "toyfaces_judge": ["judge.network.image_size=32", "judge.network.channels=[8, 8]"],
+    "toyfaces_judge": ["judge.network.image_size=32", "+judge.network.channels=[8, 8]"],
 }
 
 
@@ -40,7 +41,7 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     original = torch.optim.AdamW.step
     done = 0
 
-    def dying(self: torch.optim.AdamW, *args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+    def dying(self: torch.optim.AdamW, *args: Any, **kwargs: Any) -> Any:
         nonlocal done
         if done == step:
             raise Killed

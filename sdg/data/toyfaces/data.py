@@ -35,8 +35,8 @@ def render_split(
 class ToyFaces(Dataset):
     """Batches of the first ``count`` faces of a split, addressed by ``(step, indices)``.
 
-    A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64, ``nuisances``
-    (B, 11) float32, ``step`` int and, when asked for, ``captions``: B sentences, new ones at every step.
+    A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64,
+    ``nuisances`` (B, 11) float32, ``step`` int and, when asked for, B ``captions``, new ones at every step.
     """
 
     def __init__(self, split: str, count: int, size: int, captions: bool = False, seed: int = 0):
@@ -90,9 +90,11 @@ class ToyFacesData(pl.LightningDataModule):
         self.sets: dict[str, ToyFaces] = {}
 
     def __str__(self) -> str:
-        train, val = self.counts["train"], self.counts["validation"]
-        faces = f"toyfaces (seed {self.seed}), {self.size} px, {train:,} faces to train on and {val:,} to validate on"
-        return f"{faces}, {self.batch_size} a step{', with captions' if self.captions else ', no captions'}"
+        return (
+            f"toyfaces (seed {self.seed}), {self.size} px, {self.counts['train']:,} faces to train on and "
+            f"{self.counts['validation']:,} to validate on, {self.batch_size} a step, "
+            f"{'with' if self.captions else 'no'} captions"
+        )
 
     def setup(self, stage: str) -> None:
         for split in ("train", "validation") if stage == "fit" else ("validation",):
@@ -101,6 +103,7 @@ class ToyFacesData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         trainer, faces = self.trainer, self.sets["train"]
+        assert trainer is not None, "Lightning gives a data module its trainer before it asks for data"
         order = StepSampler(len(faces), self.batch_size, trainer.max_steps, self.seed, trainer.global_step)
         return DataLoader(faces, sampler=order, batch_size=None)
 
