@@ -1,4 +1,4 @@
-"""The typed top level of each command's configuration; the groups below are free, checked by the constructors."""
+"""The typed top level of each command's configuration; constructors check the groups below."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -13,7 +13,7 @@ def timestep_embedding(t: Tensor, dim: int) -> Tensor:
 
     Here :math:`j = 0, \dots, h-1` and :math:`h` = ``dim / 2``: cosines first, as in ADM.
 
-    Arguments:
+    Args:
         t: Timesteps on the scale of the original chain, 0..999, any numeric dtype, with shape (B,).
         dim: Number of values per timestep, even.
 

@@ -1,6 +1,7 @@
 """The judge of toy faces: reads attributes and nuisances off a picture. It never guides.
 
-A plain convolutional network with GroupNorm, on purpose unlike the encoders that guide (ResNets with BatchNorm).
+A plain convolutional network with GroupNorm, on purpose unlike the encoders that guide: those are ResNets
+with BatchNorm.
 """
 
 from collections.abc import Mapping, Sequence

@@ -39,7 +39,7 @@ CLIP_TO_TIME = {
     "layer4": "layer4",
     "attnpool": "attn_pool",
 }
-"""First part of a parameter's name in CLIP's tower -> what stands for it in ours (docs/method.md, the encoder)."""
+"""First part of a parameter's name in CLIP's tower -> in ours (docs/method.md, the encoder)."""
 
 
 class Features(NamedTuple):

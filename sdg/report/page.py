@@ -10,13 +10,17 @@ from sdg.report.grid import draw_grid, open_picture
 _GRID_ROWS, _GRID_COLUMNS = 24, 8
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c1c20; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c20; }
+body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.05rem; font-weight: 600; margin: 2rem 0 .5rem; }
 p { color: #555; } .row { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; } figure div { display: flex; gap: 3px; }
-img { width: 112px; height: 112px; border-radius: 6px; display: block; } .before img, img.before { opacity: .55; }
+img { width: 112px; height: 112px; border-radius: 6px; display: block; }
+.before img, img.before { opacity: .55; }
 figcaption { font-size: .8rem; color: #777; } a { color: inherit; }
-@media (prefers-color-scheme: dark) { body { background: #17171a; color: #eee; } p, figcaption { color: #aaa; } }
+@media (prefers-color-scheme: dark) {
+  body { background: #17171a; color: #eee; } p, figcaption { color: #aaa; }
+}
 """
 
 
@@ -36,7 +40,8 @@ def write_page(folder: Path, records: Sequence[dict], title: str) -> Path:
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
         f"<h1>{html.escape(title)}</h1>\n"
-        f"<p>{len(records)} pictures. Pale: the prior alone. Beside it: the same noise, guided by the sentence. "
+        f"<p>{len(records)} pictures. Pale: the prior alone. "
+        f"Beside it: the same noise, guided by the sentence. "
         f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
         f'<a href="config.yaml">config.yaml</a></p>\n{sections}\n</html>\n',
     )

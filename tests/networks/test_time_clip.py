@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,6 @@ from tests.golden.fill import fill_state_dict
 GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = {"layers": (1, 2, 1, 1), "width": 8, "heads": 4, "output_dim": 16, "image_size": 64}
 TIME = {"sinusoid_dim": 16, "time_dim": 24}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks this small spend their time waiting for threads, above all on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_encoder(seed: int = 0, **sizes: Any) -> TimeResNet:
@@ -92,7 +82,7 @@ def test_keys_and_shapes_are_those_of_the_released_encoders() -> None:
     assert sum(parameter.numel() for parameter in encoder.parameters()) == 260_983_056
 
 
-def test_slots_start_where_method_5_2_says() -> None:
+def test_each_stage_finds_its_modulations_where_the_released_layout_has_them() -> None:
     with torch.device("meta"):
         channels = TimeResNet().modulated_channels
     first_norm = {"stem": 0, "layer1": 3, "layer2": 21, "layer3": 45, "layer4": 99, "end": 123}

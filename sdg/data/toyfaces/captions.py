@@ -37,8 +37,8 @@ _SALIENCE = {
     "expression": 1.8,
     "beard": 1.5,
 }
-"""How readily an attribute is mentioned, 1.2 where nothing is said: what a small picture shows only quietly more readily
-than its colours, or a model learns the colours alone."""
+"""How readily an attribute is mentioned, 1.2 where nothing is said. What a small picture shows only quietly
+is mentioned more readily than its colours, or a model learns the colours alone."""
 _PLAIN_WEIGHT = 5.0  # of frames without an opener, the way people type
 _BARE_RATE = 0.08  # of captions that only list: "long red hair and glasses"
 _ADJECTIVE_RATE = {
