@@ -6,7 +6,7 @@ from typing import Literal
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
-from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.sampler import Sampler, Taken
 from sdg.diffusion.timeline import Step
 from sdg.errors import SDGError
 
@@ -37,7 +37,7 @@ class DDPM(Sampler):
         prediction: Prediction,
         step: Step,
         noise: Tensor,
-        previous: Prediction | None = None,
+        previous: Taken | None = None,
     ) -> Tensor:
         mean = self.mean(x_t, prediction, step)
         if step.last:

@@ -11,11 +11,16 @@ from sdg.diffusion.schedule import NoiseSchedule, look_up
 LAMBDA = 0.001
 """Weight of the variational bound, a sum over all timesteps of which every image draws one."""
 
+MAX_WEIGHT = 5.0
+"""Largest weight of a squared error of x0."""
+
 
 def diffusion_loss(denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
     """L_hybrid per sample, (B,); without its second part where the network learns no variance.
 
-    L_simple is the mean square error of what the network itself predicts: ε, x0 or v.
+    L_simple is the mean square error of what the network itself predicts: ε or v. Where that is x0, it is the
+    error of the v which the prediction implies, 1/σ² times that of x0, with the weight clipped at
+    ``MAX_WEIGHT`` so that the almost clean images do not drown the rest (as Hang et al. 2023 clip it).
 
     Args:
         x0, noise: (B, C, H, W).
@@ -25,7 +30,10 @@ def diffusion_loss(denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor) -> 
     a, sigma = schedule.coefficients(t, x0)
     x_t = a * x0 + sigma * noise
     output = denoiser.network(x_t, t).to(x0.dtype)
-    simple = (output[:, :channels] - denoiser.target(x0, noise, a, sigma)).square().mean((1, 2, 3))
+    error = output[:, :channels] - denoiser.target(x0, noise, a, sigma)
+    if denoiser.parameterisation == "x0":
+        error = error * (1 / sigma).clamp(max=MAX_WEIGHT**0.5)
+    simple = error.square().mean((1, 2, 3))
     prediction = denoiser.interpret(output, x_t, a, sigma)
     fraction = prediction.variance_fraction
     if fraction is None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser, Prediction
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.sampler import Sampler, Taken
 from sdg.diffusion.timeline import Step, Timeline
 
 Guide = Callable[[Tensor, Step], Tensor | None]
@@ -41,7 +41,7 @@ def generate(
         if gradient is not None:
             prediction = sampler.guide(prediction, gradient, step)
         x = sampler.step(x, prediction, step, noise.normal(shape, device), previous)
-        previous = prediction
+        previous = Taken(step, prediction)
         if observe is not None:
             observe(step, x, prediction)
     return x

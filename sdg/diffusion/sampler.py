@@ -11,11 +11,20 @@ x̂_0 is clamped before it is guided and never after: early in the chain x̂_0' 
 """
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
 from sdg.diffusion.timeline import Step
+
+
+class Taken(NamedTuple):
+    """A step already taken: what a multistep rule looks back at."""
+
+    step: Step
+    prediction: Prediction
+    """The (guided) prediction it used."""
 
 
 class Sampler(ABC):
@@ -32,12 +41,12 @@ class Sampler(ABC):
         prediction: Prediction,
         step: Step,
         noise: Tensor,
-        previous: Prediction | None = None,
+        previous: Taken | None = None,
     ) -> Tensor:
         """x_s, (B, C, H, W).
 
-        ``prediction`` is the (guided) prediction at x_t, ``previous`` that of the step before, None at the
-        start; ``noise`` is standard normal of x_t's shape and must be ignored at the last step.
+        ``prediction`` is the (guided) prediction at x_t, ``previous`` the step before, None at the start;
+        ``noise`` is standard normal of x_t's shape and must be ignored at the last step.
         """
 
 

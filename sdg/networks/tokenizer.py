@@ -45,6 +45,13 @@ class WordTokenizer:
         rows = [self._encode(text) for text in texts]
         return torch.tensor([row + [_PAD] * (self.context_length - len(row)) for row in rows])
 
+    def bag(self, texts: Sequence[str]) -> Tensor:
+        """Which tokens each text holds, of any length and in any order: (N, size) of 0 and 1."""
+        bags = torch.zeros(len(texts), self.size)
+        for row, text in zip(bags, texts, strict=True):
+            row[[self.numbers.get(word, _UNKNOWN) for word in self._words(text)]] = 1
+        return bags
+
     def unknown_words(self, text: str) -> list[str]:
         """The words of ``text`` that the vocabulary lacks, each once, in order."""
         return list(dict.fromkeys(word for word in self._words(text) if word not in self.numbers))

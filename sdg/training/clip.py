@@ -20,8 +20,8 @@ class CLIPTraining(Training):
 
     A small world has a few loud attributes (colours) and many quiet ones (an expression). The contrastive
     loss alone learns the loud ones and stays there: image and text towers ignore the rest together. So the
-    image embedding must also tell which words its caption holds (as in Joulin et al. 2016), by a linear map
-    that is thrown away.
+    image embedding must also tell, by a linear map that is thrown away, the words of a full description (as
+    in Joulin et al. 2016).
 
     Args:
         clip: the model to train; its tokenizer must be word-level.
@@ -36,7 +36,7 @@ class CLIPTraining(Training):
         self,
         clip: CLIP,
         optimisation: Optimisation,
-        word_loss: float = 0.5,
+        word_loss: float = 1.0,
         word_dropout: float = 0.03,
         seed: int = 0,
     ):
@@ -59,7 +59,7 @@ class CLIPTraining(Training):
         image = self.clip.encode_image(batch["image"])
         loss = clip_loss(image, text, self.clip.model.logit_scale.exp(), tokens)
         logits = self.words(image * image.shape[-1] ** 0.5).float()
-        present = torch.zeros_like(logits).scatter_(1, tokens, 1.0)
+        present = self.tokenizer.bag(batch["descriptions"]).to(self.device)
         words_loss = F.binary_cross_entropy_with_logits(logits, present, reduction="sum") / len(logits)
         self.log_dict({"train/loss": loss, "train/words": words_loss}, prog_bar=True)
         return loss + self.word_loss * words_loss

@@ -28,17 +28,7 @@ TRAINING_FRAMES = tuple(frame for frame in FRAMES if frame not in HELD_OUT_FRAME
 
 COUNT_WEIGHTS = {1: 0.28, 2: 0.30, 3: 0.24, 4: 0.12, 5: 0.06}
 """How many attributes a caption mentions."""
-_ABSENT_WEIGHT = 0.5  # people seldom say what is not there
-_SALIENCE = {
-    "hair_color": 0.6,
-    "skin": 0.5,
-    "background": 0.5,
-    "hair_length": 0.8,
-    "expression": 1.8,
-    "beard": 1.5,
-}
-"""How readily an attribute is mentioned, 1.2 where nothing is said. What a small picture shows only quietly
-is mentioned more readily than its colours, or a model learns the colours alone."""
+_ABSENT_WEIGHT = 0.35  # people seldom say what is not there
 _PLAIN_WEIGHT = 5.0  # of frames without an opener, the way people type
 _BARE_RATE = 0.08  # of captions that only list: "long red hair and glasses"
 _ADJECTIVE_RATE = {
@@ -89,13 +79,18 @@ def caption(attributes_row: Sequence[int], seed: int, index: int, held_out: bool
     random = Random(f"mention {seed} {index}")
     count = random.choices(list(COUNT_WEIGHTS), list(COUNT_WEIGHTS.values()))[0]
     # Weighted draw without replacement: the first arrivals of exponential clocks.
-    arrival = {
-        n: random.expovariate(_SALIENCE.get(n, 1.2) * (_ABSENT_WEIGHT if value == "no" else 1.0))
-        for n, value in values.items()
-    }
+    arrival = {n: random.expovariate(_ABSENT_WEIGHT if value == "no" else 1.0) for n, value in values.items()}
     chosen = sorted(values, key=arrival.__getitem__)[:count]
     mentioned = {name: values[name] for name in values if name in chosen}
     return Caption(prompt(mentioned, seed, index, held_out), mentioned)
+
+
+def description(attributes_row: Sequence[int], seed: int, index: int) -> str:
+    """A caption of all there is to see of a face, of nothing absent; a pure function of the arguments."""
+    columns = zip(ATTRIBUTES.items(), attributes_row, strict=True)
+    values = {name: choices[value] for (name, choices), value in columns}
+    seen = {name: value for name, value in values.items() if value != "no"}
+    return prompt(seen, seed, index, held_out=False)
 
 
 def prompt(mentioned: Mapping[str, str], seed: int, index: int, held_out: bool = True) -> str:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from sdg.data.steps import StepSampler
 from sdg.data.toyfaces.attributes import SPLITS, sample_nuisances
-from sdg.data.toyfaces.captions import caption
+from sdg.data.toyfaces.captions import caption, description
 from sdg.data.toyfaces.render import faces
 from sdg.errors import SDGError
 
@@ -36,7 +36,8 @@ class ToyFaces(Dataset):
     """Batches of the first ``count`` faces of a split, addressed by ``(step, indices)``.
 
     A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64,
-    ``nuisances`` (B, 11) float32, ``step`` int and, when asked for, B ``captions``, new ones at every step.
+    ``nuisances`` (B, 11) float32, ``step`` int and, when asked for, B ``captions`` and
+    ``descriptions``, new ones at every step: a caption mentions some attributes, a description all there is to see.
     """
 
     def __init__(self, split: str, count: int, size: int, captions: bool = False, seed: int = 0):
@@ -57,10 +58,9 @@ class ToyFaces(Dataset):
             "step": step,
         }
         if self.captions:
-            first = step * len(indices)
-            batch["captions"] = [
-                caption(row, self.seed, first + i).text for i, row in enumerate(attributes.tolist())
-            ]
+            rows_and_numbers = list(enumerate(attributes.tolist(), start=step * len(indices)))
+            batch["captions"] = [caption(row, self.seed, i).text for i, row in rows_and_numbers]
+            batch["descriptions"] = [description(row, self.seed, i) for i, row in rows_and_numbers]
         return batch
 
 

@@ -1,0 +1,45 @@
+r"""DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095), guided by score correction."""
+
+import math
+
+from torch import Tensor
+
+from sdg.diffusion.denoiser import Prediction
+from sdg.diffusion.sampler import Sampler, Taken, correct_score
+from sdg.diffusion.timeline import Step
+
+
+class DPMSolverPP2M(Sampler):
+    r"""The second-order multistep rule in x̂_0 (algorithm 2), deterministic; first order at both ends.
+
+    With λ = log(√ᾱ/√(1-ᾱ)), h = λ_s - λ_t and r = h_before/h,
+
+    .. math:: x_s = \frac{\sigma_s}{\sigma_t} x_t - \sqrt{\bar\alpha_s} (e^{-h} - 1) D, \qquad
+              D = \hat x_0 + \frac{1}{2r} (\hat x_0 - \hat x_0^{before})
+    """
+
+    def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
+        return correct_score(prediction, gradient, step)
+
+    def step(
+        self,
+        x_t: Tensor,
+        prediction: Prediction,
+        step: Step,
+        noise: Tensor,
+        previous: Taken | None = None,
+    ) -> Tensor:
+        if step.last:  # σ_s = 0: the first-order rule gives x̂_0 itself
+            return prediction.x0
+        h = _lambda(step.alpha_bar_s) - _lambda(step.alpha_bar)
+        slope = prediction.x0
+        if previous is not None:
+            h_before = _lambda(step.alpha_bar) - _lambda(previous.step.alpha_bar)
+            slope = slope + h / (2 * h_before) * (prediction.x0 - previous.prediction.x0)
+        shrink = ((1 - step.alpha_bar_s) / (1 - step.alpha_bar)) ** 0.5
+        return shrink * x_t - step.alpha_bar_s**0.5 * math.expm1(-h) * slope
+
+
+def _lambda(alpha_bar: float) -> float:
+    """Half the log of the signal-to-noise ratio."""
+    return 0.5 * math.log(alpha_bar / (1 - alpha_bar))

@@ -1,0 +1,41 @@
+"""The two contrastive losses, against hand-made cases."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from open_clip import ClipLoss
+from torch import Tensor
+
+from sdg.randomness import keyed_generator
+from sdg.training.clip import clip_loss
+from sdg.training.time_clip import distillation_loss
+
+
+def unit(*shape: int, key: int = 0) -> Tensor:
+    return F.normalize(torch.randn(shape, generator=keyed_generator("losses", key)), dim=-1)
+
+
+def test_distinct_captions_give_clips_own_loss():
+    image, text, tokens = unit(6, 8), unit(6, 8, key=1), torch.arange(6)[:, None]
+    ours = clip_loss(image, text, torch.tensor(14.0), tokens)
+    torch.testing.assert_close(ours, ClipLoss()(image, text, torch.tensor(14.0)))
+
+
+def test_copies_of_a_caption_share_their_target():
+    """With one caption for all no image can be told from another: ln B, and nothing to learn."""
+    image, text = unit(4, 8).requires_grad_(), unit(1, 8, key=1).expand(4, 8)
+    loss = clip_loss(image, text, torch.tensor(10.0), torch.zeros(4, 3, dtype=torch.long))
+    rows = math.log(4)  # over texts: all alike
+    assert float(loss) >= rows / 2
+    perfect = clip_loss(text, text, torch.tensor(10.0), torch.zeros(4, 3, dtype=torch.long))
+    assert float(perfect) == pytest.approx(math.log(4))
+
+
+def test_distillation_sums_rows_and_columns_at_scale_100():
+    student, teacher = unit(5, 8), unit(5, 8, key=1)
+    logits, diagonal = 100 * student @ teacher.T, torch.arange(5)
+    expected = F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)
+    torch.testing.assert_close(distillation_loss(student, teacher), expected)
+    assert float(distillation_loss(teacher, teacher)) < float(distillation_loss(student, teacher))
