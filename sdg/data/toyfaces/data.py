@@ -37,7 +37,8 @@ class ToyFaces(Dataset):
 
     A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64,
     ``nuisances`` (B, 11) float32, ``step`` int and, when asked for, B ``captions`` and
-    ``descriptions``, new ones at every step: a caption mentions some attributes, a description all there is to see.
+    ``descriptions``, new ones at every step: a caption mentions some attributes, a description all there is
+    to see.
     """
 
     def __init__(self, split: str, count: int, size: int, captions: bool = False, seed: int = 0):
