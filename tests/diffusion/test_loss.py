@@ -9,7 +9,7 @@ from torch.distributions import Normal, kl_divergence
 
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser, Parameterisation, Prediction
-from sdg.diffusion.loss import diffusion_loss, posterior_kl
+from sdg.diffusion.loss import MAX_WEIGHT, diffusion_loss, posterior_kl
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.diffusion.timeline import Timeline
 from tests.diffusion.examples import Fixed, normal
@@ -29,14 +29,18 @@ def loss_of(
 
 @pytest.mark.parametrize("parameterisation", ["eps", "x0", "v"])
 def test_simple_loss_is_the_distance_to_the_networks_own_target(parameterisation: Parameterisation) -> None:
-    """Zero at the true ε, x0 or v = a ε - σ x0, and each sample's mean square beside it."""
+    """Zero at the true ε, x0 or v = a ε - σ x0, and each sample's mean square beside it.
+
+    An error of x0 counts as the error of v that it implies, 1/σ² as much, with that factor clipped.
+    """
     alpha_bar = SCHEDULE.alpha_bar[T].view(-1, 1, 1, 1)
     true = {"eps": NOISE, "x0": X0, "v": alpha_bar.sqrt() * NOISE - (1 - alpha_bar).sqrt() * X0}
     error = normal(5, 3, 4, 4, seed=2)
     torch.testing.assert_close(loss_of(true[parameterisation], parameterisation), torch.zeros(5).double())
-    torch.testing.assert_close(
-        loss_of(true[parameterisation] + error, parameterisation), error.square().mean((1, 2, 3))
-    )
+    expected = error.square().mean((1, 2, 3))
+    if parameterisation == "x0":
+        expected = expected * (1 / (1 - SCHEDULE.alpha_bar[T])).clamp(max=MAX_WEIGHT)
+    torch.testing.assert_close(loss_of(true[parameterisation] + error, parameterisation), expected)
 
 
 def test_the_network_sees_the_diffused_image_at_its_own_t() -> None:

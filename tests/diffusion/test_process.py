@@ -222,6 +222,9 @@ def test_the_loop_hands_everyone_what_they_need() -> None:
     steps, predictions, noises, previous = zip(*sampler.calls, strict=True)
     assert list(steps) == list(timeline) == [step for step, *_ in observed]
     assert [float(prediction.x0.mean()) for prediction in predictions] == [2.0, 1.0, 0.0]
-    assert previous == (None, *predictions[:2])
+    assert previous[0] is None
+    for taken, step, prediction in zip(previous[1:], steps, predictions, strict=False):
+        assert taken.step == step
+        assert taken.prediction is prediction
     assert all(seen is used for (_, _, seen), used in zip(observed, predictions, strict=True))
     assert all(torch.equal(used, noise.normal((3, 4, 4))) for used in noises)
