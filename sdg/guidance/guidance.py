@@ -6,6 +6,7 @@ One forward of the encoder serves every term, one backward gives the gradient, a
 through the diffusion network. The weights are inside the differentiated function, as released.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
@@ -35,7 +36,7 @@ class Guidance(nn.Module):
         scale: the default strength of the whole; each sample may bring its own.
 
     Raises:
-        SDGError: no terms, or a weight without a term.
+        SDGError: no terms, a weight without a term, or a scale that is no finite number.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Guidance(nn.Module):
             raise SDGError("guidance without terms steers nowhere: give it one, for example guidance=text")
         if stray := weights.keys() - terms.keys():
             raise SDGError(f"guidance.weights names {sorted(stray)}: its terms are {sorted(terms)}")
+        if not isinstance(scale, int | float) or not math.isfinite(scale):
+            raise SDGError(f"guidance.scale={scale} is not a number: use for example 100")
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale = dict(terms), scale
         self.weights = {name: weights.get(name, 1.0) for name in terms}

@@ -34,6 +34,8 @@ def sample(config: DictConfig) -> Path:
     if config.prompts_file is not None:
         prompts += read_prompts(config.prompts_file)
     scale, columns = config.guidance.scale, config.samples_per_prompt
+    if config.batch_size < 1:
+        raise SDGError(f"batch_size={config.batch_size} draws nothing: use 1 or more")
     plan = SamplePlan(prompts, columns, config.seed, scale, config.unguided)
     module = build_sampling(config)
     for prompt in prompts:

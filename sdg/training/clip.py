@@ -64,7 +64,9 @@ class CLIPTraining(Training):
         self.log_dict({"train/loss": loss, "train/words": words_loss}, prog_bar=True)
         return loss + self.word_loss * words_loss
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        # Here, not at the batch's end: a checkpoint is written before Lightning calls that hook.
         self.clip.model.logit_scale.data.clamp_(max=4.6052)  # ln 100, as CLIP
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:

@@ -85,6 +85,10 @@ def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_
         ("sampler.steps=1001", "more than the schedule.s 1000"),
         ("sampler.steps=ddim60", "no stride visits exactly 60"),
         ("prompts=[]", "nothing to draw"),
+        ("batch_size=0", "batch_size=0 draws nothing"),
+        ("group=0", "group=0 is no number of samples"),
+        ("guidance.scale=strong", "guidance.scale=strong is not a number"),
+        ("guidance.scale=inf", "guidance.scale=inf is not a number"),
     ],
 )
 def test_bad_input_leaves_nothing_behind(weights: list[str], tmp_path: Path, override: str, message: str):
