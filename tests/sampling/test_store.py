@@ -58,6 +58,12 @@ def test_resumed_folder_equals_undisturbed_one(tmp_path: Path):
     assert whole.manifest.read_bytes() == halves.manifest.read_bytes()
 
 
+def test_a_picture_without_a_record_is_drawn_again(tmp_path: Path):
+    fill(SampleStore(tmp_path, "settings"), [0, 1])
+    (tmp_path / "manifest.jsonl").unlink()
+    assert SampleStore(tmp_path, "settings").done == set()
+
+
 def test_other_settings_are_refused(tmp_path: Path):
     SampleStore(tmp_path, "settings")
     with pytest.raises(SDGError, match="other settings: choose another output_dir"):
