@@ -1,11 +1,11 @@
-"""What a prior draws while it trains."""
+"""What a prior or a generator draws while it trains."""
 
 from pathlib import Path
 
 import pytorch_lightning as pl
 from PIL import Image
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, no_grad
 from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
@@ -14,8 +14,10 @@ from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Timeline
+from sdg.networks.stylegan2 import StyleGAN2
 from sdg.training.figures import keep_figure
 from sdg.training.prior import PriorTraining
+from sdg.training.stylegan import StyleGANTraining
 
 
 class SampleGrid(Callback):
@@ -48,6 +50,29 @@ class SampleGrid(Callback):
         timeline = Timeline(prior.schedule, self.steps)
         images = generate(averaged.eval(), self.sampler, timeline, noise, device=pl_module.device)
         averaged.train(was_training)
+        keep_figure(trainer, self.folder, "samples", _sheet(images))
+
+
+class GeneratorGrid(Callback):
+    """After each validation, pictures of the same latents by the averaged generator, as :class:`SampleGrid`.
+
+    Args:
+        folder: where the figures go.
+        count: pictures, in rows of eight.
+    """
+
+    def __init__(self, folder: str, count: int = 32):
+        self.folder, self.count = Path(folder), count
+
+    @no_grad()
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, StyleGANTraining)
+        if trainer.sanity_checking:
+            return
+        generator = pl_module.exported()
+        assert isinstance(generator, StyleGAN2)
+        noise = NoiseSource([(0, i) for i in range(self.count)], "latent")
+        images = generator(noise.normal((generator.latent_dim,), pl_module.device), noise)
         keep_figure(trainer, self.folder, "samples", _sheet(images))
 
 
