@@ -63,8 +63,8 @@ with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
 sampling = build_sampling(config)
 
 prior = sampling.denoiser  # x_t -> what the clean picture might be
-guidance = sampling.guidance  # x_t, t, targets -> F and its gradient
-texts = sampling.texts  # sentences -> targets, by CLIP's own text encoder
+guidance = sampling.aims.guidance  # x_t, its noise level, targets -> F and its gradient
+texts = sampling.aims.texts  # sentences -> targets, by CLIP's own text encoder
 sampler = sampling.sampler  # x_t and the two answers -> x_s
 timeline = sampling.timeline  # the steps, from t = 999 down to 0
 
@@ -75,7 +75,7 @@ print(f"{len(timeline)} steps: t = {', '.join(str(step.t) for step in list(timel
 # %% [markdown]
 # ## Drawing
 #
-# `generate` runs the loop. A guide is any function from $x_t$ and the step to a gradient; this one also
+# `generate` runs the loop. A guide is any function from $x_t$ and its noise level to a gradient; this one also
 # writes down $F$ as it goes. Each picture has a noise generator of its own, named by a pair (seed,
 # index). So the columns below start from the same noise whatever guides them, and a picture does not
 # change with the batch it is drawn in.
@@ -93,8 +93,8 @@ def draw(prompt: str, scale: float) -> tuple[Tensor, Tensor]:
     scales = torch.full((SEEDS,), scale)
     cosines = []
 
-    def guide(x_t: Tensor, step: Step) -> Tensor:
-        steering = guidance(x_t, torch.tensor([step.t]), targets, scales)
+    def guide(x_t: Tensor, level: Level) -> Tensor:
+        steering = guidance(x_t, level, targets, scales)
         cosines.append(steering.scores["text"])
         return steering.gradient
 

@@ -38,11 +38,17 @@ class SampleConfig:
     trainer: Any = None
     prompts: list[str] = field(default_factory=list)
     prompts_file: str | None = None
+    references: list[str] = field(default_factory=list)
+    reference_noise: str = "fresh"
+    share_reference: bool = False
+    start: Any = None
     samples_per_prompt: int = 4
     unguided: bool = True
     seed: int = 0
     batch_size: int = 8
     group: int = 4
+    snapshots: int = 0
+    trace: bool = True
     output_dir: str = "outputs/sample"
 
 

@@ -55,14 +55,14 @@ def test_the_judge_reads_unseen_renders(judge: Judge) -> None:
 @torch.no_grad()
 def test_clip_knows_the_attributes_by_name(sampling: GuidedSampling) -> None:
     images, attributes = faces(0, torch.arange(128) + SPLITS["test"].start)
-    embedding = sampling.texts.clip.encode_image(images)
+    embedding = sampling.aims.texts.clip.encode_image(images)
     phrases = {
         "hair_color": [f"a face with {value} hair" for value in ATTRIBUTES["hair_color"]],
         "glasses": ["a face without glasses", "a face with glasses"],
         "hat": ["a face without a hat", "a face with a hat"],
     }
     for name, texts in phrases.items():
-        answers = (embedding @ sampling.texts.clip.encode_text(texts).T).argmax(dim=1)
+        answers = (embedding @ sampling.aims.texts.clip.encode_text(texts).T).argmax(dim=1)
         labels = attributes[:, list(ATTRIBUTES).index(name)]
         assert float((answers == labels).float().mean()) >= 0.9, name
 
@@ -70,7 +70,11 @@ def test_clip_knows_the_attributes_by_name(sampling: GuidedSampling) -> None:
 @torch.no_grad()
 def test_the_time_dependent_copy_sees_through_noise(sampling: GuidedSampling) -> None:
     images, _ = faces(0, torch.arange(128) + SPLITS["test"].start)
-    clip, encoder, schedule = sampling.texts.clip, sampling.guidance.encoder, sampling.denoiser.schedule
+    clip, encoder, schedule = (
+        sampling.aims.texts.clip,
+        sampling.aims.guidance.encoder,
+        sampling.denoiser.schedule,
+    )
     clean = clip.encode_image(images)
     for t in (200, 400):
         at = torch.tensor([t])
@@ -84,7 +88,9 @@ def test_the_time_dependent_copy_sees_through_noise(sampling: GuidedSampling) ->
 def test_words_steer_the_prior(sampling: GuidedSampling, judge: Judge) -> None:
     """Of faces guided towards green hair and a hat, most have both; of the unguided ones, one in twenty."""
     prompt = "a face with green hair and a hat"
-    samples = sampling.predict_step([PlanEntry(i, prompt, 0, i, sampling.guidance.scale) for i in range(8)])
+    samples = sampling.predict_step(
+        [PlanEntry(i, prompt, None, 0, i, sampling.aims.guidance.scale) for i in range(8)]
+    )
     images = torch.stack([sample.image for sample in samples]).float() / 127.5 - 1
     with torch.no_grad():
         seen = {name: logits.argmax(dim=1) for name, logits in judge(images).attributes.items()}

@@ -1,6 +1,7 @@
 """The reverse process: from noise to an image, one step of a sampler at a time."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,13 +9,27 @@ from torch import Tensor
 from sdg.diffusion.denoiser import Denoiser, Prediction
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.sampler import Sampler, Taken
-from sdg.diffusion.timeline import Step, Timeline
+from sdg.diffusion.timeline import Level, Step, Timeline
 
-Guide = Callable[[Tensor, Step], Tensor | None]
-"""(x_t, step) -> the gradient of F at x_t, (B, C, H, W), weights included; None for no guidance."""
+Guide = Callable[[Tensor, Level], Tensor | None]
+"""(x, its noise level) -> the gradient of F at x, (B, C, H, W), weights included; None for no guidance."""
 
-Observer = Callable[[Step, Tensor, Prediction], None]
-"""Called after every step with the step, x_s and the (guided) prediction at x_t."""
+Constraint = Callable[[Tensor, Step], Tensor]
+"""(x_s, the step just taken) -> the x_s to go on with, (B, C, H, W)."""
+
+
+class Moment(NamedTuple):
+    """One step, as an observer sees it."""
+
+    step: Step
+    x_s: Tensor
+    prior: Prediction
+    """What the denoiser said of x_t."""
+    guided: Prediction
+    """What the step was taken with."""
+
+
+Observer = Callable[[Moment], None]
 
 
 @torch.no_grad()
@@ -24,24 +39,43 @@ def generate(
     timeline: Timeline,
     noise: NoiseSource,
     guide: Guide | None = None,
+    *,
+    at_mean: bool = False,
+    start: Tensor | None = None,
+    constrain: Constraint | None = None,
     observe: Observer | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """Draw one image per generator of ``noise``: (B, C, S, S), about [-1, 1], not clamped.
 
-    The prior and the guide both look at x_t; neither sees the other, and no gradient passes through the
-    prior. A zero gradient gives what no guide would, exactly.
+    The prior and the guide look at the same state; neither sees the other, and no gradient passes through
+    the prior. A zero gradient gives what no guide would, exactly.
+
+    Args:
+        at_mean: ask the guide about the mean of x_s, at the level of x_s: the textbook's form of guidance
+            (Dhariwal & Nichol 2021, eq. 10). By default it is asked about x_t, as the paper's code does.
+        start: clean images (B or 1, C, S, S) in [-1, 1] to begin from, noised to the timeline's first level;
+            by default the beginning is pure noise.
+        constrain: has the last word on every x_s, the finished image included.
+        observe: called after every step.
     """
     shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
     x = noise.normal(shape, device)
+    if start is not None:
+        x = timeline.start.diffuse(start, x)
+    still = torch.zeros_like(x)
     previous = None
     for step in timeline:
-        prediction = denoiser(x, step)
-        gradient = guide(x, step) if guide is not None else None
-        if gradient is not None:
-            prediction = sampler.guide(prediction, gradient, step)
-        x = sampler.step(x, prediction, step, noise.normal(shape, device), previous)
-        previous = Taken(step, prediction)
+        prior = guided = denoiser(x, step)
+        if guide is not None:
+            mean = sampler.step(x, prior, step, still, previous) if at_mean else x
+            gradient = guide(mean, step.level_s if at_mean else step.level)
+            if gradient is not None:
+                guided = sampler.guide(prior, gradient, step)
+        x = sampler.step(x, guided, step, noise.normal(shape, device), previous)
+        if constrain is not None:
+            x = constrain(x, step)
+        previous = Taken(step, guided)
         if observe is not None:
-            observe(step, x, prediction)
+            observe(Moment(step, x, prior, guided))
     return x

@@ -8,25 +8,62 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise, repeat
+from typing import NamedTuple
+
+from torch import Tensor
 
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.errors import SDGError
 
 
+class Level(NamedTuple):
+    """How noisy a state of the chain is, in plain Python floats: float64 on every device."""
+
+    t: int
+    """The original timestep, as networks are given it; a finished image has that of the least noise, 0."""
+    alpha_bar: float
+    """ᾱ_t; 1 for a finished image."""
+    progress: float
+    """How far the chain has come: 0 at the noisiest timestep of the schedule, 1 at timestep 0."""
+
+    @property
+    def sigma(self) -> float:
+        """√(1 - ᾱ_t), the standard deviation of the noise in x_t."""
+        return (1 - self.alpha_bar) ** 0.5
+
+    def diffuse(self, x0: Tensor, noise: Tensor) -> Tensor:
+        """x0 noised to this level, q(x_t | x_0); both (B, C, H, W)."""
+        return self.alpha_bar**0.5 * x0 + self.sigma * noise
+
+
 @dataclass(frozen=True)
 class Step:
-    """One transition x_t -> x_s of the respaced chain, in plain Python floats: float64 on every device.
+    """One transition x_t -> x_s of the respaced chain.
 
-    ``index`` counts kept steps from 0 (the last one taken), ``t`` is the original timestep, ``alpha_bar`` is
-    ᾱ_t and ``alpha_bar_s`` is ᾱ of the state after the step (1 after the last one).
+    ``index`` counts kept steps from 0 (the last one taken), ``level`` is the noise level of x_t, ``level_s``
+    that of x_s.
     """
 
     index: int
-    t: int
-    alpha_bar: float
-    alpha_bar_s: float
+    level: Level
+    level_s: Level
     log_beta_tilde: float
     """Log of the posterior variance; at index 0, where that is zero, the value of index 1 (as in ADM)."""
+
+    @property
+    def t(self) -> int:
+        """The original timestep of x_t."""
+        return self.level.t
+
+    @property
+    def alpha_bar(self) -> float:
+        """ᾱ_t."""
+        return self.level.alpha_bar
+
+    @property
+    def alpha_bar_s(self) -> float:
+        """ᾱ of the state after the step, 1 after the last one."""
+        return self.level_s.alpha_bar
 
     @property
     def beta(self) -> float:
@@ -40,8 +77,8 @@ class Step:
 
     @property
     def sigma(self) -> float:
-        """√(1 - ᾱ_t), the standard deviation of the noise in x_t."""
-        return (1 - self.alpha_bar) ** 0.5
+        """√(1 - ᾱ_t)."""
+        return self.level.sigma
 
     @property
     def last(self) -> bool:
@@ -57,21 +94,30 @@ class Timeline:
         steps: ADM's respacing: an integer (or its string) n keeps n timesteps spread evenly over the whole
             chain, both ends included (of one, the noisiest); ``"ddimN"`` keeps N timesteps at a constant
             integer stride from 0, as DDIM's authors do.
+        strength: how much of the chain is walked, from 1 (all of it) down to its last step alone: where to
+            begin from a noised image instead of from noise (SDEdit, Meng et al. 2022).
 
     Raises:
-        SDGError: when the chain has fewer steps, or no stride gives exactly N.
+        SDGError: when the chain has fewer steps, or no stride gives exactly N, or no part of it is walked.
     """
 
-    def __init__(self, schedule: NoiseSchedule, steps: int | str):
+    def __init__(self, schedule: NoiseSchedule, steps: int | str, strength: float = 1.0):
+        if not 0 < strength <= 1:
+            raise SDGError(f"start.strength={strength} is out of range: use above 0 (keep all) to 1 (forget)")
         self.schedule = schedule
         self.timesteps = respace(len(schedule), steps)
+        end = max(len(schedule) - 1, 1)
         alpha_bars = [1.0, *schedule.alpha_bar[list(self.timesteps)].tolist()]
         beta_tilde = [(1 - now / before) * (1 - before) / (1 - now) for before, now in pairwise(alpha_bars)]
         beta_tilde[0] = beta_tilde[1] if len(beta_tilde) > 1 else 1 - alpha_bars[1]
-        self.steps = tuple(
-            Step(i, t, alpha_bars[i + 1], alpha_bars[i], math.log(beta_tilde[i]))
-            for i, t in enumerate(self.timesteps)
-        )
+        levels = [Level(t, a, 1 - t / end) for t, a in zip((0, *self.timesteps), alpha_bars, strict=True)]
+        walked = max(1, round(strength * len(self.timesteps)))
+        self.steps = tuple(Step(i, levels[i + 1], levels[i], math.log(beta_tilde[i])) for i in range(walked))
+
+    @property
+    def start(self) -> Level:
+        """The level at which the walk begins."""
+        return self.steps[-1].level
 
     def __len__(self) -> int:
         return len(self.steps)

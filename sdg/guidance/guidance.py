@@ -1,6 +1,6 @@
 r"""Guidance: the weighted sum of terms and its gradient.
 
-.. math:: F(x_t, t) = \sum_k w_k F_k(E'_I(x_t, t), y_k), \qquad g = \nabla_{x_t} F
+.. math:: F(x_t, t) = \sum_k w_k(t) F_k(E'_I(x_t, t), y_k), \qquad g = \nabla_{x_t} F
 
 One forward of the encoder serves every term, one backward gives the gradient, and no gradient ever passes
 through the diffusion network. The weights are inside the differentiated function, as released.
@@ -13,30 +13,37 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.term import Term
+from sdg.guidance.weight import Weight
+from sdg.networks.time_clip import Features
 
 
 class Steering(NamedTuple):
     """What guidance says at one x_t."""
 
     gradient: Tensor
-    """∇F, (B, C, H, W); sample i's is that of its own F."""
+    """s ∇F, (B, C, H, W); sample i's is that of its own F and scale; 0 where it was not finite."""
     scores: dict[str, Tensor]
     """F_k of every term, unweighted, (B,) each."""
+    rms: Tensor
+    """Root mean square of the gradient before it was limited, (B,); not finite where a sample is lost."""
 
 
 class Guidance(nn.Module):
-    """F and its gradient for a batch whose samples may have different targets and scales.
+    """s F and its gradient for a batch whose samples may have different targets and scales.
 
     Args:
         encoder: E'_I, frozen here and always in eval mode: (x_t, t) -> Features.
         terms: by name.
-        weights: w_k by the same names; a term without one weighs 1.
-        scale: the default strength of the whole; each sample may bring its own.
+        weights: w_k by the same names, numbers or functions of progress; a term without one weighs 1.
+        scale: s, the default strength of the whole; each sample may bring its own.
+        clamp: the largest rms that a sample's gradient may have; a larger one is shortened to it.
+        normalise: give every gradient the rms s, whatever its own.
 
     Raises:
-        SDGError: no terms, a weight without a term, or a scale that is no finite number.
+        SDGError: no terms, a weight without a term, or a scale or clamp that is no finite number.
     """
 
     def __init__(
@@ -44,7 +51,9 @@ class Guidance(nn.Module):
         encoder: nn.Module,
         terms: Mapping[str, Term],
         scale: float,
-        weights: Mapping[str, float] | None = None,
+        weights: Mapping[str, float | Weight] | None = None,
+        clamp: float | None = None,
+        normalise: bool = False,
     ):
         super().__init__()
         weights = dict(weights or {})
@@ -54,20 +63,53 @@ class Guidance(nn.Module):
             raise SDGError(f"guidance.weights names {sorted(stray)}: its terms are {sorted(terms)}")
         if not isinstance(scale, int | float) or not math.isfinite(scale):
             raise SDGError(f"guidance.scale={scale} is not a number: use for example 100")
+        if clamp is not None and not clamp > 0:
+            raise SDGError(f"guidance.clamp={clamp} leaves no gradient: use a number above 0, or null")
         self.encoder = encoder.eval().requires_grad_(False)
-        self.terms, self.scale = dict(terms), scale
+        self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
         self.weights = {name: weights.get(name, 1.0) for name in terms}
 
-    def forward(self, x_t: Tensor, t: Tensor, targets: Mapping[str, Tensor], scale: Tensor) -> Steering:
-        """x_t: (B, C, H, W); t: (1,) or (B,) original timesteps; targets by term; scale: (B,)."""
+    def forward(
+        self, x_t: Tensor, level: Level, targets: Mapping[str, Tensor | Features], scale: Tensor
+    ) -> Steering:
+        """x_t: (B, C, H, W) of noise level ``level``; targets by term; scale: (B,)."""
+        weights = self.weights_at(level.progress)
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
-            features = self.encoder(x, t)
-            scores = {name: term(features, targets[name]) for name, term in self.terms.items()}
-            total = sum(self.weights[name] * score for name, score in scores.items())
-            (gradient,) = torch.autograd.grad((scale * total).sum(), x)
-        return Steering(gradient, {name: score.detach() for name, score in scores.items()})
+            scores = self.scores(self.encoder(x, _time(level, x)), targets)
+            total = torch.stack([weights[name] * score for name, score in scores.items()]).sum(dim=0)
+            (gradient,) = torch.autograd.grad(((1 if self.normalise else scale) * total).sum(), x)
+        gradient, rms = self._limit(gradient, scale)
+        return Steering(gradient, {name: score.detach() for name, score in scores.items()}, rms)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, level: Level) -> Features:
+        """The encoder's features of images (B, C, H, W) noised to ``level``, without a gradient."""
+        return self.encoder(x, _time(level, x))
+
+    def scores(self, features: Features, targets: Mapping[str, Tensor | Features]) -> dict[str, Tensor]:
+        """F_k, (B,), by term, of images with these features."""
+        return {name: term(features, targets[name]) for name, term in self.terms.items()}
+
+    def weights_at(self, progress: float) -> dict[str, float]:
+        """w_k when ``progress`` of the chain lies behind, by term."""
+        return {name: w(progress) if isinstance(w, Weight) else w for name, w in self.weights.items()}
 
     def train(self, mode: bool = True) -> Self:
         """Stays in eval mode, whatever becomes of its parent: batch statistics would mix the samples."""
         return super().train(False)
+
+    def _limit(self, gradient: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient as it may be used, and the rms (B,) it had."""
+        rms = gradient.square().mean(dim=(1, 2, 3)).sqrt()
+        factor = torch.ones_like(rms)
+        if self.normalise:
+            factor = scale / torch.where(rms > 0, rms, 1)
+        if self.clamp is not None:
+            factor = factor * (self.clamp / (factor * rms).abs()).clamp(max=1)
+        finite = rms.isfinite()[:, None, None, None]
+        return torch.where(finite, factor[:, None, None, None] * gradient, 0), rms
+
+
+def _time(level: Level, like: Tensor) -> Tensor:
+    return torch.full((1,), level.t, dtype=torch.int64, device=like.device)

@@ -1,18 +1,27 @@
 """Term: one way in which an image can match a target."""
 
 from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-from sdg.networks.time_clip import Features
-
 
 class Term(ABC):
-    """F_k: features of x_t and a target -> one score per sample, higher is better.
+    """F_k: features of x_t and of a target -> one score per sample, higher is better.
 
     A term never mixes the samples of a batch: the score of sample i depends on sample i alone.
+
+    Args:
+        target: this term's own prompt, or path of its own reference, for every sample; by default each
+            sample brings one.
     """
 
+    reads: ClassVar[Literal["prompt", "reference"]]
+    """What a target is made of: words, by the text encoder, or a picture, by the encoder that reads x_t."""
+
+    def __init__(self, target: str | None = None):
+        self.target = target
+
     @abstractmethod
-    def __call__(self, features: Features, target: Tensor) -> Tensor:
-        """(B,) scores; differentiable in ``features``."""
+    def __call__(self, features: Any, target: Any) -> Tensor:
+        """(B,) scores, differentiable in ``features``; a target has a row for each sample, or one for all."""

@@ -10,8 +10,11 @@ from sdg.networks.time_clip import Features
 class Text(Term):
     r"""F_text = cos(E'_I(x_t, t), E_L(y)): the paper's language guidance, without a temperature.
 
-    The target is the text's embedding (B, D), from the original, frozen text encoder.
+    The target (B, D) is a prompt's embedding of length 1, from the original, frozen text encoder; of a
+    weighted prompt it is Σ_k w_k E_L(y_k), which makes the score Σ_k w_k cos(E'_I(x_t, t), E_L(y_k)).
     """
 
+    reads = "prompt"
+
     def __call__(self, features: Features, target: Tensor) -> Tensor:
-        return F.cosine_similarity(features.pooled, target, dim=-1)
+        return (F.normalize(features.pooled, dim=-1) * target).sum(dim=-1)

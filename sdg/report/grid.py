@@ -14,6 +14,7 @@ def draw_grid(
     columns: Sequence[str] = (),
     cell: int = 128,
     group: int = 1,
+    lead: int = 0,
 ) -> Image.Image:
     """Pictures in rows with a sentence at the left of each and a word above each column.
 
@@ -22,10 +23,12 @@ def draw_grid(
         columns: labels of the columns, or none.
         cell: side of a picture in pixels; smaller ones are enlarged without smoothing.
         group: pictures that stand close together, with a wider gap after each group.
+        lead: pictures before the first group, which stand apart.
     """
     gap, wide, margin, label = 4, 16, 20, 230
     font, small = ImageFont.load_default(size=16), ImageFont.load_default(size=13)
-    lefts = [margin + label + i * (cell + gap) + (i // group) * (wide - gap) for i in range(len(rows[0][1]))]
+    groups = [i if i < lead else lead + (i - lead) // group for i in range(len(rows[0][1]))]
+    lefts = [margin + label + i * (cell + gap) + g * (wide - gap) for i, g in enumerate(groups)]
     top = margin + (24 if columns else 0)
     size = (lefts[-1] + cell + margin, top + len(rows) * (cell + 2 * gap) - 2 * gap + margin)
     sheet = Image.new("RGB", size, PAPER)

@@ -3,8 +3,10 @@
 import html
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from sdg.files import write_whole
+from sdg.report.curves import draw_curves
 from sdg.report.grid import draw_grid, open_picture
 
 _GRID_ROWS, _GRID_COLUMNS = 24, 8
@@ -13,69 +15,108 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c20; }
 body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.05rem; font-weight: 600; margin: 2rem 0 .5rem; }
+h2 img { display: inline-block; vertical-align: middle; margin-right: .6rem; }
 p { color: #555; } .row { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; } figure div { display: flex; gap: 3px; }
 img { width: 112px; height: 112px; border-radius: 6px; display: block; }
 .before img, img.before { opacity: .55; }
-figcaption { font-size: .8rem; color: #777; } a { color: inherit; }
+figcaption, summary { font-size: .8rem; color: #777; } a { color: inherit; }
+details .row { flex-direction: column; } img.strip { width: auto; height: 64px; max-width: 100%; }
+details svg { display: block; margin: .4rem 0; }
 @media (prefers-color-scheme: dark) {
   body { background: #17171a; color: #eee; } p, figcaption { color: #aaa; }
 }
 """
 
 
+class _Row(NamedTuple):
+    """What one set of guided samples has in common, and its records."""
+
+    prompt: str | None
+    reference: str | None
+    records: list[dict]
+
+    @property
+    def label(self) -> str:
+        words = [] if self.prompt is None else [self.prompt]
+        picture = [] if self.reference is None else [Path(self.reference).stem]
+        return " + ".join([*words, *picture]) or "guided"
+
+    @property
+    def view(self) -> str | None:
+        """The copy of the reference, in the run's folder."""
+        return self.records[0].get("reference_file")
+
+
 def write_page(folder: Path, records: Sequence[dict], title: str) -> Path:
     """Write ``index.html`` and ``grid.png`` for the records of a manifest; returns the page's path.
 
-    The grid shows at most 24 prompts and 8 seeds; the page shows them all.
+    The grid shows at most 24 rows and 8 seeds; the page shows them all.
     """
-    before = {(r["seed"], r["index"]): r for r in records if r["prompt"] is None}
-    prompts = list(dict.fromkeys(r["prompt"] for r in records if r["prompt"] is not None))
-    rows = [(prompt, [r for r in records if r["prompt"] == prompt]) for prompt in prompts]
-    _write_grid(folder, rows, before)
-    sections = "\n".join(_section(prompt, row, before) for prompt, row in rows)
+    before = {(r["seed"], r["index"]): r for r in records if r["scale"] == 0}
+    rows: dict[tuple, _Row] = {}
+    for record in records:
+        if record["scale"] != 0 or record["prompt"] is not None or record["reference"] is not None:
+            key = record["prompt"], record["reference"]
+            rows.setdefault(key, _Row(*key, [])).records.append(record)
+    _write_grid(folder, list(rows.values()), before)
+    sections = "\n".join(_section(row, before) for row in rows.values())
     page = folder / "index.html"
     write_whole(
         page,
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
         f"<h1>{html.escape(title)}</h1>\n"
-        f"<p>{len(records)} pictures. Pale: the prior alone. "
-        f"Beside it: the same noise, guided by the sentence. "
+        f"<p>{len(records)} pictures. Pale: the prior alone. Beside it: the same noise, guided. "
         f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
         f'<a href="config.yaml">config.yaml</a></p>\n{sections}\n</html>\n',
     )
     return page
 
 
-def _section(prompt: str, row: Sequence[dict], before: dict) -> str:
-    return (
-        f'<h2>{html.escape(prompt)}</h2>\n<div class="row">{"".join(_figure(r, before) for r in row)}</div>'
-    )
+def _section(row: _Row, before: dict) -> str:
+    figures = "".join(_figure(record, row.label, before) for record in row.records)
+    view = f'<img src="{row.view}" alt="the reference">' if row.view else ""
+    return f'<h2>{view}{html.escape(row.label)}</h2>\n<div class="row">{figures}</div>{_details(row.records)}'
 
 
-def _figure(record: dict, before: dict) -> str:
+def _figure(record: dict, label: str, before: dict) -> str:
     pair = before.get((record["seed"], record["index"]))
     images = f'<img class="before" src="{pair["file"]}" alt="unguided" loading="lazy">' if pair else ""
-    images += f'<img src="{record["file"]}" alt="{html.escape(record["prompt"])}" loading="lazy">'
-    caption = f"seed {record['seed']}.{record['index']} · score {record['score']:.2f}"
+    images += f'<img src="{record["file"]}" alt="{html.escape(label)}" loading="lazy">'
+    scores = "".join(f" · {name} {score:.3g}" for name, score in record["scores"].items())
+    caption = f"seed {record['seed']}.{record['index']}{scores}"
     return f"<figure><div>{images}</div><figcaption>{caption}</figcaption></figure>"
 
 
-def _write_grid(folder: Path, rows: Sequence[tuple[str, Sequence[dict]]], before: dict) -> None:
+def _details(records: Sequence[dict]) -> str:
+    """How the pictures of a row came about: predicted pictures, and the numbers of the steps."""
+    parts = [f'<img class="strip" src="{r["strip"]}" alt="on the way">' for r in records if "strip" in r]
+    guided = [r["trace"]["guided"] for r in records if (r.get("trace") or {}).get("guided")]
+    if guided:
+        curves = {f"score {name}": [g["scores"][name] for g in guided] for name in guided[0]["scores"]}
+        curves["gradient rms"] = [g["gradient_rms"] for g in guided]
+        curves["clipped"] = [r["trace"]["clipped"] for r in records if r["trace"].get("guided")]
+        parts += [draw_curves(name, lines) for name, lines in curves.items()]
+    if not parts:
+        return ""
+    return f'<details><summary>on the way</summary><div class="row">{"".join(parts)}</div></details>'
+
+
+def _write_grid(folder: Path, rows: Sequence[_Row], before: dict) -> None:
     shown: list[tuple[str, list]] = []
-    for prompt, records in rows[:_GRID_ROWS]:
+    for row in rows[:_GRID_ROWS]:
         files = []
-        for record in records[:_GRID_COLUMNS]:
+        for record in row.records[:_GRID_COLUMNS]:
             pair = before.get((record["seed"], record["index"]))
             files += [pair["file"], record["file"]] if pair else [record["file"]]
-        shown.append((prompt, [open_picture(folder / file) for file in files]))
+        first = [open_picture(folder / row.view)] if row.view else []
+        shown.append((row.label, first + [open_picture(folder / file) for file in files]))
     width = min((len(pictures) for _, pictures in shown), default=0)
     if not width:
         return
-    group = 2 if before else 1
     names = ["unguided", "guided"] if before else ["guided"]
-    columns = [names[i % group] for i in range(width)]
-    draw_grid([(prompt, pictures[:width]) for prompt, pictures in shown], columns, group=group).save(
-        folder / "grid.png"
-    )
+    lead = ["reference"] if rows[0].view else []
+    columns = lead + [names[i % len(names)] for i in range(width - len(lead))]
+    cut = [(label, pictures[:width]) for label, pictures in shown]
+    draw_grid(cut, columns, group=len(names), lead=len(lead)).save(folder / "grid.png")

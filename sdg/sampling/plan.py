@@ -1,5 +1,6 @@
 """SamplePlan: the ordered list of samples a run will draw."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from sdg.errors import SDGError
 
 
 class PlanEntry(NamedTuple):
-    """All that a sample depends on, besides the run's networks and sampler.
+    """All that a sample depends on, besides the run's networks and settings.
 
     Samples with the same ``seed`` and ``index`` share their noise, whatever guides them: that is what makes a
     guided picture and the unguided one beside it comparable.
@@ -19,6 +20,8 @@ class PlanEntry(NamedTuple):
 
     id: int
     prompt: str | None
+    reference: str | None
+    """Path of a picture."""
     seed: int
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses
     scale: float
@@ -28,38 +31,51 @@ class PlanEntry(NamedTuple):
         """Name of the sample's picture."""
         return f"{self.id:06d}.png"
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """What the sample's noise is keyed by."""
+        return self.seed, self.index
+
     def record(self) -> dict:
         """The entry as plain data, for the manifest."""
         return self._asdict()
 
 
 class SamplePlan(Dataset[PlanEntry]):
-    """Unguided samples first, one for each index, then every prompt with the same indices.
+    """Unguided samples first, one for each index, then every prompt with every reference, with the same
+    indices.
 
     Args:
         prompts: sentences; one that is given twice is drawn once.
-        samples_per_prompt: indices 0…n-1 of every prompt.
+        references: paths of pictures, likewise.
+        samples_per_prompt: indices 0…n-1 of every pair.
         seed: of all samples; a sample's noise is keyed by (seed, index).
-        scale: guidance scale of the prompted samples.
+        scale: guidance scale of the guided samples.
         unguided: whether to draw the unguided samples too.
 
     Raises:
-        SDGError: no prompts, an empty one, or no samples.
+        SDGError: an empty prompt, or no samples.
     """
 
     def __init__(
-        self, prompts: Sequence[str], samples_per_prompt: int, seed: int, scale: float, unguided: bool = True
+        self,
+        prompts: Sequence[str],
+        references: Sequence[str],
+        samples_per_prompt: int,
+        seed: int,
+        scale: float,
+        unguided: bool = True,
     ):
-        if not prompts:
-            raise SDGError(
-                "there is nothing to draw: give prompts='[\"a smiling face\"]' or prompts_file=FILE"
-            )
         if samples_per_prompt < 1:
             raise SDGError(f"samples_per_prompt={samples_per_prompt} draws nothing: use 1 or more")
         if empty := [i for i, prompt in enumerate(prompts) if not prompt.strip()]:
             raise SDGError(f"prompt number {empty[0] + 1} is empty: describe what you want to see")
-        self.rows: list[tuple[str | None, float]] = [(None, 0.0)] if unguided else []
-        self.rows += [(prompt, scale) for prompt in dict.fromkeys(prompts)]
+        sentences: list[str | None] = [*dict.fromkeys(prompts)] or [None]
+        pictures: list[str | None] = [*dict.fromkeys(references)] or [None]
+        self.rows: list[tuple[str | None, str | None, float]] = [(None, None, 0.0)] if unguided else []
+        self.rows += [
+            (prompt, reference, scale) for prompt, reference in itertools.product(sentences, pictures)
+        ]
         self.columns, self.seed = samples_per_prompt, seed
 
     def __len__(self) -> int:
@@ -68,8 +84,8 @@ class SamplePlan(Dataset[PlanEntry]):
     def __getitem__(self, i: int) -> PlanEntry:
         if not 0 <= i < len(self):
             raise IndexError(i)
-        prompt, scale = self.rows[i // self.columns]
-        return PlanEntry(i, prompt, self.seed, i % self.columns, scale)
+        prompt, reference, scale = self.rows[i // self.columns]
+        return PlanEntry(i, prompt, reference, self.seed, i % self.columns, scale)
 
     def __iter__(self) -> Iterator[PlanEntry]:
         return (self[i] for i in range(len(self)))

@@ -9,12 +9,18 @@ from torch.utils.data import DataLoader, Subset
 
 from sdg.checkpoints import load_weights
 from sdg.config import build, plain
+from sdg.data.picture import list_pictures, read_picture
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.report.page import write_page
+from sdg.sampling.aims import Aims
 from sdg.sampling.module import GuidedSampling
 from sdg.sampling.plan import SamplePlan, read_prompts
-from sdg.sampling.store import SampleStore
+from sdg.sampling.start import Start
+from sdg.sampling.store import SampleStore, reference_file
+from sdg.sampling.trace import to_bytes
 from sdg.sampling.writer import SamplingBar, StoreWriter
 
 # After Lightning has been imported, which sets the level itself: only what a user can act on.
@@ -33,17 +39,21 @@ def sample(config: DictConfig) -> Path:
     prompts = list(config.prompts)
     if config.prompts_file is not None:
         prompts += read_prompts(config.prompts_file)
+    references = [str(path) for given in config.references for path in list_pictures(given)]
     scale, columns = config.guidance.scale, config.samples_per_prompt
     if config.batch_size < 1:
         raise SDGError(f"batch_size={config.batch_size} draws nothing: use 1 or more")
-    plan = SamplePlan(prompts, columns, config.seed, scale, config.unguided)
+    plan = SamplePlan(prompts, references, columns, config.seed, scale, config.unguided)
     module = build_sampling(config)
+    # Whatever is wrong with the input ends the run before anything is written.
+    module.aims.check(prompts, references)
     for prompt in prompts:
-        if unknown := module.texts.clip.tokenizer.unknown_words(prompt):
+        if unknown := module.aims.texts.unknown_words(prompt):
             print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
-    module.texts(prompts)  # a prompt that is too long ends the run before anything is written
 
-    store = SampleStore(config.output_dir, _settings(config, prompts))
+    store = SampleStore(config.output_dir, _settings(config, prompts, references))
+    for path in module.aims.pictures(references):
+        store.write_picture(reference_file(path), to_bytes(read_picture(path, module.aims.size)))
     writer = StoreWriter(store)
     bar = SamplingBar(len(plan), len(store.done), len(module.timeline))
     module.on_step = bar
@@ -56,26 +66,47 @@ def sample(config: DictConfig) -> Path:
     records = store.finish()
     page = write_page(store.folder, records, title=" ".join(["sample.py", *prompts[:1]]))
     if writer.broken:
+        first = min(sample.lost or 0 for sample in writer.broken)
         raise SDGError(
-            f"{len(writer.broken)} of {len(plan)} samples became NaN and were not kept: "
-            f"lower guidance.scale ({scale})"
+            f"{len(writer.broken)} of {len(plan)} samples became NaN, the first at step {first} of "
+            f"{len(module.timeline)}, and were not kept: lower guidance.scale ({scale}), or limit the "
+            "gradient with guidance.clamp"
         )
     return page
 
 
 def build_sampling(config: DictConfig) -> GuidedSampling:
     """The networks of ``config``, with their weights, behind one module."""
-    denoiser = build(config.prior.denoiser)
+    start: Start = build(config.start)
+    denoiser: Denoiser = build(config.prior.denoiser)
+    timeline = Timeline(denoiser.schedule, config.sampler.steps, start.strength)
+    if config.sampler.gradient_at not in ("x_t", "mean"):
+        raise SDGError(f"sampler.gradient_at={config.sampler.gradient_at} is unknown: use x_t or mean")
     load_weights(denoiser.network, config.prior.checkpoint)
     clip = load_weights(build(config.encoder.clip), config.encoder.clip_checkpoint)
     encoder = load_weights(build(config.encoder.network), config.encoder.checkpoint)
-    guidance = build(config.guidance, encoder=encoder)
-    rule = build(config.sampler.rule)
-    return GuidedSampling(denoiser, rule, config.sampler.steps, guidance, TextTargets(clip), config.group)
+    aims = Aims(
+        build(config.guidance, encoder=encoder),
+        TextTargets(clip),
+        denoiser.image_size,
+        config.reference_noise,
+        config.share_reference,
+    )
+    return GuidedSampling(
+        denoiser,
+        build(config.sampler.rule),
+        timeline,
+        aims,
+        start,
+        at_mean=config.sampler.gradient_at == "mean",
+        group=config.group,
+        snapshots=config.snapshots,
+        trace=config.trace,
+    )
 
 
-def _settings(config: DictConfig, prompts: list[str]) -> str:
+def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> str:
     """What the samples depend on, as text; how they are computed (batch size, devices) may change."""
     free = ("batch_size", "trainer", "output_dir", "prompts_file")
     settings = {key: value for key, value in plain(config).items() if key not in free}
-    return OmegaConf.to_yaml(OmegaConf.create(settings | {"prompts": prompts}))
+    return OmegaConf.to_yaml(OmegaConf.create(settings | {"prompts": prompts, "references": references}))

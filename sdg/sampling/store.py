@@ -1,5 +1,6 @@
 """SampleStore: the folder of a sampling run. A picture that exists is whole, and its record exists."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -46,16 +47,32 @@ class SampleStore:
         drawn = {int(name.stem) for name in self.samples.glob("*.png")}
         self.done = drawn & self._records().keys()
 
-    def write(self, entry: PlanEntry, image: Tensor, record: dict) -> None:
-        """Keep one sample: ``image`` (3, H, W) uint8, and what the manifest says of it besides its entry."""
+    def write(self, entry: PlanEntry, image: Tensor, record: dict, strip: Tensor | None = None) -> None:
+        """Keep one sample: ``image`` (3, H, W) uint8, and what the manifest says of it besides its entry.
+
+        ``strip`` (3, H, n W) shows how it came about, and is kept beside it.
+        """
         path = self.samples / entry.file
         part = path.with_suffix(".part")
-        Image.fromarray(image.permute(1, 2, 0).cpu().numpy()).save(part, format="png")
-        line = json.dumps(entry.record() | {"file": f"samples/{entry.file}"} | record, ensure_ascii=False)
+        files = {"file": f"samples/{entry.file}"}
+        if strip is not None:
+            self.write_picture(files.setdefault("strip", f"strips/{entry.file}"), strip)
+        _save(image, part)
+        if entry.reference is not None:
+            files["reference_file"] = reference_file(entry.reference)
+        line = json.dumps(entry.record() | files | record, ensure_ascii=False)
         with self.manifest.open("a", encoding="utf-8") as manifest:
             manifest.write(line + "\n")
         os.replace(part, path)
         self.done.add(entry.id)
+
+    def write_picture(self, name: str, image: Tensor) -> None:
+        """Keep another picture, (3, H, W) uint8, as ``folder/name``."""
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        part = path.with_suffix(".part")
+        _save(image, part)
+        os.replace(part, path)
 
     def finish(self) -> list[dict]:
         """Rewrite the manifest: the record of every picture once, in order of id; returns the records."""
@@ -63,13 +80,22 @@ class SampleStore:
         kept = [records[i] for i in sorted(self.done)]
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
         write_whole(self.manifest, lines)
-        for part in self.samples.glob("*.part"):
+        for part in self.folder.glob("*/*.part"):
             part.unlink()
         return kept
 
     def _records(self) -> dict[int, dict]:
         """The last record of every sample, by id."""
         return {record["id"]: record for record in map(json.loads, _whole_lines(self.manifest))}
+
+
+def reference_file(path: str) -> str:
+    """The name, in the folder of a run, of the copy of a reference: its own, made unambiguous."""
+    return f"references/{Path(path).stem}-{hashlib.sha256(path.encode()).hexdigest()[:8]}.png"
+
+
+def _save(image: Tensor, path: Path) -> None:
+    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(path, format="png")
 
 
 def _whole_lines(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from sdg.sampling.store import SampleStore
 
 
 class StoreWriter(BasePredictionWriter):
-    """Puts every finished sample into the store, but those that are not finite into ``broken``."""
+    """Puts every finished sample into the store, but those that were lost into ``broken``."""
 
     def __init__(self, store: SampleStore):
         super().__init__(write_interval="batch")
@@ -23,8 +23,8 @@ class StoreWriter(BasePredictionWriter):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
     ) -> None:
         for sample in prediction:
-            if sample.finite:
-                self.store.write(sample.entry, sample.image, {"score": sample.score})
+            if sample.lost is None:
+                self.store.write(sample.entry, sample.image, sample.record, sample.strip)
             else:
                 self.broken.append(sample)
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser, Prediction
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.process import Guide, generate
+from sdg.diffusion.process import Guide, Moment, generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Step, Timeline
+from sdg.diffusion.timeline import Level, Step, Timeline
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.text import Text
 from sdg.networks.time_clip import TimeResNet
@@ -52,20 +52,17 @@ def test_the_exact_score_and_variance_of_a_gaussian_recover_it_in_any_number_of_
 # --- a linear F in closed form
 
 
-def guided_shift(steps: int, slope_at: str) -> Tensor:
-    """Guided minus unguided pictures of one noise, for F = 2 E[x_0 | x_t] at x_t or at x_s, or F = 2 x_t."""
+def guided_shift(steps: int, constant: bool = False, at_mean: bool = False) -> Tensor:
+    """Guided minus unguided pictures of one noise, for F = 2 E[x_0 | x] or F = 2 x."""
     denoiser, timeline, network = gaussian_denoiser(steps, MEAN, STD, learn_variance=True)
 
-    def guide(x_t: Tensor, step: Step) -> Tensor:
-        slopes = {
-            "x_t": network.regression(step.alpha_bar, 1.0)[0],
-            "x_s": network.regression(step.alpha_bar_s, 1.0)[0],
-            "constant": 1.0,
-        }
-        return torch.full_like(x_t, 2 * slopes[slope_at])
+    def guide(x: Tensor, level: Level) -> Tensor:
+        slope = 1.0 if constant else network.regression(level.alpha_bar, 1.0)[0]
+        return torch.full_like(x, 2 * slope)
 
     unguided = generate(denoiser, DDPM(), timeline, NoiseSource(KEYS[:2]))
-    return generate(denoiser, DDPM(), timeline, NoiseSource(KEYS[:2]), guide) - unguided
+    guided = generate(denoiser, DDPM(), timeline, NoiseSource(KEYS[:2]), guide, at_mean=at_mean)
+    return guided - unguided
 
 
 @pytest.mark.parametrize("steps", [5, 50])
@@ -81,7 +78,7 @@ def test_a_constant_gradient_accumulates_by_the_chains_own_recursion(steps: int)
     for step in timeline:
         slope, variance = network.regression(step.alpha_bar, step.alpha_bar_s)
         expected = slope * expected + variance * 2
-    shift = guided_shift(steps, "constant")
+    shift = guided_shift(steps, constant=True)
     torch.testing.assert_close(shift, torch.full_like(shift, expected), rtol=1e-5, atol=1e-5)
 
 
@@ -89,14 +86,15 @@ def test_the_exact_likelihood_of_a_linear_score_draws_the_tilted_gaussian() -> N
     """Tilting p(x_0) = N(m, s²) by exp(c x_0) gives N(m + s² c, s²): every pixel moves by s² c.
 
     The F that does this is F(x_t) = log E[exp(c x_0) | x_t], linear in x_t with slope c dE[x_0 | x_t]/dx_t.
-    Given at the state a step arrives at, it makes each step of the chain exact (Doob's transform): a few
-    suffice. Given at x_t, where the paper takes it, the error is of first order in the size of the steps.
+    Taken at the mean of the state a step arrives at, it makes each step of the chain exact (Doob's
+    transform): a few suffice. Taken at x_t, as in the paper, its error is of first order in the size of
+    the steps.
     """
     tilt = STD**2 * 2
-    exact = guided_shift(5, "x_s")
+    exact = guided_shift(5, at_mean=True)
     torch.testing.assert_close(exact, torch.full_like(exact, tilt), rtol=0, atol=1e-4)
 
-    errors = [tilt - float(guided_shift(steps, "x_t").mean()) for steps in (100, 200)]
+    errors = [tilt - float(guided_shift(steps).mean()) for steps in (100, 200)]
     assert errors[1] == pytest.approx(errors[0] / 2, rel=0.05)
     assert errors[1] < 0.03 * tilt
 
@@ -127,8 +125,8 @@ def draw(
     if scales is not None:
         targets, scale = {"text": PROMPTS[list(indices)]}, torch.tensor(scales)
 
-        def guide(x_t: Tensor, step: Step) -> Tensor:
-            return guidance(x_t, torch.tensor([step.t]), targets, scale).gradient
+        def guide(x_t: Tensor, level: Level) -> Tensor:
+            return guidance(x_t, level, targets, scale).gradient
 
     noise = NoiseSource([(0, index) for index in indices])
     return generate(denoiser, DDPM(), Timeline(denoiser.schedule, STEPS), noise, guide)
@@ -200,31 +198,29 @@ def test_the_loop_hands_everyone_what_they_need() -> None:
         Fixed(torch.zeros(2, 3, 4, 4, requires_grad=True)), schedule, 4, parameterisation="x0"
     )
     seen: list[Tensor] = []
-    observed: list[tuple[Step, Tensor, Prediction]] = []
+    observed: list[Moment] = []
 
-    def guide(x_t: Tensor, step: Step) -> Tensor | None:
+    def guide(x_t: Tensor, level: Level) -> Tensor | None:
         seen.append(x_t)
-        return None if step.last else torch.full_like(x_t, float(step.index))
-
-    def observe(step: Step, x_s: Tensor, prediction: Prediction) -> None:
-        observed.append((step, x_s, prediction))
+        return None if level.t == 0 else torch.full_like(x_t, 3.0 - len(seen))
 
     keys = [(0, 0), (0, 1)]
-    x = generate(denoiser, sampler, timeline, NoiseSource(keys), guide, observe)
+    x = generate(denoiser, sampler, timeline, NoiseSource(keys), guide, observe=observed.append)
 
     noise = NoiseSource(keys)
     start = noise.normal((3, 4, 4))
     assert not x.requires_grad
     assert torch.equal(x, start + 1 + 1 + 1)
     assert torch.equal(torch.stack(seen), torch.stack([start, start + 1, start + 1 + 1]))
-    assert torch.equal(observed[0][1], seen[1])
-    assert torch.equal(observed[2][1], x)
+    assert torch.equal(observed[0].x_s, seen[1])
+    assert torch.equal(observed[2].x_s, x)
     steps, predictions, noises, previous = zip(*sampler.calls, strict=True)
-    assert list(steps) == list(timeline) == [step for step, *_ in observed]
+    assert list(steps) == list(timeline) == [moment.step for moment in observed]
     assert [float(prediction.x0.mean()) for prediction in predictions] == [2.0, 1.0, 0.0]
     assert previous[0] is None
     for taken, step, prediction in zip(previous[1:], steps, predictions, strict=False):
         assert taken.step == step
         assert taken.prediction is prediction
-    assert all(seen is used for (_, _, seen), used in zip(observed, predictions, strict=True))
+    assert all(moment.guided is used for moment, used in zip(observed, predictions, strict=True))
+    assert all(torch.equal(moment.prior.x0, torch.zeros(2, 3, 4, 4)) for moment in observed)
     assert all(torch.equal(used, noise.normal((3, 4, 4))) for used in noises)

@@ -70,7 +70,7 @@ def record(prompt: str | None, index: int, scale: float | None = None, score: fl
         "seed": 0,
         "index": index,
         "scale": float(guided) if scale is None else scale,
-        "score": score if guided else None,
+        "scores": {"text": score} if guided else {},
     }
 
 

@@ -18,7 +18,9 @@ def test_each_guided_picture_stands_beside_its_own_unguided_one(tmp_path: Path):
                 "seed": 0,
                 "index": index,
                 "file": f"{i}.png",
-                "score": 0.5 if prompt else None,
+                "scores": {"text": 0.5} if prompt else {},
+                "scale": 1.0 if prompt else 0.0,
+                "reference": None,
             }
         )
     page = write_page(tmp_path, records, title="a & b").read_text()

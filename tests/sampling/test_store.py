@@ -11,7 +11,7 @@ from sdg.errors import SDGError
 from sdg.sampling.plan import SamplePlan
 from sdg.sampling.store import SampleStore
 
-PLAN = SamplePlan(["a", "b"], samples_per_prompt=2, seed=0, scale=1.0)
+PLAN = SamplePlan(["a", "b"], [], samples_per_prompt=2, seed=0, scale=1.0)
 
 
 def picture(value: int) -> torch.Tensor:
@@ -29,7 +29,14 @@ def test_pictures_and_records_survive(tmp_path: Path):
     records = SampleStore(tmp_path / "run", "settings").finish()
     assert [record["id"] for record in records] == [0, 2]
     assert records[1] == PLAN[2].record() | {"file": "samples/000002.png", "score": 0.2}
-    assert PLAN[2].record() == {"id": 2, "prompt": "a", "seed": 0, "index": 0, "scale": 1.0}
+    assert PLAN[2].record() == {
+        "id": 2,
+        "prompt": "a",
+        "reference": None,
+        "seed": 0,
+        "index": 0,
+        "scale": 1.0,
+    }
     with Image.open(tmp_path / "run" / records[1]["file"]) as image:
         assert image.getpixel((3, 3)) == (2, 2, 2)
 

@@ -1,0 +1,34 @@
+"""Which of the encoder's stage maps a term looks at, and how much each counts."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from sdg.errors import SDGError
+from sdg.networks.time_clip import Features
+
+STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
+
+
+class StageWeights:
+    """Weights of the five stages.
+
+    Args:
+        weights: by name; a stage that is not named is not looked at.
+
+    Raises:
+        SDGError: a name that is not a stage's, or nothing to look at.
+    """
+
+    def __init__(self, weights: Mapping[str, float]):
+        if stray := weights.keys() - set(STAGES):
+            raise SDGError(f"stages names {sorted(stray)}: the encoder has {', '.join(STAGES)}")
+        self.weights = {STAGES.index(name): weight for name, weight in weights.items() if weight}
+        if not self.weights:
+            raise SDGError(
+                f"stages weighs nothing: give for example {{layer3: 1}} out of {', '.join(STAGES)}"
+            )
+
+    def pairs(self, features: Features, target: Features) -> Sequence[tuple[float, Tensor, Tensor]]:
+        """(weight, map of x_t, map of the target) of every stage looked at; maps (B or 1, C, H, W)."""
+        return [(w, features.stages[k], target.stages[k]) for k, w in self.weights.items()]

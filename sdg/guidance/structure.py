@@ -1,0 +1,35 @@
+"""Guidance by where things are in a picture."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sdg.guidance.stages import StageWeights
+from sdg.guidance.term import Term
+from sdg.networks.time_clip import Features
+
+
+class Structure(Term):
+    r"""Agreement of the feature maps, place by place. The target is the noised reference's features.
+
+    .. math:: F_{structure} = - \sum_j \frac{w_j}{C_j H_j W_j} \| E'_I(x_t, t)_j - E'_I(x'_t, t)_j \|^2
+
+    The paper shows such guidance and its released code leaves it out: which stages, and how much each
+    weighs, is ours.
+
+    Args:
+        stages: w_j by name.
+        target: see :class:`Term`.
+    """
+
+    reads = "reference"
+
+    def __init__(self, stages: Mapping[str, float], target: str | None = None):
+        super().__init__(target)
+        self.stages = StageWeights(stages)
+
+    def __call__(self, features: Features, target: Features) -> Tensor:
+        pairs = self.stages.pairs(features, target)
+        means = [w * (own - wanted).square().mean(dim=(1, 2, 3)) for w, own, wanted in pairs]
+        return -torch.stack(means).sum(dim=0)

@@ -1,0 +1,109 @@
+"""From plan entries to what guidance aims at: prompts to embeddings, paths to pictures."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from sdg.data.picture import read_picture
+from sdg.diffusion.noise import NoiseSource
+from sdg.errors import SDGError
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.targets import Aim, Reference, TextTargets
+from sdg.guidance.term import Term
+from sdg.sampling.plan import PlanEntry
+
+
+class Aims(nn.Module):
+    """Makes the :class:`Aim` of a group of samples. A term's own target goes before what an entry brings.
+
+    Args:
+        texts: embeds the prompts.
+        size: side of the pictures that the encoder reads, in pixels.
+        reference_noise: ``"fresh"`` at every step, as in the paper's code, or ``"fixed"`` for the whole
+            chain.
+        share_reference: whether the samples of a run that have the same reference also share its noise,
+            so that a group encodes each of its different references once. By default a reference's noise
+            is the sample's own.
+
+    Raises:
+        SDGError: an unknown ``reference_noise``.
+    """
+
+    def __init__(
+        self,
+        guidance: Guidance,
+        texts: TextTargets,
+        size: int,
+        reference_noise: Literal["fresh", "fixed"] = "fresh",
+        share_reference: bool = False,
+    ):
+        super().__init__()
+        if reference_noise not in ("fresh", "fixed"):
+            raise SDGError(f"reference_noise={reference_noise} is unknown: use fresh or fixed")
+        self.guidance, self.texts, self.size = guidance, texts, size
+        self.fixed, self.share = reference_noise == "fixed", share_reference
+
+    def check(self, prompts: Sequence[str], references: Sequence[str]) -> None:
+        """Find out at once what would fail later.
+
+        Raises:
+            SDGError: a term without a target, targets that no term reads, or one that cannot be used.
+        """
+        for kind, given, example in (
+            ("prompt", prompts, "prompts='[\"a smiling face\"]'"),
+            ("reference", references, "references=[face.png]"),
+        ):
+            wanting = [name for name, term in self._reading(kind).items() if term.target is None]
+            if wanting and not given:
+                raise SDGError(
+                    f"nothing says what the term {wanting[0]} should aim at: give {example}, "
+                    f"or leave it out with ~guidance.terms.{wanting[0]}"
+                )
+            if given and not wanting:
+                raise SDGError(
+                    f"no term of this guidance reads a {kind}: leave {kind}s out, or choose guidance=mix"
+                )
+        self.texts([*prompts, *(term.target for term in self._reading("prompt").values())])
+        for path in self.pictures(references):
+            read_picture(path, self.size)
+
+    def pictures(self, references: Sequence[str]) -> list[str]:
+        """The paths of ``references`` and of the terms' own ones, each once."""
+        own = [term.target for term in self._reading("reference").values() if term.target is not None]
+        return list(dict.fromkeys([*references, *own]))
+
+    def forward(self, entries: Sequence[PlanEntry]) -> Aim:
+        """What every term aims at, for the samples of ``entries``."""
+        prompts = {
+            name: self.texts([term.target or entry.prompt for entry in entries])
+            for name, term in self._reading("prompt").items()
+        }
+        # Terms that read the same pictures share them, and with them the noise and the encoder's forward.
+        shared: dict[tuple[str | None, ...], Reference] = {}
+        references = {}
+        for name, term in self._reading("reference").items():
+            paths = tuple(term.target or entry.reference for entry in entries)
+            if paths not in shared:
+                shared[paths] = self._reference(paths, entries)
+            references[name] = shared[paths]
+        return Aim(self.guidance.encode, prompts, references)
+
+    def _reading(self, kind: str) -> dict[str, Term]:
+        return {name: term for name, term in self.guidance.terms.items() if term.reads == kind}
+
+    def _reference(self, paths: Sequence[str | None], entries: Sequence[PlanEntry]) -> Reference:
+        device = self.texts.clip.device
+        if not self.share:
+            noise = NoiseSource([entry.key for entry in entries], stream="reference")
+            return Reference(self._stack(paths).to(device), noise, self.fixed)
+        distinct = list(dict.fromkeys(paths))
+        rows = torch.tensor([distinct.index(path) for path in paths], device=device)
+        noise = NoiseSource([(entries[0].seed, 0)], stream="shared reference")
+        return Reference(self._stack(distinct).to(device), noise, self.fixed, rows)
+
+    def _stack(self, paths: Sequence[str | None]) -> Tensor:
+        """(N, 3, size, size); grey where there is none, which is where nothing guides."""
+        grey = torch.zeros(3, self.size, self.size)
+        return torch.stack([grey if path is None else read_picture(path, self.size) for path in paths])

@@ -1,0 +1,50 @@
+"""Where sampling starts, and what of a picture it must keep."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from sdg.data.picture import picture_size, read_mask, read_picture
+from sdg.diffusion.constraint import KnownRegion
+from sdg.diffusion.noise import NoiseSource
+from sdg.errors import SDGError
+
+
+class Start:
+    """Noise, or a picture to edit.
+
+    Args:
+        image: path of the picture to begin from; None: pure noise.
+        strength: how much of the chain is walked back, above 0 (nearly all is kept) to 1 (all is forgotten).
+        mask: path of a mask: white is drawn anew, black is kept. It has the picture's proportions.
+
+    Raises:
+        SDGError: a mask without a picture, or of other proportions.
+    """
+
+    def __init__(self, image: str | None = None, strength: float = 0.6, mask: str | None = None):
+        if mask is not None and image is None:
+            raise SDGError("start.mask keeps parts of a picture, and there is none: give start.image=FILE")
+        if image is not None and mask is not None:
+            (w, h), (mask_w, mask_h) = picture_size(image), picture_size(mask)
+            if w * mask_h != h * mask_w:
+                raise SDGError(
+                    f"{mask} is {mask_w} x {mask_h} pixels and {image} {w} x {h}: "
+                    "give a mask of the picture's proportions"
+                )
+        self.image, self.mask = image, mask
+        self.strength = 1.0 if image is None else strength
+
+    def picture(self, size: int, device: torch.device) -> torch.Tensor | None:
+        """The clean picture to begin from, (1, 3, size, size) in [-1, 1]; None for pure noise."""
+        return None if self.image is None else read_picture(Path(self.image), size)[None].to(device)
+
+    def constraint(
+        self, keys: Sequence[tuple[int, int]], size: int, device: torch.device
+    ) -> KnownRegion | None:
+        """What keeps the masked part, with noise of the samples' own; None without a mask."""
+        picture = self.picture(size, device)
+        if picture is None or self.mask is None:
+            return None
+        return KnownRegion(picture, read_mask(self.mask, size)[None].to(device), NoiseSource(keys, "known"))

@@ -1,0 +1,82 @@
+"""What happened to the samples of a group, step by step."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sdg.diffusion.process import Moment
+from sdg.diffusion.timeline import Level
+from sdg.guidance.guidance import Steering
+
+
+class Trace:
+    """Notes every step of a group; nothing leaves the device before it is asked for.
+
+    Args:
+        every: keep the predicted clean images of the last step and of every ``every``-th before; 0: of none.
+    """
+
+    def __init__(self, every: int = 0):
+        self.every = every
+        self.t: list[int] = []
+        self.clipped: list[Tensor] = []
+        self.guided: list[tuple[int, Level, Steering]] = []
+        self.views: list[Tensor] = []
+
+    def steered(self, level: Level, steering: Steering) -> None:
+        """Note what guidance says at the step that is about to be taken."""
+        self.guided.append((len(self.t), level, steering._replace(gradient=torch.empty(0))))
+
+    def __call__(self, moment: Moment) -> None:
+        """Note a step taken."""
+        self.t.append(moment.step.t)
+        x0 = moment.prior.x0
+        self.clipped.append((x0.abs() >= 1).float().mean(dim=(1, 2, 3)))
+        if self.every and moment.step.index % self.every == 0:
+            self.views.append(to_bytes(x0))
+
+    def records(self) -> list[dict]:
+        """For each sample its numbers, a list over steps of each.
+
+        ``clipped`` is the share of x̂_0's pixels at the bounds of [-1, 1], ``guided`` what the guide said
+        at the timesteps at which it was asked: the scores by term and the rms of the gradient.
+        """
+        records: list[dict] = [{"t": self.t, "clipped": row} for row in _by_sample(self.clipped)]
+        if self.guided:
+            rms = _by_sample([steering.rms for *_, steering in self.guided])
+            names = self.guided[0][2].scores
+            scores = {
+                name: _by_sample([steering.scores[name] for *_, steering in self.guided]) for name in names
+            }
+            for i, record in enumerate(records):
+                record["guided"] = {
+                    "t": [level.t for _, level, _ in self.guided],
+                    "gradient_rms": rms[i],
+                    "scores": {name: rows[i] for name, rows in scores.items()},
+                }
+        return records
+
+    def lost(self) -> list[int | None]:
+        """For each sample the number of the step, from 1, at which its gradient first was not finite."""
+        if not self.guided:
+            return [None] * len(self.clipped[0])
+        finite = torch.stack([steering.rms.isfinite() for *_, steering in self.guided]).T.tolist()
+        return [None if all(row) else self.guided[row.index(False)][0] + 1 for row in finite]
+
+    def strips(self) -> list[Tensor | None]:
+        """For each sample its predicted clean images side by side, (3, S, n S) uint8 on the CPU."""
+        if not self.views:
+            return [None] * len(self.clipped[0])
+        return list(torch.cat(self.views, dim=3).cpu())
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [-1, 1], clamped, as uint8."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def _by_sample(steps: Sequence[Tensor]) -> list[list[float]]:
+    """(B,) values of every step, to a list over steps for every sample, four digits of each."""
+    rows = torch.stack(list(steps)).T.tolist()
+    return [[float(f"{value:.4g}") for value in row] for row in rows]

@@ -1,0 +1,55 @@
+"""Weights that change with progress, and prompts that carry weights."""
+
+import pytest
+from torch import nn
+
+from sdg.errors import SDGError
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.prompt import weighted_sentences
+from sdg.guidance.text import Text
+from sdg.guidance.weight import Cosine, Linear, Weight, Window
+
+
+@pytest.mark.parametrize(
+    "weight, values",
+    [
+        (Window(2.0, 0.25, 0.75), [0.0, 2.0, 2.0, 2.0, 0.0]),
+        (Window(3.0, stop=0.5), [3.0, 3.0, 3.0, 0.0, 0.0]),
+        (Linear(1.0, 3.0), [1.0, 1.5, 2.0, 2.5, 3.0]),
+        (Cosine(0.0, 2.0), [0.0, 1 - 0.5**0.5, 1.0, 1 + 0.5**0.5, 2.0]),
+    ],
+)
+def test_weights_by_progress(weight: Weight, values: list[float]) -> None:
+    assert [weight(i / 4) for i in range(5)] == pytest.approx(values)
+
+
+@pytest.mark.parametrize("start, stop", [(-0.1, 0.5), (0.5, 1.1), (0.6, 0.6), (0.7, 0.2)])
+def test_windows_lie_inside_the_chain(start: float, stop: float) -> None:
+    with pytest.raises(SDGError, match="use 0 <= start < stop <= 1"):
+        Window(1.0, start, stop)
+
+
+def test_guidance_reads_numbers_and_weights_alike() -> None:
+    terms = {name: Text() for name in ("a", "b", "c")}
+    guidance = Guidance(nn.Identity(), terms, 1.0, {"a": Linear(1.0, 0.0), "b": -2})
+    assert guidance.weights_at(0.25) == {"a": 0.75, "b": -2, "c": 1.0}
+
+
+@pytest.mark.parametrize(
+    "prompt, sentences",
+    [
+        ("a smiling face", [("a smiling face", 1.0)]),
+        ("a hat | glasses:-0.5", [("a hat", 1.0), ("glasses", -0.5)]),
+        (" a hat :2|a beard : .25 ", [("a hat", 2.0), ("a beard", 0.25)]),
+        ("ratio 3:4 of a face", [("ratio 3:4 of a face", 1.0)]),
+        ("a hat, smiling: happy", [("a hat, smiling: happy", 1.0)]),
+    ],
+)
+def test_weighted_sentences(prompt: str, sentences: list[tuple[str, float]]) -> None:
+    assert weighted_sentences(prompt) == sentences
+
+
+@pytest.mark.parametrize("prompt", ["a hat |", "| a hat", "a | | b", ":2", ""])
+def test_empty_sentences_are_refused(prompt: str) -> None:
+    with pytest.raises(SDGError, match="empty part"):
+        weighted_sentences(prompt)
