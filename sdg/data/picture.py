@@ -38,7 +38,7 @@ def read_picture(path: str | Path, size: int) -> Tensor:
     Raises:
         SDGError: the file is missing, empty, damaged, too large, or no picture.
     """
-    return to_tensor(adm_square(open_picture(path), size)) / 127.5 - 1
+    return to_tensor(adm_square(open_picture(path), size)).float() / 127.5 - 1
 
 
 def read_mask(path: str | Path, size: int) -> Tensor:
@@ -47,7 +47,7 @@ def read_mask(path: str | Path, size: int) -> Tensor:
     It goes through the same ``adm_square`` as ``read_picture``, so a mask of the picture's own size (compare
     ``picture_size``) stays on top of it. Raises as ``read_picture``.
     """
-    return to_tensor(adm_square(open_picture(path).convert("L"), size)) / 255
+    return to_tensor(adm_square(open_picture(path).convert("L"), size)).float() / 255
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
@@ -138,9 +138,9 @@ PREPARATIONS: dict[str, Callable[[Image.Image, int], Image.Image]] = {"adm": adm
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """An 8-bit picture as (C, H, W) float32 in 0 … 255."""
+    """An 8-bit picture as (C, H, W) uint8."""
     pixels = torch.from_numpy(np.array(image))
-    return pixels.reshape(image.height, image.width, -1).permute(2, 0, 1).float().contiguous()
+    return pixels.reshape(image.height, image.width, -1).permute(2, 0, 1).contiguous()
 
 
 def _centre(image: Image.Image, size: int, filter: Image.Resampling) -> Image.Image:

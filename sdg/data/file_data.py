@@ -1,0 +1,154 @@
+"""Pictures in files as training data, read in an order that a resumed run repeats."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from sdg.data.cache import CachedSquares, cache_place
+from sdg.data.file_pictures import FilePictures
+from sdg.data.locate import find_source
+from sdg.data.prepare import check_cache, write_cache
+from sdg.data.shard import Batches, Shard
+from sdg.data.squares import SourceSquares, Squares
+from sdg.data.steps import StepSampler
+from sdg.errors import SDGError
+
+
+class FileData(pl.LightningDataModule):
+    """Pictures of a folder, a zip archive or an LMDB; of their cache, when ``write_cache`` has made one.
+
+    Args:
+        root: the folder or archive.
+        name: of the data set, for messages and the cache.
+        inside: folders below ``root`` that are taken instead of it, the first that exists.
+        size: side of the pictures in pixels.
+        batch_size: pictures per step, on all devices together.
+        train_count: how many pictures, in the order of their names, are trained on; the rest validate. None:
+            all of them.
+        preparation, enlarge: see ``SourceSquares``.
+        flip: mirror every other picture that is trained on.
+        on_corrupt: what a picture that cannot be read does: ``fail`` ends the run, ``skip`` names it once and
+            takes the next one instead.
+        workers: processes that decode; no more than there are cores are started.
+        pin_memory: keep batches where a GPU can fetch them, if there is one.
+        cache: folder for prepared pictures and lists of keys.
+        seed: of the order and the mirroring.
+    """
+
+    def __init__(
+        self,
+        root: str | None,
+        name: str = "pictures",
+        inside: Sequence[str] = (),
+        size: int = 256,
+        batch_size: int = 32,
+        train_count: int | None = None,
+        preparation: str = "adm",
+        enlarge: bool = False,
+        flip: bool = True,
+        on_corrupt: Literal["skip", "fail"] = "fail",
+        workers: int = 4,
+        pin_memory: bool = True,
+        cache: str = "~/.cache/sdg",
+        seed: int = 0,
+    ):
+        super().__init__()
+        if root is None:
+            raise SDGError(f"where {name} is has not been said: data.root=PATH")
+        for setting, value, least in (
+            ("size", size, 1),
+            ("batch_size", batch_size, 1),
+            ("workers", workers, 0),
+        ):
+            if not isinstance(value, int) or value < least:
+                raise SDGError(f"data.{setting}={value} makes no sense: use a whole number from {least} on")
+        if train_count is not None and train_count < 1:
+            raise SDGError(f"data.train_count={train_count} leaves nothing to train on: use null for all")
+        if on_corrupt not in ("skip", "fail"):
+            raise SDGError(f"data.on_corrupt={on_corrupt} is unknown: use skip or fail")
+        self.root, self.title, self.inside = root, name, inside
+        self.size, self.batch_size, self.train_count = size, batch_size, train_count
+        self.preparation, self.enlarge, self.flip = preparation, enlarge, flip
+        self.on_corrupt, self.seed = on_corrupt, seed
+        self.workers = min(workers, _cores())
+        self.pin_memory = pin_memory and torch.cuda.is_available()
+        self.cache = Path(cache).expanduser()
+        self.sets: dict[str, FilePictures] = {}
+        self._reported: set[str] = set()
+
+    def __str__(self) -> str:
+        counts = " and ".join(f"{len(pictures):,} to {use}" for use, pictures in self.sets.items())
+        return f"{self.title}, {self.size} px ({self.preparation}), {counts}, {self.batch_size} a step"
+
+    def open(self) -> SourceSquares:
+        """The squares, straight from the source; raises SDGError if there is none."""
+        source = find_source(self.root, self.cache, self.inside)
+        return SourceSquares(source, self.size, self.preparation, self.enlarge)
+
+    def write_cache(self) -> Path:
+        """Prepare all pictures for faster reading, or check what has been prepared; tells where they are."""
+        squares = self.open()
+        place = cache_place(squares, self.cache / "squares", self.title)
+        if place.exists():
+            check_cache(CachedSquares(place))
+        else:
+            write_cache(squares, place, self.workers, self.on_corrupt)
+        return place
+
+    def setup(self, stage: str) -> None:
+        if self.sets:
+            return
+        source = self.open()
+        place = cache_place(source, self.cache / "squares", self.title)
+        squares: Squares = CachedSquares(place) if place.exists() else source
+        count = len(squares)
+        split = count if self.train_count is None else min(count, self.train_count)
+        self.sets = {
+            "train on": FilePictures(squares, range(split), self.flip, self.on_corrupt, self.seed),
+            "validate on": FilePictures(squares, range(split, count), False, self.on_corrupt, self.seed),
+        }
+        if self.trainer is None or self.trainer.is_global_zero:
+            print(f"{self}{f', prepared in {place}' if place.exists() else ''}")
+
+    def train_dataloader(self) -> DataLoader:
+        trainer, pictures = self.trainer, self.sets["train on"]
+        assert trainer is not None, "Lightning gives a data module its trainer before it asks for data"
+        order = StepSampler(len(pictures), self.batch_size, trainer.max_steps, self.seed, trainer.global_step)
+        return self._loader(pictures, order)
+
+    def val_dataloader(self) -> DataLoader | list:
+        pictures = self.sets["validate on"]
+        total, parts = len(pictures), -(-len(pictures) // self.batch_size)
+        batches = [(i, list(range(total * i // parts, total * (i + 1) // parts))) for i in range(parts)]
+        return self._loader(pictures, batches) if batches else []
+
+    def on_before_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
+        """Report in the main process what workers could not read."""
+        if "failure" in batch:
+            raise SDGError(batch["failure"])
+        for message in batch.pop("skipped"):
+            if message not in self._reported:
+                self._reported.add(message)
+                tqdm.write(f"warning: skipped: {message}")
+        return batch
+
+    def _loader(self, pictures: FilePictures, batches: Batches) -> DataLoader:
+        ranks, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        return DataLoader(
+            pictures,
+            sampler=Shard(batches, ranks, rank) if ranks > 1 else batches,
+            batch_size=None,
+            num_workers=self.workers,
+            pin_memory=self.pin_memory,
+            persistent_workers=self.workers > 0,
+        )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

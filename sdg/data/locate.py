@@ -1,0 +1,38 @@
+"""From the path a user gives to the reader of what is there."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdg.data.archive import ZipSource
+from sdg.data.folder import FolderSource
+from sdg.data.lsun import LMDBSource
+from sdg.data.picture import is_picture_name
+from sdg.data.source import PictureSource
+from sdg.errors import SDGError
+
+
+def find_source(root: str | Path, cache: Path, inside: Sequence[str] = ()) -> PictureSource:
+    """The pictures at ``root``: a zip archive, the folder of an LMDB, or a folder of pictures.
+
+    Args:
+        cache: a folder to write lists to that take long to make.
+        inside: names below ``root`` that are taken instead of it, the first that exists.
+
+    Raises:
+        SDGError: nothing that can be read is there.
+    """
+    root = Path(root).expanduser()
+    root = next((root / name for name in inside if (root / name).exists()), root)
+    if not root.exists():
+        raise SDGError(f"{root} is not there: give the data set's folder or zip archive, data.root=PATH")
+    if root.is_file():
+        if zipfile.is_zipfile(root) or root.suffix == ".zip":
+            return ZipSource(root)
+        if root.name == "data.mdb":
+            return LMDBSource(root.parent, cache)
+        kind = "a single picture" if is_picture_name(root.name) else "no zip archive"
+        raise SDGError(f"{root} is {kind}: give the data set's folder or zip archive, data.root=PATH")
+    if (root / "data.mdb").is_file():
+        return LMDBSource(root, cache)
+    return FolderSource(root)

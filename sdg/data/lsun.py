@@ -1,0 +1,121 @@
+"""Pictures in an LMDB, as LSUN is distributed: every value an encoded picture, in the order of the keys."""
+
+import functools
+import hashlib
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from sdg.data.source import PerProcess, PictureSource
+from sdg.errors import SDGError
+
+
+class LMDBSource(PictureSource):
+    """The values of an LMDB, sorted by key.
+
+    The list of keys takes minutes to collect from a large database. It is kept below ``cache``, never beside
+    the data, and mapped into memory, so that worker processes share it.
+
+    Args:
+        root: the folder with ``data.mdb``.
+        cache: a folder to write to.
+
+    Raises:
+        SDGError: the package lmdb is not installed, or the database is damaged or empty.
+    """
+
+    def __init__(self, root: Path, cache: Path):
+        self.root = root
+        kept = cache / "keys" / f"{self.fingerprint()}.npy"
+        if not kept.exists():
+            self._list_keys(kept)
+        self._keys = PerProcess(functools.partial(np.load, kept, mmap_mode="r"))
+
+    def __len__(self) -> int:
+        return len(self._keys.get())
+
+    def name(self, index: int) -> str:
+        return f"{self.root}:{self._key(index).decode(errors='backslashreplace')}"
+
+    def read(self, index: int) -> bytes:
+        database, key = self._database(), self._key(index)
+        import lmdb
+
+        try:
+            with database.begin() as reading:
+                value = reading.get(key)
+        except lmdb.Error as error:
+            raise SDGError(f"{self.name(index)} cannot be read ({error}): fetch the LMDB again") from error
+        if value is None:
+            raise SDGError(f"{self.name(index)} is missing: the LMDB changed while it was read")
+        return bytes(value)
+
+    def fingerprint(self) -> str:
+        database = self._database()
+        counts = (database.stat()["entries"], database.info()["last_txnid"], _data(self.root).stat().st_size)
+        with database.begin() as reading:
+            first = list(itertools.islice(reading.cursor().iternext(keys=True, values=False), 100))
+        return hashlib.blake2b(repr((counts, first)).encode(), digest_size=16).hexdigest()
+
+    def _database(self) -> Any:
+        return _database(self.root)
+
+    def _list_keys(self, kept: Path) -> None:
+        """Keep each key as a row: its length in two bytes, itself, and zeros up to the longest."""
+        with self._database().begin() as reading:
+            cursor = reading.cursor().iternext(keys=True, values=False)
+            total = self._database().stat()["entries"]
+            keys = list(tqdm(cursor, desc=f"listing the keys of {self.root.name}", total=total, leave=False))
+        if not keys:
+            raise SDGError(f"{self.root} is an LMDB without pictures: fetch it again")
+        width = max(map(len, keys))
+        joined = b"".join(len(key).to_bytes(2, "big") + key.ljust(width, b"\0") for key in keys)
+        rows = np.frombuffer(joined, np.uint8).reshape(len(keys), 2 + width)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_name(f"{kept.stem}.{os.getpid()}.npy")
+        np.save(part, rows)
+        os.replace(part, kept)
+
+    def _key(self, index: int) -> bytes:
+        row = self._keys.get()[index].tobytes()
+        return row[2 : 2 + int.from_bytes(row[:2], "big")]
+
+
+_held: dict[Path, tuple[int, Any]] = {}
+"""Process and handle of every open database: lmdb allows one handle in a process, and none across a fork."""
+
+
+def _database(root: Path) -> Any:
+    process, database = _held.get(root, (None, None))
+    if process != os.getpid():
+        if database is not None:
+            database.close()
+        database = _open(root)
+        _held[root] = os.getpid(), database
+    return database
+
+
+def _open(root: Path) -> Any:
+    try:
+        import lmdb
+    except ImportError as error:
+        raise SDGError(
+            f"{root} is an LMDB and the package lmdb is not installed: pip install 'sdg[lsun]'"
+        ) from error
+    try:
+        # Without a lock, readers leave a read-only data set as it is.
+        database = lmdb.open(str(root), readonly=True, lock=False, readahead=False, meminit=False)
+    except lmdb.Error as error:
+        raise SDGError(f"{root} is no whole LMDB ({error}): fetch it again") from error
+    # It is mapped into memory: to touch a page that is not in the file would end the process.
+    if (database.info()["last_pgno"] + 1) * database.stat()["psize"] > _data(root).stat().st_size:
+        raise SDGError(f"{root} is no whole LMDB (data.mdb is truncated): fetch it again")
+    return database
+
+
+def _data(root: Path) -> Path:
+    return root / "data.mdb"

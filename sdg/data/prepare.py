@@ -1,0 +1,139 @@
+"""Writing a cache of prepared squares, so that a kill costs a chunk and nothing half-written is ever read."""
+
+import errno
+import fcntl
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from sdg.data.cache import CHECKSUMS, DAMAGED, PIXELS, SETTINGS, CachedSquares
+from sdg.data.squares import SourceSquares
+from sdg.errors import SDGError
+from sdg.files import write_whole
+
+LOCK = "lock"
+CHUNK = 64
+"""Pictures that a worker prepares at a time."""
+
+
+def write_cache(
+    squares: SourceSquares, folder: Path, workers: int = 0, on_corrupt: Literal["skip", "fail"] = "fail"
+) -> None:
+    """Prepare every picture into ``folder``, which gets its name when all of it is there.
+
+    Until then the work is in ``<folder>.part``, whose files only grow. After a kill, the pictures that agree
+    with their checksums stay, and the rest is prepared.
+
+    Args:
+        workers: processes that decode; 0 decodes in this one.
+        on_corrupt: ``skip`` reports a picture that cannot be prepared, and notes it for the cache's readers.
+
+    Raises:
+        SDGError: the place cannot be written to, or a picture is damaged and ``on_corrupt`` is ``fail``.
+    """
+    part = folder.with_name(folder.name + ".part")
+    try:
+        part.mkdir(parents=True, exist_ok=True)
+        with _alone(part):
+            write_whole(part / SETTINGS, json.dumps(squares.settings(), indent=1) + "\n")
+            done = _keep_whole(part, 3 * squares.size**2)
+            _append(squares, part, done, workers, on_corrupt)
+            (part / LOCK).unlink()
+            os.rename(part, folder)
+    except OSError as error:
+        remedy = "make room" if error.errno == errno.ENOSPC else "choose another data.cache"
+        raise SDGError(f"cannot write {part} ({error.strerror}): {remedy}, then run this again") from error
+
+
+def check_cache(squares: CachedSquares) -> None:
+    """Read every picture of a cache once; raises SDGError at the first that has changed."""
+    for index in tqdm(range(len(squares)), desc="checking", unit=" pictures"):
+        if index not in squares.damaged:
+            _ = squares[index]
+
+
+class _Chunks(Dataset):
+    """Squares from start to stop as (pixels (n, 3, size, size) uint8, what was damaged); damage is black."""
+
+    def __init__(self, squares: SourceSquares):
+        self.squares = squares
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, dict[int, str]]:
+        start, stop = key
+        pixels = torch.zeros(stop - start, 3, self.squares.size, self.squares.size, dtype=torch.uint8)
+        damaged = {}
+        for row, index in enumerate(range(start, stop)):
+            try:
+                pixels[row] = self.squares[index]
+            except SDGError as error:  # told by the main process: a worker's exception brings its traceback
+                damaged[index] = str(error)
+        return pixels, damaged
+
+
+def _append(squares: SourceSquares, part: Path, done: int, workers: int, on_corrupt: str) -> None:
+    """Prepare the pictures from ``done`` on: first what was damaged is noted, then pixels, then checksums."""
+    count = len(squares)
+    chunks = [(start, min(start + CHUNK, count)) for start in range(done, count, CHUNK)]
+    loader = DataLoader(_Chunks(squares), sampler=chunks, batch_size=None, num_workers=workers)
+    with ExitStack() as stack:
+        notes, body, checksums = (
+            stack.enter_context(open(part / name, "ab")) for name in (DAMAGED, PIXELS, CHECKSUMS)
+        )
+        bar = stack.enter_context(tqdm(total=count, initial=done, desc="preparing", unit=" pictures"))
+        for pixels, damaged in loader:
+            for index, message in damaged.items():
+                if on_corrupt == "fail":
+                    raise SDGError(f"{message} (or set data.on_corrupt=skip)")
+                tqdm.write(f"warning: skipped: {message}")
+                notes.write(json.dumps({"index": index, "message": message}).encode() + b"\n")
+            sums = np.array([zlib.crc32(picture) for picture in pixels.numpy()], "<u4")
+            for file, content in (
+                (notes, b""),
+                (body, pixels.numpy().tobytes()),
+                (checksums, sums.tobytes()),
+            ):
+                file.write(content)
+                file.flush()
+            bar.update(len(pixels))
+        for file in (notes, body, checksums):
+            os.fsync(file.fileno())
+
+
+def _keep_whole(part: Path, picture: int) -> int:
+    """Cut what an earlier run left in ``part`` back to its leading whole pictures; tells how many."""
+    for name in (DAMAGED, PIXELS, CHECKSUMS):
+        (part / name).touch()
+    done = 0
+    with open(part / PIXELS, "rb") as file:
+        for checksum in np.fromfile(part / CHECKSUMS, "<u4"):
+            content = file.read(picture)
+            if len(content) < picture or zlib.crc32(content) != checksum:
+                break
+            done += 1
+    os.truncate(part / PIXELS, done * picture)
+    os.truncate(part / CHECKSUMS, done * 4)
+    notes = (part / DAMAGED).read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [note for note in notes if note.endswith("\n") and json.loads(note)["index"] < done]
+    write_whole(part / DAMAGED, "".join(whole))
+    return done
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """Hold ``part`` for this process; the lock goes with the process, however it ends."""
+    with open(part / LOCK, "wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SDGError(f"another process is preparing {part}: wait for it to end") from error
+        yield

@@ -1,0 +1,16 @@
+"""Data set preparation, from configuration to cache."""
+
+from omegaconf import DictConfig
+
+from sdg.config import build, entry
+from sdg.data.file_data import FileData
+from sdg.errors import SDGError
+
+
+@entry("prepare")
+def prepare(config: DictConfig) -> None:
+    """Write the cache that trainings on ``config.data`` will use, or check the one that is there."""
+    data = build(config.data, size=config.size)
+    if not isinstance(data, FileData):
+        raise SDGError("this data set is drawn, not read: there is nothing to prepare")
+    print(f"prepared: {data.write_cache()}")

@@ -1,0 +1,58 @@
+"""Where encoded pictures come from: a folder, a zip archive or an LMDB, all read in the same way."""
+
+import io
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from PIL import Image
+
+from sdg.data.picture import open_picture
+
+Handle = TypeVar("Handle")
+
+
+class PictureSource(ABC):
+    """An ordered collection of encoded pictures, which worker processes may share."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of pictures."""
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """What errors and warnings call a picture."""
+
+    @abstractmethod
+    def read(self, index: int) -> bytes:
+        """A picture's file; raises SDGError if it cannot be read."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of what there is, found without reading any picture: a cache of another one does not fit."""
+
+    def open(self, index: int) -> Image.Image:
+        """The decoded picture, upright and in RGB; raises SDGError if it is damaged."""
+        return open_picture(io.BytesIO(self.read(index)), self.name(index))
+
+
+class PerProcess(Generic[Handle]):
+    """A file handle that every process opens for itself, when it first needs it.
+
+    A handle inherited through a fork would share its position in the file with the parent's.
+    """
+
+    def __init__(self, open_handle: Callable[[], Handle]):
+        self._open = open_handle
+        self._process: int | None = None
+        self._handle: Handle | None = None
+
+    def get(self) -> Handle:
+        """This process's handle."""
+        if self._handle is None or self._process != os.getpid():
+            self._handle, self._process = self._open(), os.getpid()
+        return self._handle
+
+    def __getstate__(self) -> dict:
+        return {"_open": self._open, "_process": None, "_handle": None}

@@ -1,0 +1,161 @@
+"""Folder, zip and LMDB are three ways to keep the same pictures."""
+
+import io
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sdg.data.archive import ZipSource
+from sdg.data.folder import FolderSource
+from sdg.data.locate import find_source
+from sdg.data.lsun import LMDBSource
+from sdg.data.picture import read_picture
+from sdg.data.squares import SourceSquares
+from sdg.errors import SDGError
+from tests.data.pictures import make_folder, make_lmdb, make_zip, picture
+
+
+def squares(source, size: int = 16) -> torch.Tensor:
+    prepared = SourceSquares(source, size)
+    return torch.stack([prepared[index] for index in range(len(prepared))])
+
+
+def test_a_folder_gives_what_read_picture_gives_in_the_order_of_names(tmp_path: Path):
+    source = FolderSource(make_folder(tmp_path, 6))
+    assert [Path(source.name(index)).name for index in range(6)] == [f"{index:05d}.png" for index in range(6)]
+    expected = torch.stack([read_picture(source.paths[index], 16) for index in range(6)])
+    assert torch.equal(squares(source).float() / 127.5 - 1, expected)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_gives_the_same_as_the_folder(tmp_path: Path, compression: int):
+    source = ZipSource(make_zip(tmp_path / "set.zip", 6, compression))
+    assert torch.equal(squares(source), squares(FolderSource(make_folder(tmp_path / "set", 6))))
+
+
+def test_an_lmdb_gives_the_same_as_the_folder_and_is_left_as_it_was(tmp_path: Path):
+    root = make_lmdb(tmp_path / "bedroom_train_lmdb", 6)
+    (root / "lock.mdb").unlink()
+    before = [(path.name, path.stat().st_mtime_ns) for path in sorted(root.iterdir())]
+    first = LMDBSource(root, tmp_path / "cache")
+    by_key = [0, *reversed(range(1, 6))]  # "key" is sorted after "aaa…key"
+    folder = squares(FolderSource(make_folder(tmp_path / "set", 6)))
+    assert torch.equal(squares(first), folder[by_key[1:] + by_key[:1]])
+    assert torch.equal(squares(LMDBSource(root, tmp_path / "cache")), squares(first))
+    assert [(path.name, path.stat().st_mtime_ns) for path in sorted(root.iterdir())] == before
+    assert first.fingerprint() != LMDBSource(make_lmdb(tmp_path / "other", 5), tmp_path).fingerprint()
+
+
+def test_without_the_package_an_lmdb_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "data.mdb").touch()
+    monkeypatch.setitem(sys.modules, "lmdb", None)
+    with pytest.raises(SDGError, match=r"pip install 'sdg\[lsun\]'"):
+        find_source(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 10, 5000, 20000])
+def test_a_truncated_lmdb_is_refused_before_it_is_touched(tmp_path: Path, length: int):
+    root = make_lmdb(tmp_path / "set", 12)
+    data = root / "data.mdb"
+    data.write_bytes(data.read_bytes()[:length])
+    with pytest.raises(SDGError, match="no whole LMDB"):
+        LMDBSource(root, tmp_path / "cache")
+
+
+def test_an_lmdb_without_entries_is_refused(tmp_path: Path):
+    with pytest.raises(SDGError, match="LMDB without pictures"):
+        LMDBSource(make_lmdb(tmp_path / "set", 0), tmp_path / "cache")
+
+
+def test_workers_open_the_archive_for_themselves(tmp_path: Path):
+    source = ZipSource(make_zip(tmp_path / "set.zip", 4))
+    copy = pickle.loads(pickle.dumps(source))
+    assert copy.read(2) == source.read(2) == picture(2)
+
+
+def test_a_changed_picture_changes_the_fingerprint(tmp_path: Path):
+    folder, archive = make_folder(tmp_path / "set", 4), make_zip(tmp_path / "set.zip", 4)
+    before = FolderSource(folder).fingerprint(), ZipSource(archive).fingerprint()
+    assert before == (FolderSource(folder).fingerprint(), ZipSource(archive).fingerprint())
+    (folder / "00000" / "00002.png").write_bytes(picture(9, (25, 20)))
+    make_zip(archive, 5)
+    assert FolderSource(folder).fingerprint() != before[0]
+    assert ZipSource(archive).fingerprint() != before[1]
+
+
+def test_the_path_decides_the_reader(tmp_path: Path):
+    make_folder(tmp_path / "ffhq" / "images1024x1024", 3)
+    make_folder(tmp_path / "ffhq" / "thumbnails128x128", 3)
+    make_zip(tmp_path / "set.zip", 3)
+    assert len(find_source(tmp_path / "ffhq", tmp_path, ["images1024x1024"])) == 3
+    assert len(find_source(tmp_path / "ffhq", tmp_path)) == 6
+    assert isinstance(find_source(tmp_path / "set.zip", tmp_path), ZipSource)
+
+
+def test_an_lmdb_is_found_by_the_folder_that_holds_it(tmp_path: Path):
+    (tmp_path / "cat_train_lmdb").mkdir()
+    root = make_lmdb(tmp_path / "cat_train_lmdb", 2)
+    for place in (tmp_path, root, root / "data.mdb"):
+        assert isinstance(find_source(place, tmp_path, ["cat_train_lmdb"]), LMDBSource)
+
+
+@pytest.mark.parametrize(
+    "name, content, complaint",
+    [
+        ("none", None, "none is not there"),
+        ("set.zip", b"PK\x03\x04 but no more", "no whole zip archive"),
+        ("set.zip", b"", "no whole zip archive"),
+        ("set.tar", b"ustar", "no zip archive"),
+        ("one.png", b"", "a single picture"),
+    ],
+)
+def test_what_is_no_data_set_is_named(tmp_path: Path, name: str, content: bytes | None, complaint: str):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(SDGError, match=complaint):
+        find_source(tmp_path / name, tmp_path)
+
+
+def test_archives_without_pictures_say_what_they_hold(tmp_path: Path):
+    for name, complaint in (("readme.txt", "no pictures"), ("cat_train_lmdb/data.mdb", "an LMDB: unpack it")):
+        with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+            archive.writestr(name, "text")
+        with pytest.raises(SDGError, match=complaint):
+            ZipSource(tmp_path / "set.zip")
+
+
+def test_a_member_that_promises_gigabytes_or_lies_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = make_zip(tmp_path / "set.zip", 2)
+    content = path.read_bytes()
+    start = content.index(picture(0)) + 60
+    path.write_bytes(content[:start] + b"other bytes" + content[start + 11 :])
+    source = ZipSource(path)
+    with pytest.raises(SDGError, match=r"00000/00000\.png cannot be unpacked"):
+        source.read(0)
+    assert source.read(1) == picture(1)
+    monkeypatch.setattr("sdg.data.archive.LARGEST", 100)
+    with pytest.raises(SDGError, match="unpacks to"):
+        source.read(1)
+
+
+def test_small_pictures_are_not_enlarged_unless_asked(tmp_path: Path):
+    source = FolderSource(make_folder(tmp_path, 1))
+    with pytest.raises(SDGError, match=r"00000\.png is 24 x 20 pixels, smaller than data\.size=32"):
+        SourceSquares(source, 32)[0]
+    assert SourceSquares(source, 32, enlarge=True)[0].shape == (3, 32, 32)
+
+
+def test_the_preparation_is_chosen_by_name(tmp_path: Path):
+    source = FolderSource(make_folder(tmp_path, 1))
+    image = Image.open(io.BytesIO(picture(0))).resize((14, 12), Image.Resampling.BOX).crop((1, 0, 13, 12))
+    assert np.array_equal(SourceSquares(source, 12, "box")[0].permute(1, 2, 0), np.array(image))
+    with pytest.raises(SDGError, match=r"preparation=nearest is unknown: use adm or box"):
+        SourceSquares(source, 12, "nearest")
