@@ -1,16 +1,20 @@
-"""Weights in files: written whole, read strictly; nothing is unpickled that could run code."""
+"""Weights in files: written whole, read strictly, one tensor at a time; nothing in them is ever run."""
 
-import pickle
-import warnings
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from sdg.checkpoints.checkpoint import open_checkpoint
+from sdg.checkpoints.identify import describe
+from sdg.checkpoints.layouts import rename
 from sdg.errors import SDGError
-from sdg.files import write_whole
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -22,51 +26,94 @@ def save_weights(
     dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write a module's state dict as safetensors, floating-point tensors as ``dtype``."""
-    state = {
-        key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
-        for key, value in module.state_dict().items()
-    }
+    save_state(path, module.state_dict(), metadata, dtype)
+
+
+def save_state(
+    path: str | Path,
+    state: Mapping[str, Tensor],
+    metadata: dict[str, str] | None = None,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write a state dict as safetensors, floating-point tensors as ``dtype``; whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, safetensors.torch.save(state, metadata))
+    part = path.with_name(path.name + ".part")
+    converted = {
+        key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
+        for key, value in state.items()
+    }
+    safetensors.torch.save_file(converted, part, metadata)
+    os.replace(part, path)
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a ``.safetensors`` or (``weights_only``) ``.pt``/``.pth`` file, on the CPU.
+    """All tensors of a file, on the CPU; :func:`open_checkpoint` says what it may be.
 
     Raises:
-        SDGError: no such file, not a checkpoint, truncated, or a pickle that holds more than tensors.
+        SDGError: as :func:`open_checkpoint`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise SDGError(f"there is no checkpoint at {path}: train it, or give the path of one")
+    return dict(open_checkpoint(path).tensors())
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Modules built inside have parameters on the meta device, which take no memory and no time.
+
+    :func:`load_weights` fills them. Buffers and everything else are made as usual.
+    """
+
+    def unfill(_module: nn.Module, _name: str, parameter: nn.Parameter) -> nn.Parameter:
+        return nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
+
+    # torch declares such hooks without an answer, and documents one.
+    handle = register_module_parameter_registration_hook(unfill)  # type: ignore[arg-type]
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's advice to its own developers about odd pickles
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error):
-            raise SDGError(
-                f"{path} holds more than tensors and may run code, so it is not opened: "
-                f"save its state dict alone"
-            ) from error
-        raise SDGError(f"{path} is truncated or no checkpoint at all: fetch or train it again") from error
-    except Exception as error:  # a foreign file can break a reader in any way
-        raise SDGError(f"{path} is truncated or no checkpoint at all: fetch or train it again") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise SDGError(f"{path} is not a flat state dict: save model.state_dict() alone")
-    return state
+        yield
+    finally:
+        handle.remove()
 
 
-def load_weights(module: ModuleT, path: str | Path) -> ModuleT:
-    """Load ``path`` into ``module`` strictly, keeping the module's own dtype; returns the module.
+@torch.no_grad()
+def load_weights(module: ModuleT, path: str | Path, dtype: torch.dtype | None = None) -> ModuleT:
+    """Load ``path`` into ``module`` strictly; returns the module.
+
+    Public names are translated to ours. The file is read one tensor at a time, so beside the module memory
+    holds no more than one of them; a module built :func:`unfilled` gets its memory here.
+
+    Args:
+        path: see :func:`open_checkpoint`.
+        dtype: of the module's floating-point tensors afterwards; without one, as the module has them.
 
     Raises:
-        SDGError: as :func:`read_state`; also keys that are missing, left over or of another shape, and which.
+        SDGError: as :func:`open_checkpoint`; also keys that are missing, left over or of another shape:
+            which, and what the file is for instead.
     """
-    state, own = read_state(path), module.state_dict()
+    checkpoint, own = open_checkpoint(path), module.state_dict()
+    names = rename(checkpoint.outline.keys(), own.keys())
+    renamed = {names[key]: value for key, value in checkpoint.outline.items() if key in names}
+    if problems := differences(renamed, own):
+        shown = "; ".join(problems[:3])
+        raise SDGError(
+            f"{path} does not fit {type(module).__name__}: {shown} ({len(problems)} such keys in all); "
+            f"{describe(checkpoint.outline)}"
+        )
+    filled = {}
+    for key, value in checkpoint.tensors():
+        if key not in names:
+            continue
+        target = own[names[key]]
+        if target.is_meta:
+            wanted = dtype if dtype and target.is_floating_point() else target.dtype
+            filled[names[key]] = value.to(wanted)
+        else:
+            target.copy_(value)
+    module.load_state_dict(filled, strict=False, assign=True)
+    return module if dtype is None else module.to(dtype)
+
+
+def differences(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    """What keeps a state dict from fitting a module's ``own``: one phrase for each name, sorted."""
     problems = [f"{key} is missing" for key in own.keys() - state.keys()]
     problems += [f"{key} is left over" for key in state.keys() - own.keys()]
     problems += [
@@ -74,10 +121,4 @@ def load_weights(module: ModuleT, path: str | Path) -> ModuleT:
         for key in own.keys() & state.keys()
         if own[key].shape != state[key].shape
     ]
-    if problems:
-        shown = "; ".join(sorted(problems)[:3])
-        raise SDGError(
-            f"{path} does not fit {type(module).__name__}: {shown} ({len(problems)} such keys in all)"
-        )
-    module.load_state_dict(state)
-    return module
+    return sorted(problems)

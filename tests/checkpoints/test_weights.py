@@ -1,14 +1,18 @@
 """Weights come back as they were saved, and nothing else is taken for weights."""
 
 import pickle
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from sdg.checkpoints import load_weights, read_state, save_weights
+from sdg.checkpoints import load_weights, read_state, save_weights, unfilled
+from sdg.checkpoints.weights import save_state
 from sdg.errors import SDGError
+from sdg.networks.unet import ADMUNet
+from tests.golden.fill import fill_state_dict
 
 
 def network(out: int = 3) -> nn.Module:
@@ -75,3 +79,59 @@ def test_code_in_a_pickle_is_never_run(tmp_path: Path, monkeypatch: pytest.Monke
 def _saved(folder: Path, module: nn.Module) -> Path:
     save_weights(folder / "saved.safetensors", module)
     return folder / "saved.safetensors"
+
+
+def test_unfilled_modules_take_memory_when_they_are_loaded(tmp_path: Path):
+    with unfilled():
+        target = network()
+    assert all(parameter.is_meta for parameter in target.parameters())
+    assert not any(buffer.is_meta for buffer in target.buffers())
+    assert not nn.Linear(2, 3).weight.is_meta
+    source = network()
+    torch.save(source.state_dict(), tmp_path / "w.pt")
+    load_weights(target.requires_grad_(False), tmp_path / "w.pt")
+    for key, value in target.state_dict().items():
+        assert torch.equal(value, source.state_dict()[key])
+    assert not any(parameter.requires_grad for parameter in target.parameters())
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_half_precision_in_memory(tmp_path: Path, empty: bool):
+    save_weights(tmp_path / "w.safetensors", network())
+    with unfilled() if empty else nullcontext():
+        target = network()
+    load_weights(target, tmp_path / "w.safetensors", torch.bfloat16)
+    assert {value.dtype for value in target.state_dict().values()} == {torch.bfloat16, torch.int64}
+
+
+@torch.no_grad()
+def test_half_precision_in_memory_draws_the_same_picture_under_autocast(tmp_path: Path):
+    unet = ADMUNet(32, 1, (1, 2), (2,), 32)
+    unet.load_state_dict(fill_state_dict(unet.state_dict()))
+    save_weights(tmp_path / "w.safetensors", unet)
+    with unfilled():
+        half = ADMUNet(32, 1, (1, 2), (2,), 32)
+    load_weights(half, tmp_path / "w.safetensors", torch.bfloat16)
+    x_t, t = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([500])
+    expected = unet(x_t, t)
+    with torch.autocast("cpu", torch.bfloat16):
+        actual = half(x_t, t).float()
+    assert (actual - expected).norm() / expected.norm() < 0.03
+
+
+def test_nothing_is_loaded_where_something_does_not_fit(tmp_path: Path):
+    target = network()
+    before = {key: value.clone() for key, value in target.state_dict().items()}
+    save_weights(tmp_path / "w.safetensors", nn.Sequential(nn.Linear(2, 3)))
+    with pytest.raises(SDGError):
+        load_weights(target, tmp_path / "w.safetensors")
+    assert all(torch.equal(value, before[key]) for key, value in target.state_dict().items())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path):
+    path = _saved(tmp_path, network())
+    before = path.read_bytes()
+    shared = torch.zeros(3)
+    with pytest.raises(RuntimeError, match="share memory"):
+        save_state(path, {"a": shared, "b": shared}, dtype=torch.float32)
+    assert path.read_bytes() == before

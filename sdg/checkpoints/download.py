@@ -1,0 +1,117 @@
+"""Public files fetched to a cache when asked: resumed where they stopped, checked, named when whole."""
+
+import hashlib
+import shutil
+import urllib.error
+import urllib.request
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.parse import urlparse
+
+from tqdm import tqdm
+
+from sdg.checkpoints.checkpoint import open_checkpoint
+from sdg.checkpoints.places import OPEN_CLIP, cache_folder
+from sdg.errors import SDGError
+
+_CHUNK = 1 << 20
+_TIMEOUT = 60
+"""Seconds without an answer after which a server is given up."""
+
+
+def locate(
+    path: str | Path, url: str | None = None, sha256: str | None = None, download: bool = False
+) -> str | Path:
+    """Where the weights are: at ``path``, else in the cache, where ``download`` fetches them from ``url``.
+
+    Without ``download`` no connection is ever made.
+
+    Args:
+        path: see :func:`open_checkpoint`.
+        sha256: what the file must have, in hexadecimal; None where it is not known.
+
+    Raises:
+        SDGError: the file is nowhere, or could not be fetched.
+    """
+    if str(path).startswith(OPEN_CLIP) or Path(path).expanduser().exists() or url is None:
+        return path  # opening it says what is wrong with it
+    cached = cache_folder() / Path(urlparse(url).path).name
+    if cached.is_file():
+        return cached
+    if not download:
+        raise SDGError(
+            f"there is no checkpoint at {path}: give prior.checkpoint=PATH, or add prior.download=true "
+            f"to fetch {url} to {cached.parent}"
+        )
+    return fetch(url, cached, sha256)
+
+
+def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
+    """Fetch ``url`` to ``target``, going on with an earlier attempt's ``target.part``; returns ``target``.
+
+    Raises:
+        SDGError: no connection, one that broke, another hash, not a checkpoint, or no room on the disk.
+    """
+    if urlparse(url).scheme not in ("http", "https"):
+        raise SDGError(f"{url} is not an address to fetch from: give one that starts with https://")
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _receive(url, part)
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise SDGError(
+            f"cannot fetch {url} ({reason}): give the command again, it goes on from there"
+        ) from error
+    if sha256 is not None and file_hash(part) != sha256.lower():
+        part.unlink()
+        raise SDGError(
+            f"what {url} gave does not have the known file's SHA-256, so it was removed: try again, "
+            f"or fetch it elsewhere and give its path"
+        )
+    try:
+        open_checkpoint(part)
+    except SDGError as error:
+        part.unlink()
+        raise SDGError(
+            f"what {url} gave is not a checkpoint, so it was removed: fetch it by browser"
+        ) from error
+    part.replace(target)
+    return target
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _receive(url: str, part: Path) -> None:
+    """Append to ``part`` what it lacks of ``url``."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and error.headers.get("Content-Range", "") == f"bytes */{have}":
+            return  # there is nothing beyond what we have
+        if error.code == 416:
+            part.unlink()
+        raise
+    with response:
+        if response.status != 206:  # the server sends the whole file
+            have = 0
+        missing = int(response.headers.get("Content-Length") or 0)
+        if missing > shutil.disk_usage(part.parent).free:
+            raise SDGError(
+                f"{part.parent} has no room for another {missing:,} bytes: free some, or set SDG_CACHE"
+            )
+        progress = tqdm(total=have + missing or None, initial=have, unit="B", unit_scale=True, desc=part.stem)
+        with part.open("ab" if have else "wb") as file, progress:
+            received = 0
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                received += len(chunk)
+                progress.update(len(chunk))
+    if received < missing:
+        raise ConnectionError(f"the connection broke after {have + received:,} of {have + missing:,} bytes")

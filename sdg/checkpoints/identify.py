@@ -1,0 +1,124 @@
+"""What network a file of weights is for, and which group of the configuration takes it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sdg.checkpoints.adm import adm_architecture
+from sdg.checkpoints.time_resnet import time_resnet_architecture
+from sdg.errors import SDGError
+from sdg.networks.time_clip import TimeResNet
+from sdg.networks.unet import ADMUNet
+
+_LSUN: dict[str, Any] = {
+    "base_channels": 256,
+    "res_blocks": 2,
+    "channel_mult": [1, 1, 2, 2, 4, 4],
+    "attention_factors": [8, 16, 32],
+    "head_channels": 64,
+    "in_channels": 3,
+    "out_channels": 6,
+    "patch": 1,
+}
+_RN50X16: dict[str, Any] = {
+    "layers": [6, 8, 18, 8],
+    "width": 96,
+    "heads": 48,
+    "output_dim": 768,
+    "image_size": 256,
+    "sinusoid_dim": 128,
+    "time_dim": 512,
+}
+PRIORS: dict[str, dict[str, Any]] = {
+    "lsun_bedroom": _LSUN,
+    "ffhq": _LSUN | {"base_channels": 128, "res_blocks": 1, "attention_factors": [16]},
+}
+"""Architectures of the groups in ``conf/prior``, of which those of LSUN share one."""
+ENCODERS: dict[str, dict[str, Any]] = {
+    "rn50x16": _RN50X16,
+    "rn50": _RN50X16 | {"layers": [3, 4, 6, 3], "width": 64, "heads": 32, "output_dim": 1024},
+}
+"""Architectures of the groups in ``conf/encoder``."""
+
+
+class Identity(NamedTuple):
+    """What a state dict was recognised as."""
+
+    name: str
+    fits: str
+    """Words of the command line that take it; FILE stands for its path."""
+    network: nn.Module | None = None
+    """The network it is for, on the meta device; None if only its kind is known."""
+    arguments: Mapping[str, Any] = {}
+    """Those of the network's constructor."""
+    assumed: str = "nothing"
+    """What the shapes do not tell."""
+
+
+def identify(state: Mapping[str, Tensor]) -> Identity | None:
+    """Recognise a state dict by its names and shapes; None if it is of no kind that is known here.
+
+    Raises:
+        SDGError: a relative of a known network that cannot be loaded, and why.
+    """
+    if {"time_embed.0.weight", "input_blocks.0.0.weight", "out.2.weight"} <= state.keys():
+        return _unet(state)
+    if {"visual_frozen.0.weight", "emb_layers.1.weight"} <= state.keys():
+        return _encoder(state)
+    plain = {key.removeprefix("model."): value for key, value in state.items()}
+    if {"visual.conv1.weight", "text_projection", "token_embedding.weight"} <= plain.keys():
+        return _clip(plain)
+    if {"conv_in.weight", "time_embedding.linear_1.weight", "conv_out.weight"} <= state.keys():
+        fits = "prior=diffusers prior.checkpoint=FOLDER, the one with its config.json"
+        return Identity("UNet2DModel of diffusers", fits)
+    return None
+
+
+def describe(state: Mapping[str, Tensor]) -> str:
+    """In a few words what a state dict is for, to end an error message with."""
+    try:
+        found = identify(state)
+    except SDGError as error:
+        return str(error)
+    if found is None:
+        return f"its {len(state)} tensors ({', '.join(sorted(state)[:2])}, …) are of no network known here"
+    return f"it holds the weights of a {found.name}: use {found.fits}"
+
+
+def _unet(state: Mapping[str, Tensor]) -> Identity:
+    arguments = adm_architecture(state)
+    group = next((group for group, known in PRIORS.items() if known == arguments), "adm")
+    with torch.device("meta"):
+        network = ADMUNet(**arguments)
+    fits = f"prior={group} prior.checkpoint=FILE"
+    if group == "lsun_bedroom":
+        fits += " (or lsun_cat, lsun_horse, lsun_horse_nodropout)"
+    assumed = "64 channels per attention head, images of 3 channels"
+    return Identity("UNet of ADM", fits, network, arguments, assumed)
+
+
+def _encoder(state: Mapping[str, Tensor]) -> Identity:
+    arguments = time_resnet_architecture(state)
+    group = next((group for group, known in ENCODERS.items() if known == arguments), "rn50x16")
+    with torch.device("meta"):
+        network = TimeResNet(**arguments)
+    others = [key for key, value in arguments.items() if ENCODERS[group][key] != value]
+    settings = [f"encoder.network.{key}={arguments[key]}".replace(" ", "") for key in others]
+    fits = " ".join([f"encoder={group} encoder.checkpoint=FILE", *settings])
+    assumed = "64 channels per head of the attention pool"
+    return Identity("time-dependent encoder", fits, network, arguments, assumed)
+
+
+def _clip(state: Mapping[str, Tensor]) -> Identity:
+    from sdg.checkpoints.clip import clip_names  # takes seconds to import
+
+    names = clip_names(state)
+    if not names:
+        return Identity("CLIP", "encoder.clip_checkpoint=FILE with the encoder it was trained as")
+    group = names[0].lower().removesuffix("-quickgelu")
+    fits = f"encoder={group if group in ENCODERS else 'rn50x16'} encoder.clip_checkpoint=FILE"
+    if group not in ENCODERS:
+        fits += f" encoder.clip.name={names[0]}"
+    return Identity(f"CLIP ({' or '.join(names)})", fits)

@@ -1,0 +1,73 @@
+"""Where weights are looked for: a file, a folder of diffusers, open_clip's cache, or ours."""
+
+import os
+from pathlib import Path
+
+from sdg.errors import SDGError
+
+DIFFUSERS_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+OPEN_CLIP = "open_clip:"
+"""Starts what is not a path but a model of open_clip: ``open_clip:RN50x16/openai``."""
+
+
+def cache_folder() -> Path:
+    """Where downloads go: ``$SDG_CACHE``, or ``~/.cache/sdg``."""
+    return Path(os.environ.get("SDG_CACHE") or Path.home() / ".cache" / "sdg")
+
+
+def find_file(path: str | Path) -> Path:
+    """The file that holds the weights named by ``path``; see :func:`open_checkpoint` for what can be named.
+
+    Raises:
+        SDGError: there is none.
+    """
+    if str(path).startswith(OPEN_CLIP):
+        return _in_open_clip_cache(str(path).removeprefix(OPEN_CLIP))
+    path = Path(path).expanduser()
+    if path.is_dir():
+        return _in_diffusers_folder(path)
+    if not path.is_file():
+        raise SDGError(f"there is no checkpoint at {path}: train it, or give the path of one")
+    return path
+
+
+def model_folder(path: str | Path) -> Path:
+    """The folder of a diffusers UNet: ``path`` itself, or ``unet`` in the folder of a pipeline."""
+    path = Path(path).expanduser()
+    return path / "unet" if (path / "model_index.json").is_file() and (path / "unet").is_dir() else path
+
+
+def _in_diffusers_folder(path: Path) -> Path:
+    for name in DIFFUSERS_WEIGHTS:
+        if (file := model_folder(path) / name).is_file():
+            return file
+    raise SDGError(
+        f"{path} is a folder without {DIFFUSERS_WEIGHTS[0]}: give the path of a file, or of a folder that "
+        f"diffusers saved"
+    )
+
+
+def _in_open_clip_cache(model: str) -> Path:
+    """The file that open_clip itself would load, without a network."""
+    import open_clip
+
+    name, _, tag = model.partition("/")
+    name = name.removesuffix("-quickgelu")  # another activation, the same weights
+    known = open_clip.pretrained.get_pretrained_cfg(name, tag)
+    if not known:
+        tags = open_clip.list_pretrained_tags_by_model(name)
+        raise SDGError(
+            f"open_clip has no weights {tag!r} for {name}: choose among {', '.join(tags) or 'none'}"
+        )
+    if (url := known.get("url")) and (file := Path.home() / ".cache" / "clip" / Path(url).name).is_file():
+        return file
+    if repository := known.get("hf_hub", "").rstrip("/"):
+        from huggingface_hub import try_to_load_from_cache
+
+        for weights in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+            if isinstance(found := try_to_load_from_cache(repository, weights), str):
+                return Path(found)
+    raise SDGError(
+        f"open_clip's cache does not hold {model}: fetch it once with open_clip where there is a network, or "
+        f"give the path of the file"
+    )
