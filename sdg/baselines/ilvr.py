@@ -45,22 +45,21 @@ class ILVR(nn.Module):
 
         Args:
             x_s: (B, C, S, S), the state that ``step`` ended in.
-            reference: clean pictures y (B, C, S, S) in [-1, 1].
-            noise: the references' own, ``NoiseSource(keys, stream="reference")``; asked once for each
+            reference: clean pictures y (B or 1, C, S, S) in [-1, 1].
+            noise: the references' own, of a stream that nothing else draws from; asked once for each
                 constrained step.
 
         Raises:
             SDGError: references of another shape.
         """
-        if reference.shape != x_s.shape:
+        if reference.shape[1:] != x_s.shape[1:]:
             shapes = ["x".join(map(str, images.shape[1:])) for images in (reference, x_s)]
             raise SDGError(
                 f"a reference of {shapes[0]} cannot hold samples of {shapes[1]}: crop and resize it"
             )
         if step.index <= self.range_t:
             return x_s
-        alpha_bar = step.alpha_bar_s if self.level == "s" else step.alpha_bar
-        epsilon = noise.normal(x_s.shape[1:], x_s.device)
-        y_s = alpha_bar**0.5 * reference + (1 - alpha_bar) ** 0.5 * epsilon
+        level = step.level_s if self.level == "s" else step.level
+        y_s = level.diffuse(reference, noise.normal(x_s.shape[1:], x_s.device))
         # φ is linear: one pass of it does what φ(y_s) - φ(x_s) says.
         return x_s + self.low_pass(y_s - x_s)

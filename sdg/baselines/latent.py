@@ -1,0 +1,138 @@
+"""StyleGAN+CLIP: a latent of the generator is moved until a clean-image CLIP finds the prompt in the picture.
+
+The paper does not say which of the public programs it ran; the three known ones are presets of this class
+(conf/method/). In W+ nothing holds a latent where the generator's own lie: the method can please CLIP with
+pictures that are no longer like the data.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sdg.baselines.clip_loss import CLIPLoss
+from sdg.baselines.latent_space import LatentSpace
+from sdg.diffusion.noise import NoiseSource
+from sdg.errors import SDGError
+
+Keys = Sequence[tuple[int, int]]
+"""(seed, index) of every sample: all its random numbers follow from it."""
+
+
+class Found(NamedTuple):
+    """What a search ends with."""
+
+    images: Tensor
+    """(B, 3, S, S), about [-1, 1], not clamped."""
+    latents: Tensor
+    """Of the space that was searched: (B, D), in W+ (B, L, D)."""
+
+
+class LatentSearch(nn.Module):
+    """AdamW on the latents of a batch; what a sample becomes does not depend on the others.
+
+    As in sampling, a batch should always have the same size: rounding depends on it, and hundreds of steps
+    amplify that.
+
+    Args:
+        start: ``random`` latents of the sample's own, the ``mean`` latent, or ``zeros``.
+        candidates: random starts to choose the best from.
+        noise: what the generator's layers add: ``own``, drawn once for each sample, or ``stored``, the maps
+            of the checkpoint.
+        steps: 0 gives the starts themselves.
+        lr: peak learning rate.
+        ramp_up, ramp_down: shares of the steps over which it rises linearly and falls along a cosine.
+        pull: weight of the squared distance of a latent from its start, summed over its numbers.
+        average: decay of the moving average of the latents that the picture is made of; 0 takes the last one.
+
+    Raises:
+        SDGError: an unknown name, or a number that makes no sense.
+    """
+
+    def __init__(
+        self,
+        space: LatentSpace,
+        loss: CLIPLoss,
+        start: Literal["random", "mean", "zeros"] = "random",
+        candidates: int = 1,
+        noise: Literal["own", "stored"] = "own",
+        steps: int = 300,
+        lr: float = 0.1,
+        ramp_up: float = 0.05,
+        ramp_down: float = 0.25,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        pull: float = 0.0,
+        average: float = 0.0,
+    ):
+        super().__init__()
+        if start not in ("random", "mean", "zeros"):
+            raise SDGError(f"method.start={start} is unknown: use random, mean or zeros")
+        if noise not in ("own", "stored"):
+            raise SDGError(f"method.noise={noise} is unknown: use own or stored")
+        if candidates < 1:
+            raise SDGError(f"method.candidates={candidates} leaves no start: use 1 or more")
+        if steps < 0:
+            raise SDGError(f"method.steps={steps} is no number of steps: use 0 or more")
+        if not 0 <= average < 1:
+            raise SDGError(f"method.average={average} is no decay: use 0 (the last latent) or more, below 1")
+        self.space, self.loss, self.start, self.candidates, self.noise = space, loss, start, candidates, noise
+        self.steps, self.lr, self.ramp_up, self.ramp_down = steps, lr, ramp_up, ramp_down
+        self.betas, self.weight_decay = (betas[0], betas[1]), weight_decay
+        self.pull, self.average = pull, average
+
+    @torch.no_grad()
+    def forward(
+        self, target: Tensor, keys: Keys, observe: Callable[[int, Tensor], None] = lambda step, loss: None
+    ) -> Found:
+        """Search one latent for each sample.
+
+        Args:
+            target: embeddings of the prompts (B, D).
+            observe: called at every step with its number, from 0, and the losses (B,) that it found.
+        """
+        start = self._start(target, keys)
+        crops = NoiseSource(keys, "crops")
+        latents, averaged = start.clone().requires_grad_(), start.clone()
+        optimizer = torch.optim.AdamW([latents], betas=self.betas, weight_decay=self.weight_decay)
+        for step in range(self.steps):
+            optimizer.param_groups[0]["lr"] = self.lr * self.ramp(step)
+            with torch.enable_grad():
+                losses = self.loss(self._picture(latents, keys), target, crops)
+                distance = (latents - start).square().flatten(1).sum(dim=1)
+                (latents.grad,) = torch.autograd.grad((losses + self.pull * distance).sum(), latents)
+            optimizer.step()
+            averaged.lerp_(latents, 1 - self.average)
+            observe(step, losses.detach())
+        return Found(self._picture(averaged, keys), averaged)
+
+    def ramp(self, step: int) -> float:
+        """Learning rate at ``step``, relative to the peak (as StyleCLIP, after Karras et al. 2020)."""
+        t = step / self.steps
+        up = min(1.0, t / self.ramp_up) if self.ramp_up else 1.0
+        down = min(1.0, (1 - t) / self.ramp_down) if self.ramp_down else 1.0
+        return up * (1 - math.cos(math.pi * down)) / 2
+
+    def _start(self, target: Tensor, keys: Keys) -> Tensor:
+        """The latents the search begins from: the sample's best candidate, or a constant."""
+        if self.start != "random":
+            return self.space.constant(len(keys), self.start)
+        source, crops = NoiseSource(keys, "latent"), NoiseSource(keys, "candidate crops")
+        shape = (self.space.generator.latent_dim,)
+        best = self.space.random(source.normal(shape, target.device))
+        if self.candidates == 1:
+            return best
+        least = self.loss(self._picture(best, keys), target, crops)
+        for _ in range(self.candidates - 1):
+            latents = self.space.random(source.normal(shape, target.device))
+            losses = self.loss(self._picture(latents, keys), target, crops)
+            best[losses < least] = latents[losses < least]
+            least = torch.minimum(losses, least)
+        return best
+
+    def _picture(self, latents: Tensor, keys: Keys) -> Tensor:
+        # A new source each time gives the same numbers each time.
+        noise = NoiseSource(keys, "layers") if self.noise == "own" else None
+        return self.space.generator.synthesis(self.space.to_w(latents), noise)
