@@ -25,7 +25,7 @@ class StyleGANTraining(Training):
     Args:
         optimisation: of both networks; each has an Adam of its own.
         r1: γ of the penalty γ/2 ‖∇D(x)‖² on real pictures.
-        r1_every: steps between two such penalties, each of which then weighs that many times as much.
+        r1_every: steps from one such penalty to the next, each of which weighs that many times as much.
         path_length: weight of the generator's path-length penalty; 0 leaves it out.
         path_length_every: as ``r1_every``.
         ema_decay: of the generator's average.
@@ -65,7 +65,7 @@ class StyleGANTraining(Training):
         generator_optimizer, discriminator_optimizer = self._optimizers()
 
         loss_d = self._discriminator_loss(real, fake.detach())
-        if step % self.r1_every == 0:
+        if (step + 1) % self.r1_every == 0:
             penalty = gradient_penalty(self.discriminator, real)
             self.log("train/r1", penalty)
             loss_d = loss_d + self.r1 / 2 * self.r1_every * penalty
@@ -77,7 +77,7 @@ class StyleGANTraining(Training):
         self.discriminator.requires_grad_(False)
         loss_g = F.softplus(-self.discriminator(fake)).mean()
         self.log("train/generator", loss_g, prog_bar=True)
-        if self.path_length and step % self.path_length_every == 0:
+        if self.path_length and (step + 1) % self.path_length_every == 0:
             loss_g = loss_g + self.path_length * self.path_length_every * self._path_penalty(noise)
         generator_optimizer.zero_grad()
         self.manual_backward(loss_g)
