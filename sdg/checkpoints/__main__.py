@@ -20,11 +20,11 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if options.command == "inspect":
             for name, value in inspect(options.file):
-                print(f"{name:<14}{value}", flush=True)
+                print(f"{name:<14}{value if value.isprintable() else ascii(value)}", flush=True)
         else:
             convert(options.file, options.out, _DTYPES[options.dtype])
     except SDGError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {' '.join(str(error).split())}")
 
 
 def convert(path: str | Path, out: str | Path, dtype: torch.dtype = torch.float16) -> None:

@@ -95,7 +95,7 @@ def _unet(state: Mapping[str, Tensor]) -> Identity:
     fits = f"prior={group} prior.checkpoint=FILE"
     if group == "lsun_bedroom":
         fits += " (or lsun_cat, lsun_horse, lsun_horse_nodropout)"
-    assumed = "64 channels per attention head, images of 3 channels"
+    assumed = "64 channels per attention head, q, k and v split inside each head, images of 3 channels"
     return Identity("UNet of ADM", fits, network, arguments, assumed)
 
 
@@ -112,7 +112,7 @@ def _encoder(state: Mapping[str, Tensor]) -> Identity:
 
 
 def _clip(state: Mapping[str, Tensor]) -> Identity:
-    from sdg.checkpoints.clip import clip_names  # takes seconds to import
+    from sdg.checkpoints.clip import clip_names, public_clip  # takes seconds to import
 
     names = clip_names(state)
     if not names:
@@ -121,4 +121,7 @@ def _clip(state: Mapping[str, Tensor]) -> Identity:
     fits = f"encoder={group if group in ENCODERS else 'rn50x16'} encoder.clip_checkpoint=FILE"
     if group not in ENCODERS:
         fits += f" encoder.clip.name={names[0]}"
-    return Identity(f"CLIP ({' or '.join(names)})", fits)
+    with torch.device("meta"):
+        network = public_clip(names[0])
+    assumed = "nothing but the activation: OpenAI's is QuickGELU"
+    return Identity(f"CLIP ({' or '.join(names)})", fits, network, {}, assumed)

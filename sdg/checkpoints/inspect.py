@@ -51,7 +51,8 @@ def _architecture(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     yield "fits", found.fits.replace("FILE", str(checkpoint.path))
     if found.network is None:
         return
-    yield "arguments", ", ".join(f"{key}={value}" for key, value in found.arguments.items())
+    if found.arguments:
+        yield "arguments", ", ".join(f"{key}={value}" for key, value in found.arguments.items())
     yield "assumed", found.assumed
     yield "parameters", f"{sum(parameter.numel() for parameter in found.network.parameters()):,}"
     own = found.network.state_dict()

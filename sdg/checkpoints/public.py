@@ -1,7 +1,5 @@
 """Public files that are recognised by their SHA-256."""
 
-import open_clip
-
 FFHQ = "81d535743156ec6be34d8668e6920da94f0614074d7793a16c8fa9e306237faa"
 """diffusion_ffhq_10m.pt of deepinv/diffunet on Hugging Face, as its repository states it."""
 
@@ -16,6 +14,8 @@ def public_name(sha256: str) -> str | None:
 
 
 def _known() -> dict[str, str]:
+    import open_clip  # takes seconds
+
     known = {FFHQ: "ffhq_10m.pt, the FFHQ model of ILVR's authors"}
     for model, tag in open_clip.list_pretrained():
         url = open_clip.get_pretrained_url(model, tag) or ""

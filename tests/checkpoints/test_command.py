@@ -1,0 +1,124 @@
+"""python -m sdg.checkpoints: what it prints, what it writes, and how it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+from open_clip.model import CLIP as OpenCLIP
+
+from sdg.checkpoints import open_checkpoint, read_state, save_weights
+from sdg.checkpoints.__main__ import main
+from sdg.checkpoints.inspect import inspect
+from sdg.checkpoints.public import FFHQ, public_name
+from sdg.config import ROOT
+from sdg.networks.unet import ADMUNet
+from tests.checkpoints.files import save_script
+
+SIZES = (32, 1, (1, 2), (2,), 64)
+
+
+def test_inspect_says_what_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, unet = tmp_path / "unet.pt", ADMUNet(*SIZES)
+    state = {f"module.{key}": value for key, value in unet.half().state_dict().items()}
+    state["module.extra"] = state.pop("module.out.2.bias")
+    torch.save({"state_dict": state}, path)
+    main(["inspect", str(path)])
+    printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if "  " in line)
+    assert printed["format"] == "torch.save"
+    assert printed["opened"] == "state_dict > module."
+    assert printed["architecture"] == "UNet of ADM"
+    assert printed["fits"] == f"prior=adm prior.checkpoint={path}"
+    assert (
+        "base_channels=32, res_blocks=1, channel_mult=[1, 2], attention_factors=[2]" in printed["arguments"]
+    )
+    assert printed["parameters"] == f"{sum(parameter.numel() for parameter in unet.parameters()):,}"
+    assert printed["dtype"] == "float16"
+    assert len(printed["sha256"]) == 64
+    assert printed["missing"] == "out.2.bias"
+    assert printed["left"] == "over     extra"
+
+
+def test_inspect_of_openais_clip_misses_nothing(tmp_path: Path) -> None:
+    state = {
+        key: value.half()
+        for key, value in OpenCLIP(**open_clip.get_model_config("RN50")).state_dict().items()
+    }
+    save_script(state | {"input_resolution": torch.tensor(224)}, tmp_path / "RN50.pt")
+    facts = dict(inspect(tmp_path / "RN50.pt"))
+    assert facts["format"] == "TorchScript archive"
+    assert facts["architecture"] == "CLIP (RN50 or RN50-quickgelu)"
+    assert facts["fits"] == f"encoder=rn50 encoder.clip_checkpoint={tmp_path / 'RN50.pt'}"
+    assert facts["parameters"] == "102,007,137"
+    assert (facts["missing"], facts["left over"], facts["other shapes"]) == ("none", "none", "none")
+
+
+def test_inspect_of_unknown_weights_lists_their_names(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", torch.nn.Linear(2, 3), {"command": "python train.py"})
+    facts = dict(inspect(tmp_path / "w.safetensors"))
+    assert facts["command"] == "python train.py"
+    assert facts["tensors"] == "2 of 9 numbers"
+    assert facts["architecture"] == "none known here; its first names: bias, weight"
+
+
+def test_public_files_are_known_by_their_hash() -> None:
+    clip = "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa"
+    assert public_name(clip) == "RN50x16.pt, OpenAI's CLIP"
+    assert clip in open_clip.get_pretrained_url("RN50x16", "openai")
+    assert "FFHQ" in str(public_name(FFHQ))
+    assert public_name("0" * 64) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "bfloat16"])
+def test_convert_writes_ours(tmp_path: Path, dtype: str) -> None:
+    out = tmp_path / "folder" / "out.safetensors"
+    expected = {"w": torch.randn(3, 4, generator=torch.Generator().manual_seed(0)), "n": torch.tensor(3)}
+    torch.save({"model": expected}, tmp_path / "w.pt")
+    main(["convert", str(tmp_path / "w.pt"), str(out), "--dtype", dtype])
+    state = read_state(out)
+    assert torch.equal(state["w"], expected["w"].to(getattr(torch, dtype)))
+    assert torch.equal(state["n"], expected["n"])
+    assert open_checkpoint(out).notes["source"] == "w.pt"
+    assert [path.name for path in out.parent.iterdir()] == ["out.safetensors"]
+
+
+def test_convert_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+    path, out = tmp_path / "w.pt", tmp_path / "out.safetensors"
+    torch.save({"w": torch.tensor([1e6])}, path)
+    cases = [
+        ([str(path), str(out)], "numbers too large for torch.float16: use --dtype float32"),
+        ([str(path), str(tmp_path / "out.pt")], "does not end in .safetensors"),
+        ([str(path), str(path / "out.safetensors"), "--dtype", "float32"], "choose another place"),
+        ([str(tmp_path / "nowhere.pt"), str(out)], "there is no checkpoint"),
+    ]
+    for arguments, reason in cases:
+        with pytest.raises(SystemExit) as stop:
+            main(["convert", *arguments])
+        assert str(stop.value).startswith("error: ")
+        assert reason in str(stop.value)
+    assert not out.exists()
+
+
+def test_convert_may_write_over_what_it_reads(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, torch.nn.Linear(2, 3), dtype=torch.float32)
+    main(["convert", str(path), str(path)])
+    assert {value.dtype for value in read_state(path).values()} == {torch.float16}
+
+
+def test_as_a_command(tmp_path: Path) -> None:
+    (tmp_path / "w.pt").write_text("<html>")
+    command = [sys.executable, "-m", "sdg.checkpoints", "inspect", str(tmp_path / "w.pt")]
+    broken = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert broken.stderr.splitlines() == [broken.stderr.rstrip("\n")]
+    assert "is a web page" in broken.stderr
+
+
+def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    assert "inspect|convert" in capsys.readouterr().out
