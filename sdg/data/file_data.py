@@ -1,6 +1,7 @@
 """Pictures in files as training data, read in an order that a resumed run repeats."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -60,7 +61,7 @@ class FileData(pl.LightningDataModule):
     ):
         super().__init__()
         if root is None:
-            raise SDGError(f"where {name} is has not been said: data.root=PATH")
+            raise SDGError(f"data.root is not set: say where {name} is, data.root=PATH")
         for setting, value, least in (
             ("size", size, 1),
             ("batch_size", batch_size, 1),
@@ -72,49 +73,38 @@ class FileData(pl.LightningDataModule):
             raise SDGError(f"data.train_count={train_count} leaves nothing to train on: use null for all")
         if on_corrupt not in ("skip", "fail"):
             raise SDGError(f"data.on_corrupt={on_corrupt} is unknown: use skip or fail")
-        self.root, self.title, self.inside = root, name, inside
-        self.size, self.batch_size, self.train_count = size, batch_size, train_count
-        self.preparation, self.enlarge, self.flip = preparation, enlarge, flip
-        self.on_corrupt, self.seed = on_corrupt, seed
+        self.title, self.size, self.batch_size, self.train_count = name, size, batch_size, train_count
+        self.flip, self.on_corrupt, self.seed = flip, on_corrupt, seed
         self.workers = min(workers, _cores())
         self.pin_memory = pin_memory and torch.cuda.is_available()
-        self.cache = Path(cache).expanduser()
+        folder = Path(cache).expanduser()
+        self.source = SourceSquares(find_source(root, folder, inside), size, preparation, enlarge)
+        self.cache = cache_place(self.source, folder / "squares", name)
+        self.squares: Squares = CachedSquares(self.cache) if self.cache.exists() else self.source
         self.sets: dict[str, FilePictures] = {}
         self._reported: set[str] = set()
 
     def __str__(self) -> str:
         counts = " and ".join(f"{len(pictures):,} to {use}" for use, pictures in self.sets.items())
-        return f"{self.title}, {self.size} px ({self.preparation}), {counts}, {self.batch_size} a step"
+        return f"{self.title}, {self.size} px ({self.source.preparation}), {counts}, {self.batch_size} a step"
 
-    def open(self) -> SourceSquares:
-        """The squares, straight from the source; raises SDGError if there is none."""
-        source = find_source(self.root, self.cache, self.inside)
-        return SourceSquares(source, self.size, self.preparation, self.enlarge)
-
-    def write_cache(self) -> Path:
-        """Prepare all pictures for faster reading, or check what has been prepared; tells where they are."""
-        squares = self.open()
-        place = cache_place(squares, self.cache / "squares", self.title)
-        if place.exists():
-            check_cache(CachedSquares(place))
+    def write_cache(self) -> None:
+        """Prepare all pictures for faster reading, or check what has been prepared."""
+        if self.cache.exists():
+            check_cache(CachedSquares(self.cache))
         else:
-            write_cache(squares, place, self.workers, self.on_corrupt)
-        return place
+            write_cache(self.source, self.cache, self.workers, self.on_corrupt)
 
     def setup(self, stage: str) -> None:
         if self.sets:
             return
-        source = self.open()
-        place = cache_place(source, self.cache / "squares", self.title)
-        squares: Squares = CachedSquares(place) if place.exists() else source
-        count = len(squares)
+        count = len(self.squares)
         split = count if self.train_count is None else min(count, self.train_count)
-        self.sets = {
-            "train on": FilePictures(squares, range(split), self.flip, self.on_corrupt, self.seed),
-            "validate on": FilePictures(squares, range(split, count), False, self.on_corrupt, self.seed),
-        }
+        validation = FilePictures(self.squares, range(split, count), False, self.on_corrupt, self.seed)
+        training = FilePictures(self.squares, range(split), self.flip, self.on_corrupt, self.seed)
+        self.sets = {"train on": training, "validate on": validation}
         if self.trainer is None or self.trainer.is_global_zero:
-            print(f"{self}{f', prepared in {place}' if place.exists() else ''}")
+            print(f"data: {self}{'' if self.squares is self.source else f', prepared in {self.cache}'}")
 
     def train_dataloader(self) -> DataLoader:
         trainer, pictures = self.trainer, self.sets["train on"]
@@ -124,9 +114,13 @@ class FileData(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader | list:
         pictures = self.sets["validate on"]
+        if not len(pictures):
+            # Lightning would warn of what ``setup`` has told already.
+            warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
+            return []
         total, parts = len(pictures), -(-len(pictures) // self.batch_size)
         batches = [(i, list(range(total * i // parts, total * (i + 1) // parts))) for i in range(parts)]
-        return self._loader(pictures, batches) if batches else []
+        return self._loader(pictures, batches)
 
     def on_before_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
         """Report in the main process what workers could not read."""
@@ -146,7 +140,6 @@ class FileData(pl.LightningDataModule):
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.pin_memory,
-            persistent_workers=self.workers > 0,
         )
 
 

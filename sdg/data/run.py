@@ -13,4 +13,5 @@ def prepare(config: DictConfig) -> None:
     data = build(config.data, size=config.size)
     if not isinstance(data, FileData):
         raise SDGError("this data set is drawn, not read: there is nothing to prepare")
-    print(f"prepared: {data.write_cache()}")
+    data.write_cache()
+    print(f"prepared: {data.cache}")
