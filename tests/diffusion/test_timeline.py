@@ -5,10 +5,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
+from sdg.diffusion.ddim import DDIM
+from sdg.diffusion.ddpm import DDPM
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.process import generate
+from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Timeline, respace
+from sdg.diffusion.timeline import Level, Timeline, respace
 from sdg.errors import SDGError
+from tests.diffusion.examples import gaussian_denoiser, normal
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -87,3 +94,103 @@ def test_one_step_is_a_chain() -> None:
     assert step.last
     assert step.t == 999
     assert step.beta == pytest.approx(1 - step.alpha_bar)
+
+
+# --- where the walk begins
+
+
+def test_strength_walks_the_end_of_the_whole_chain() -> None:
+    """The last steps of it, unchanged: not a chain of their own."""
+    schedule = NoiseSchedule.linear()
+    whole = Timeline(schedule, 20)
+    for strength, walked in [(1.0, 20), (0.5, 10), (0.3, 6), (0.06, 1), (0.001, 1)]:
+        part = Timeline(schedule, 20, strength)
+        assert len(part) == walked
+        assert list(part) == list(whole)[-walked:]
+        assert part.start == part.steps[-1].level == whole.steps[walked - 1].level
+    assert whole.start.t == 999
+
+
+@pytest.mark.parametrize("strength", [0.0, -0.1, 1.01, float("nan")])
+def test_a_strength_that_walks_nothing_or_too_much_is_refused(strength: float) -> None:
+    with pytest.raises(SDGError, match=r"start\.strength=.* use above 0 \(keep all\) to 1"):
+        Timeline(NoiseSchedule.linear(), 20, strength)
+
+
+def test_levels_know_how_far_the_chain_has_come() -> None:
+    steps = list(Timeline(NoiseSchedule.linear(), 20))
+    assert [steps[0].level.progress, steps[-1].level.progress, steps[-1].level_s.progress] == [0.0, 1.0, 1.0]
+    assert all(step.level.progress == pytest.approx(1 - step.t / 999) for step in steps)
+    finished = steps[-1].level_s
+    assert (finished.t, finished.alpha_bar, finished.sigma) == (0, 1.0, 0.0)
+
+
+def test_diffusing_is_the_forward_process() -> None:
+    level = Level(300, 0.36, 0.7)
+    x0, noise = normal(2, 3, 4, 4), normal(2, 3, 4, 4, seed=1)
+    torch.testing.assert_close(level.diffuse(x0, noise), 0.6 * x0 + 0.8 * noise)
+    assert torch.equal(Level(0, 1.0, 1.0).diffuse(x0, noise), x0)
+
+
+MEAN, STD = 0.3, 0.5
+KEYS = [(0, index) for index in range(64)]  # 64 x 256 pixels: standard errors of 0.004 and 0.003
+
+
+def edit(sampler: Sampler, strength: float, start: Tensor | None) -> Tensor:
+    """Images of a perfect prior of independent pixels N(MEAN, STD²), begun from ``start``."""
+    denoiser, _, _ = gaussian_denoiser(100, MEAN, STD, learn_variance=True)
+    timeline = Timeline(denoiser.schedule, 100, strength)
+    return generate(denoiser, sampler, timeline, NoiseSource(KEYS), start=start)
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.4, 1.0])
+def test_the_first_state_is_the_start_with_the_noise_of_the_first_level(strength: float) -> None:
+    seen: list[tuple[Tensor, Level]] = []
+
+    def guide(x: Tensor, level: Level) -> None:
+        seen.append((x, level))
+
+    denoiser, _, _ = gaussian_denoiser(20, MEAN, STD, learn_variance=True)
+    timeline, start = Timeline(denoiser.schedule, 20, strength), normal(1, 1, 16, 16).float()
+    generate(denoiser, DDPM(), timeline, NoiseSource(KEYS[:3]), guide, start=start)
+    x, level = seen[0]
+    assert level == timeline.start
+    assert len(seen) == len(timeline)
+    noise = NoiseSource(KEYS[:3]).normal((1, 16, 16))
+    torch.testing.assert_close(x, level.alpha_bar**0.5 * start + (1 - level.alpha_bar) ** 0.5 * noise)
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize("sampler", [DDPM(), DDIM()], ids=["ddpm", "ddim"])
+def test_an_edited_image_remembers_its_start_as_far_as_the_noise_lets_it(
+    sampler: Sampler, strength: float
+) -> None:
+    """In closed form. Any start of the prior gives images of the prior, the more like it the less is walked.
+
+    From x_t = a x_0 + σ z, whose variance is v, the ancestral chain draws x_0' given x_t, so that x_0' is
+    m + s² a/v (x_t - m a) and noise; the probability flow scales x_t, so that x_0' is m + s/√v (x_t - m a).
+    """
+    start = MEAN + STD * normal(64, 1, 16, 16, seed=7).float()
+    x = edit(sampler, strength, start)
+    x0, edited = ((each - MEAN).double() for each in (start, x))
+    alpha_bar = Timeline(NoiseSchedule.linear(), 100, strength).start.alpha_bar
+    variance = alpha_bar * STD**2 + 1 - alpha_bar
+    gain = STD**2 * alpha_bar**0.5 / variance if isinstance(sampler, DDPM) else STD / variance**0.5
+    memory = alpha_bar**0.5 * gain
+    assert float((x0 * edited).mean() / x0.square().mean()) == pytest.approx(memory, abs=0.025)
+    assert float(edited.mean()) == pytest.approx(0, abs=0.016)
+    assert float(edited.std()) == pytest.approx(STD, abs=0.02)
+
+
+def test_at_strength_1_the_start_is_forgotten() -> None:
+    """All but √ᾱ_T = 0.0064 of it. Grey is the mean of pure noise: starting from it is no start."""
+    unstarted = edit(DDIM(), 1.0, None)
+    grey = torch.zeros(1, 1, 16, 16)
+    torch.testing.assert_close(edit(DDIM(), 1.0, grey), unstarted, rtol=0, atol=2e-4)
+    white = edit(DDIM(), 1.0, grey + 1) - unstarted
+    assert float(white.abs().max()) < 0.0064
+
+
+def test_a_start_hardly_noised_is_hardly_changed() -> None:
+    start = torch.linspace(-1, 1, 256).view(1, 1, 16, 16)
+    assert float((edit(DDPM(), 0.001, start) - start).abs().max()) < 0.05

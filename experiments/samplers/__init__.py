@@ -1,0 +1,1 @@
+"""How fast each sampler reaches a posterior that is known exactly: python -m experiments.samplers"""

@@ -1,0 +1,70 @@
+"""How fast each sampler reaches a known posterior: ``python -m experiments.samplers`` (see ``--help``).
+
+Draws from an exact prior, with and without an exact guide, in more and more steps, and writes the table
+(``results.md``) and the figure (``curve.png``, ``curve.svg``) of what is missing to the closed form.
+"""
+
+import argparse
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from experiments.samplers.figure import draw_curve
+from experiments.samplers.study import AT_MEAN, METHODS, error
+from experiments.samplers.table import Errors, write_table
+from sdg.errors import SDGError
+
+FOLDER = Path(__file__).parent
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    steps = sorted(set(options.steps))
+    if steps[0] < 2 or min(options.images, options.size) < 1:
+        raise SDGError("there is nothing to compare: use --steps from 2, --images and --size from 1")
+    errors: Errors = {}
+    for guided, methods in ((False, METHODS), (True, METHODS + AT_MEAN)):
+        for method in methods:
+            print("guided  " if guided else "unguided", method.name, flush=True)
+            errors[guided, method.name] = {
+                n: error(method, n, guided, options.images, options.size, options.seed) for n in steps
+            }
+
+    options.report.mkdir(parents=True, exist_ok=True)
+    pixels = options.images * options.size**2
+    command = " ".join(["python -m experiments.samplers", shlex.join(arguments)]).strip()
+    draw_curve(errors, pixels, options.report)
+    write_table(errors, pixels, options.report, command, machine())
+    print(f"look at {options.report / 'results.md'} and curve.png beside it")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.samplers",
+        description="Measure how far each sampler stays from a posterior known in closed form.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--steps", nargs="+", type=int, default=[5, 10, 20, 50, 100, 250], help="sampling steps")
+    add("--images", type=int, default=4, help="images; each of their pixels is a draw")
+    add("--size", type=int, default=128, help="side of the images, in pixels")
+    add("--seed", type=int, default=0, help="of the noise")
+    add("--report", type=Path, default=FOLDER, help="folder of the figure and the table")
+    return parser.parse_args(arguments)
+
+
+def machine() -> str:
+    """The kind of machine, in words."""
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'s' if threads > 1 else ''} of a {platform.machine()} CPU"
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except SDGError as problem:
+        sys.exit(f"error: {problem}")

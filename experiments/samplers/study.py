@@ -1,0 +1,108 @@
+"""What is compared: one prior, one posterior, every sampler; and how far each stays from the closed form."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from experiments.samplers.mixture import ExactNetwork, Mixture, exact_guide
+from sdg.diffusion.ddim import DDIM
+from sdg.diffusion.ddpm import DDPM
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.dpmpp import DPMSolverPP2M
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.process import generate
+from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.timeline import Timeline
+
+PRIOR = Mixture((0.5, 0.3, 0.2), (-0.6, 0.1, 0.7), (0.08, 0.12, 0.08))
+MEASURED, TAU = 0.9, 0.7
+"""What guides: the measurement y = 0.9 of x_0 + 0.7 n, which prefers the rarest mode."""
+POSTERIOR = PRIOR.given(MEASURED, TAU)
+BORDERS = (-0.25, 0.4)
+"""Where one mode ends and the next begins."""
+
+SCHEDULE = NoiseSchedule.linear()
+
+
+class Method(NamedTuple):
+    """A sampler, and where its guide looks."""
+
+    name: str
+    sampler: Sampler
+    learned_variance: bool = False
+    at_mean: bool = False
+    """The guide is asked about the mean of x_s (the textbook), not about x_t (the paper)."""
+
+
+METHODS = (
+    Method("ddpm, small variance", DDPM("small")),
+    Method("ddpm, large variance", DDPM("large")),
+    Method("ddpm, learned variance", DDPM(), learned_variance=True),
+    Method("ddim, η = 0", DDIM(0.0)),
+    Method("ddim, η = 0.5", DDIM(0.5)),
+    Method("ddim, η = 1", DDIM(1.0)),
+    Method("dpmpp_2m", DPMSolverPP2M()),
+)
+AT_MEAN = tuple(method._replace(name=f"{method.name}, at μ", at_mean=True) for method in METHODS[:3])
+"""The guided ancestral step again, in the textbook's form."""
+
+
+class Summary(NamedTuple):
+    """Of one pixel's distribution, in closed form or measured; or differences of two."""
+
+    mean: float
+    variance: float
+    shares: tuple[float, ...]
+
+    def minus(self, other: "Summary") -> "Summary":
+        shares = tuple(a - b for a, b in zip(self.shares, other.shares, strict=True))
+        return Summary(self.mean - other.mean, self.variance - other.variance, shares)
+
+    @property
+    def misplaced(self) -> float:
+        """Of differences: the share of all pixels that are in a wrong mode (total variation)."""
+        return sum(abs(share) for share in self.shares) / 2
+
+    def sizes(self) -> tuple[float, float, float]:
+        """Of differences: how large they are, in mean, variance and mode shares."""
+        return abs(self.mean), abs(self.variance), self.misplaced
+
+
+def closed_form(mixture: Mixture) -> Summary:
+    return Summary(mixture.mean, mixture.moment(2), tuple(mixture.shares(BORDERS)))
+
+
+def measured(x: Tensor) -> Summary:
+    x = x.double().flatten()
+    borders = torch.tensor(BORDERS, dtype=x.dtype, device=x.device)
+    counts = torch.bincount(torch.bucketize(x, borders), minlength=len(BORDERS) + 1)
+    return Summary(float(x.mean()), float(x.var()), tuple((counts / len(x)).tolist()))
+
+
+def draw(method: Method, steps: int, guided: bool, images: int, size: int = 128, seed: int = 0) -> Tensor:
+    """(images, 1, size, size): independent pixels of the prior, or under guidance of the posterior."""
+    timeline = Timeline(SCHEDULE, steps)
+    network = ExactNetwork(PRIOR, timeline, method.learned_variance)
+    denoiser = Denoiser(network, SCHEDULE, size, channels=1, parameterisation="x0", clip=False)
+    guide = exact_guide(PRIOR, POSTERIOR) if guided else None
+    noise = NoiseSource([(seed, index) for index in range(images)])
+    return generate(denoiser, method.sampler, timeline, noise, guide, at_mean=method.at_mean)
+
+
+def error(method: Method, steps: int, guided: bool, images: int, size: int = 128, seed: int = 0) -> Summary:
+    """What was drawn minus the closed form."""
+    target = closed_form(POSTERIOR if guided else PRIOR)
+    return measured(draw(method, steps, guided, images, size, seed)).minus(target)
+
+
+def chance(mixture: Mixture, pixels: int) -> tuple[float, float, float]:
+    """Standard errors of mean and variance of so many exact draws, and the sum of the shares', halved."""
+    variance = mixture.moment(2)
+    shares = [(p * (1 - p) / pixels) ** 0.5 for p in mixture.shares(BORDERS)]
+    return (
+        (variance / pixels) ** 0.5,
+        ((mixture.moment(4) - variance**2) / pixels) ** 0.5,
+        sum(shares) / 2,
+    )
