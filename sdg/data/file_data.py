@@ -62,15 +62,12 @@ class FileData(pl.LightningDataModule):
         super().__init__()
         if root is None:
             raise SDGError(f"data.root is not set: say where {name} is, data.root=PATH")
-        for setting, value, least in (
-            ("size", size, 1),
-            ("batch_size", batch_size, 1),
-            ("workers", workers, 0),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise SDGError(f"data.{setting}={value} makes no sense: use a whole number from {least} on")
-        if train_count is not None and train_count < 1:
-            raise SDGError(f"data.train_count={train_count} leaves nothing to train on: use null for all")
+        least = {"size": (size, 1), "batch_size": (batch_size, 1), "workers": (workers, 0)}
+        if train_count is not None:
+            least["train_count"] = (train_count, 1)
+        for setting, (value, low) in least.items():
+            if not isinstance(value, int) or value < low:
+                raise SDGError(f"data.{setting}={value} makes no sense: use a whole number from {low} on")
         if on_corrupt not in ("skip", "fail"):
             raise SDGError(f"data.on_corrupt={on_corrupt} is unknown: use skip or fail")
         self.title, self.size, self.batch_size, self.train_count = name, size, batch_size, train_count

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -47,6 +48,7 @@ def write_cache(
         with _alone(part):
             write_whole(part / SETTINGS, json.dumps(squares.settings(), indent=1) + "\n")
             done = _keep_whole(part, 3 * squares.size**2)
+            _require_space(part, (len(squares) - done) * 3 * squares.size**2)
             _append(squares, part, done, workers, on_corrupt)
             (part / LOCK).unlink()
             os.rename(part, folder)
@@ -107,6 +109,15 @@ def _append(squares: SourceSquares, part: Path, done: int, workers: int, on_corr
             bar.update(len(pixels))
         for file in (notes, body, checksums):
             os.fsync(file.fileno())
+
+
+def _require_space(part: Path, needed: int) -> None:
+    free = shutil.disk_usage(part).free
+    if free < needed:
+        raise SDGError(
+            f"{part} needs {needed / 1e9:,.1f} GB more and its disk has {free / 1e9:,.1f} GB left: make room, "
+            "or choose another data.cache"
+        )
 
 
 def _keep_whole(part: Path, picture: int) -> int:

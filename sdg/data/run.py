@@ -7,7 +7,6 @@ from sdg.data.file_data import FileData
 from sdg.errors import SDGError
 
 
-@entry("prepare")
 def prepare(config: DictConfig) -> None:
     """Write the cache that trainings on ``config.data`` will use, or check the one that is there."""
     data = build(config.data, size=config.size)
@@ -15,3 +14,6 @@ def prepare(config: DictConfig) -> None:
         raise SDGError("this data set is drawn, not read: there is nothing to prepare")
     data.write_cache()
     print(f"prepared: {data.cache}")
+
+
+main = entry("prepare")(prepare)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -176,6 +177,16 @@ def test_two_preparations_of_one_cache_do_not_mix(tmp_path: Path):
             write_cache(squares, tmp_path / "cache")
     write_cache(squares, tmp_path / "cache")
     assert json.loads((tmp_path / "cache" / "settings.json").read_text())["count"] == 3
+
+
+def test_a_disk_without_room_is_noticed_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    squares = Counted(FolderSource(make_folder(tmp_path / "set", 3)), 16)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 768 - 1))
+    with pytest.raises(SDGError, match=r"its disk has 0\.0 GB left"):
+        write_cache(squares, tmp_path / "cache")
+    assert squares.prepared == 0
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 768))
+    write_cache(squares, tmp_path / "cache")
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path):

@@ -1,0 +1,62 @@
+"""``python -m sdg.data prepare`` as a user types it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from sdg.config import ROOT
+from sdg.data.file_data import FileData
+from sdg.data.run import prepare
+from sdg.errors import SDGError
+from tests.data.pictures import make_folder
+from tests.tiny import configure
+
+
+def command(cwd: Path, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "sdg.data", *words],
+        cwd=cwd,
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "SDG_CACHE": str(cwd / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_prepare_writes_the_cache_that_data_of_its_settings_reads(tmp_path: Path):
+    root = make_folder(tmp_path / "set", 5)
+    result = command(tmp_path, "prepare", "data=ffhq", f"data.root={root}", "size=16", "data.workers=0")
+    assert result.returncode == 0, result.stderr
+    data = FileData(str(root), "ffhq", size=16, cache=str(tmp_path / "cache"))
+    assert result.stdout == f"prepared: {data.cache}\n"
+    assert "5/5" in result.stderr  # the progress bar
+    assert data.squares is not data.source
+    assert all(torch.equal(data.squares[index], data.source[index]) for index in range(5))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "set"]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ((), "say what to do: python -m sdg.data prepare"),
+        (("prepare", "data=ffhq", "data.root=none"), "none is not there: give the data set's folder"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(tmp_path: Path, words: tuple[str, ...], message: str):
+    result = command(tmp_path, *words)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_toyfaces_need_no_preparation():
+    with pytest.raises(SDGError, match="drawn, not read"):
+        prepare(configure("prepare", ["data=toyfaces"]))
