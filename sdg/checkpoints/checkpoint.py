@@ -5,7 +5,7 @@ What a file is, its first bytes tell, not its name. Whatever is wrong with it en
 
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sdg.checkpoints.places import find_file
 from sdg.checkpoints.safetensors_index import read_safetensors_index
-from sdg.checkpoints.stored import Stored
+from sdg.checkpoints.stored import Reader, Stored
 from sdg.checkpoints.torch_index import ScriptObject, read_torch_index
 from sdg.errors import SDGError
 
@@ -41,17 +41,24 @@ class Checkpoint:
     """Every tensor's shape and dtype, as tensors on the meta device."""
     _content: dict[str, Stored | Tensor] = field(repr=False)
 
-    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+    def tensors(self, dtypes: Mapping[str, torch.dtype] | None = None) -> Iterator[tuple[str, Tensor]]:
         """Each name and tensor, on the CPU, once: what was read is let go, so memory holds one at a time.
+
+        Args:
+            dtypes: of the tensors for which another than the file's is wanted, by name.
 
         Raises:
             SDGError: the file ends before the tensor does.
         """
+        dtypes = dtypes or {}
         with _in_one_line(self.path), self.path.open("rb") as file:
-            while self._content:
-                key = next(iter(self._content))
+            reader = Reader(file)
+            for key in list(self._content):
                 tensor = self._content.pop(key)
-                yield key, tensor.contiguous() if isinstance(tensor, Tensor) else tensor.read(file)
+                if isinstance(tensor, Tensor):
+                    yield key, tensor.to(dtypes.get(key)).contiguous()
+                else:
+                    yield key, reader.read(tensor, dtypes.get(key))
 
 
 def open_checkpoint(path: str | Path) -> Checkpoint:

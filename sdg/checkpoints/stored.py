@@ -1,10 +1,13 @@
-"""A tensor that still lies in its file: where it is, and how it is read without the rest."""
+"""Tensors that still lie in their file: where they are, and how one is read without the rest."""
 
 import math
 from typing import BinaryIO, NamedTuple
 
 import torch
 from torch import Tensor
+
+_PIECE = 1 << 22
+"""Bytes that are converted from one dtype to another at a time."""
 
 
 class Stored(NamedTuple):
@@ -34,14 +37,41 @@ class Stored(NamedTuple):
         """Its shape and dtype, as a tensor on the meta device, which holds no numbers."""
         return torch.empty(self.shape, dtype=self.dtype, device="meta")
 
-    def read(self, file: BinaryIO) -> Tensor:
-        """The tensor itself, contiguous; raises EOFError where the file ends too soon."""
-        # Into a buffer of its own and not a memory map, whose pages would stay ours until it closes.
-        raw = torch.empty(self.span, dtype=torch.uint8)
-        file.seek(self.offset)
-        if file.readinto(raw.numpy()) != self.span:  # type: ignore[attr-defined]  # binary files have it
+
+class Reader:
+    """Reads the tensors of an open file, each into memory of its own.
+
+    Not by a memory map, whose pages would stay ours until it closes.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        # One for all: pieces that came and went would leave holes between the tensors.
+        self._piece = torch.empty(_PIECE, dtype=torch.uint8)
+
+    def read(self, stored: Stored, dtype: torch.dtype | None = None) -> Tensor:
+        """The tensor, contiguous, as ``dtype`` if one is given.
+
+        Raises:
+            EOFError: the file ends too soon.
+        """
+        if dtype in (None, stored.dtype) or stored.stride != contiguous(stored.shape):
+            raw = torch.empty(stored.span, dtype=torch.uint8)
+            self._fill(raw, stored.offset)
+            return raw.view(stored.dtype).as_strided(stored.shape, stored.stride).contiguous().to(dtype)
+        tensor, itemsize = torch.empty(stored.shape, dtype=dtype), stored.dtype.itemsize
+        flat, count = tensor.view(-1), _PIECE // itemsize
+        for start in range(0, len(flat), count):
+            part = flat[start : start + count]
+            piece = self._piece[: len(part) * itemsize]
+            self._fill(piece, stored.offset + start * itemsize)
+            part.copy_(piece.view(stored.dtype))
+        return tensor
+
+    def _fill(self, raw: Tensor, offset: int) -> None:
+        self._file.seek(offset)
+        if self._file.readinto(raw.numpy()) != len(raw):  # type: ignore[attr-defined]  # binary files have it
             raise EOFError("the file ends inside a tensor")
-        return raw.view(self.dtype).as_strided(self.shape, self.stride).contiguous()
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

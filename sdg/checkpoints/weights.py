@@ -98,16 +98,17 @@ def load_weights(module: ModuleT, path: str | Path, dtype: torch.dtype | None = 
             f"{path} does not fit {type(module).__name__}: {shown} ({len(problems)} such keys in all); "
             f"{describe(checkpoint.outline)}"
         )
+    targets = {key: own[name] for key, name in names.items()}
+    dtypes = {
+        key: dtype if dtype and target.is_floating_point() else target.dtype
+        for key, target in targets.items()
+    }
     filled = {}
-    for key, value in checkpoint.tensors():
-        if key not in names:
-            continue
-        target = own[names[key]]
-        if target.is_meta:
-            wanted = dtype if dtype and target.is_floating_point() else target.dtype
-            filled[names[key]] = value.to(wanted)
-        else:
-            target.copy_(value)
+    for key, value in checkpoint.tensors(dtypes):
+        if key in targets and targets[key].is_meta:
+            filled[names[key]] = value
+        elif key in targets:
+            targets[key].copy_(value)
     module.load_state_dict(filled, strict=False, assign=True)
     return module if dtype is None else module.to(dtype)
 

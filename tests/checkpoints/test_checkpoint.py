@@ -37,6 +37,18 @@ def test_every_format_gives_the_same_tensors_whatever_the_file_is_called(
     assert dict(checkpoint.tensors()) == {}  # nothing is kept
 
 
+@pytest.mark.parametrize("kind", SAVERS)
+def test_tensors_come_in_the_dtype_that_is_asked_for(tmp_path: Path, kind: str) -> None:
+    """Also one so large that it is converted in several pieces, the last of them smaller."""
+    large = torch.randn(5_000_001, generator=torch.Generator().manual_seed(0)).bfloat16()
+    expected = state() | {"large": large}
+    SAVERS[kind](expected, tmp_path / "w")
+    actual = dict(open_checkpoint(tmp_path / "w").tensors(dict.fromkeys(expected, torch.float64)))
+    for key, value in expected.items():
+        assert actual[key].dtype == torch.float64
+        assert torch.equal(actual[key], value.double())
+
+
 @pytest.mark.parametrize("save", [torch.save, save_legacy])
 @pytest.mark.parametrize(
     "wrap, opened",

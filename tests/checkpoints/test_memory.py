@@ -34,9 +34,10 @@ with {context}:
     network = ADMUNet(**{arguments})
 before = peak()
 load_weights(network, sys.argv[1], {dtype})
+after = peak()
 size = sum(x.nbytes for x in network.state_dict().values())
 assert all(bool((x == 0.5).all()) for x in network.parameters())
-print(before, peak(), size)
+print(before, after, size)
 """
 
 
