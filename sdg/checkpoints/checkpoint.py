@@ -61,7 +61,7 @@ class Checkpoint:
                     yield key, reader.read(tensor, dtypes.get(key))
 
 
-def open_checkpoint(path: str | Path) -> Checkpoint:
+def open_checkpoint(path: str | Path | None) -> Checkpoint:
     """Open a ``.safetensors``, ``.pt``, ``.pth`` or TorchScript file, a diffusers folder, or a cached CLIP.
 
     Wrappers such as ``{"state_dict": …}`` and a ``module.`` before every name are taken off.

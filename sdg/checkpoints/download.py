@@ -1,6 +1,7 @@
 """Public files fetched to a cache when asked: resumed where they stopped, checked, named when whole."""
 
 import hashlib
+import os
 import shutil
 import urllib.error
 import urllib.request
@@ -20,8 +21,8 @@ _TIMEOUT = 60
 
 
 def locate(
-    path: str | Path, url: str | None = None, sha256: str | None = None, download: bool = False
-) -> str | Path:
+    path: str | Path | None, url: str | None = None, sha256: str | None = None, download: bool = False
+) -> str | Path | None:
     """Where the weights are: at ``path``, else in the cache, where ``download`` fetches them from ``url``.
 
     Without ``download`` no connection is ever made.
@@ -33,7 +34,7 @@ def locate(
     Raises:
         SDGError: the file is nowhere, or could not be fetched.
     """
-    if str(path).startswith(OPEN_CLIP) or Path(path).expanduser().exists() or url is None:
+    if url is None or str(path).startswith(OPEN_CLIP) or (path and os.path.exists(Path(path).expanduser())):
         return path  # opening it says what is wrong with it
     cached = cache_folder() / Path(urlparse(url).path).name
     if cached.is_file():
@@ -57,6 +58,9 @@ def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SDGError(f"cannot write to {target.parent} ({error.strerror}): set SDG_CACHE") from error
+    try:
         _receive(url, part)
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error

@@ -72,7 +72,7 @@ def identify(state: Mapping[str, Tensor]) -> Identity | None:
         return _clip(plain)
     if {"conv_in.weight", "time_embedding.linear_1.weight", "conv_out.weight"} <= state.keys():
         fits = "prior=diffusers prior.checkpoint=FOLDER, the one with its config.json"
-        return Identity("UNet2DModel of diffusers", fits)
+        return Identity("UNet of diffusers", fits)
     return None
 
 

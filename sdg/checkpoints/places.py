@@ -15,18 +15,20 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SDG_CACHE") or Path.home() / ".cache" / "sdg")
 
 
-def find_file(path: str | Path) -> Path:
+def find_file(path: str | Path | None) -> Path:
     """The file that holds the weights named by ``path``; see :func:`open_checkpoint` for what can be named.
 
     Raises:
         SDGError: there is none.
     """
+    if not path:
+        raise SDGError("no checkpoint is named: give the path of one")
     if str(path).startswith(OPEN_CLIP):
         return _in_open_clip_cache(str(path).removeprefix(OPEN_CLIP))
     path = Path(path).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):
         return _in_diffusers_folder(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike pathlib's, never an error, whatever the path
         raise SDGError(f"there is no checkpoint at {path}: train it, or give the path of one")
     return path
 

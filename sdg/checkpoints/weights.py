@@ -47,7 +47,7 @@ def save_state(
     os.replace(part, path)
 
 
-def read_state(path: str | Path) -> dict[str, Tensor]:
+def read_state(path: str | Path | None) -> dict[str, Tensor]:
     """All tensors of a file, on the CPU; :func:`open_checkpoint` says what it may be.
 
     Raises:
@@ -75,7 +75,7 @@ def unfilled() -> Iterator[None]:
 
 
 @torch.no_grad()
-def load_weights(module: ModuleT, path: str | Path, dtype: torch.dtype | None = None) -> ModuleT:
+def load_weights(module: ModuleT, path: str | Path | None, dtype: torch.dtype | None = None) -> ModuleT:
     """Load ``path`` into ``module`` strictly; returns the module.
 
     Public names are translated to ours. The file is read one tensor at a time, so beside the module memory

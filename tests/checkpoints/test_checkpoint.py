@@ -54,7 +54,7 @@ def test_tensors_come_in_the_dtype_that_is_asked_for(tmp_path: Path, kind: str) 
     "wrap, opened",
     [
         (lambda weights: {"state_dict": weights, "step": 3}, ("state_dict",)),
-        (lambda weights: {"model": weights, "args": argparse.Namespace(lr=0.1)}, ("model",)),
+        (lambda weights: {"model": weights, "optimizer": {"lr": [0.1]}}, ("model",)),
         (lambda weights: {"g": {}, "g_ema": weights, "latent": torch.zeros(2)}, ("g_ema",)),
         (lambda weights: {f"module.{key}": value for key, value in weights.items()}, ("module.",)),
         (
@@ -64,13 +64,15 @@ def test_tensors_come_in_the_dtype_that_is_asked_for(tmp_path: Path, kind: str) 
     ],
 )
 def test_known_wrappers_are_opened(tmp_path: Path, save: Any, wrap: Any, opened: tuple[str, ...]) -> None:
-    content = wrap(state())
-    if save is save_legacy and "args" in content:
-        pytest.skip("torch itself reads these, and refuses options")
-    save(content, tmp_path / "w.pt")
+    save(wrap(state()), tmp_path / "w.pt")
     checkpoint = open_checkpoint(tmp_path / "w.pt")
     assert checkpoint.opened == opened
     assert torch.equal(dict(checkpoint.tensors())["rows.weight"], state()["rows.weight"])
+
+
+def test_options_of_a_training_beside_the_weights_are_passed_over(tmp_path: Path) -> None:
+    torch.save({"g_ema": state(), "args": argparse.Namespace(lr=0.1)}, tmp_path / "w.pt")
+    assert open_checkpoint(tmp_path / "w.pt").outline.keys() == state().keys()
 
 
 @pytest.mark.parametrize(
@@ -112,9 +114,19 @@ def test_what_is_no_checkpoint_is_called_what_it_is(tmp_path: Path, content: byt
     assert "\n" not in str(error.value)
 
 
-def test_missing_files_and_other_folders(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "path", ["w.pt", "~/nowhere/w.pt", "w" * 5000, "w\0.pt", "/dev/null", "w.pt/x", "é.pt"]
+)
+def test_missing_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SDGError, match="there is no checkpoint at"):
-        open_checkpoint(tmp_path / "w.pt")
+        open_checkpoint(path)
+
+
+def test_no_file_and_other_folders(tmp_path: Path) -> None:
+    for nothing in (None, ""):
+        with pytest.raises(SDGError, match="no checkpoint is named"):
+            open_checkpoint(nothing)
     with pytest.raises(SDGError, match="folder without diffusion_pytorch_model"):
         open_checkpoint(tmp_path)
 

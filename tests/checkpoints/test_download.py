@@ -156,6 +156,12 @@ def test_what_the_server_says_is_passed_on(cache: Path, server: Server, status: 
         locate("nowhere.pt", server.url, download=True)
 
 
+def test_a_cache_that_cannot_be(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDG_CACHE", str(tmp_path / "source.pt"))
+    with pytest.raises(SDGError, match="set SDG_CACHE"):
+        locate(None, server.url, download=True)
+
+
 def test_no_server_and_no_address(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(SDGError, match="cannot fetch"):
         fetch("http://127.0.0.1:9/w.pt", cache / "w.pt")
