@@ -115,8 +115,8 @@ def _require_space(part: Path, needed: int) -> None:
     free = shutil.disk_usage(part).free
     if free < needed:
         raise SDGError(
-            f"{part} needs {needed / 1e9:,.1f} GB more and its disk has {free / 1e9:,.1f} GB left: make room, "
-            "or choose another data.cache"
+            f"{part} needs {needed / 1e9:,.1f} GB more and its disk has {free / 1e9:,.1f} GB left: "
+            "make room, or choose another data.cache"
         )
 
 

@@ -50,7 +50,7 @@ def test_an_experiment_composes_data_prior_and_encoder_of_its_name(tmp_path: Pat
     assert isinstance(data, FileData)
     assert data.title == config.name.removesuffix("_clip") == name.removesuffix("_clip")
     assert data.size == config.prior.denoiser.image_size == config.encoder.network.image_size == 256
-    assert (config.data.batch_size, config.model.optimisation.lr) == (32, 1e-4)
+    assert (config.data.batch_size, config.model.optimisation.lr) == (24, 1e-4)
     assert config.trainer.max_steps == 50000
     assert config.output_dir == f"outputs/train/{name}"
     assert len(build(config.model.schedule)) == 1000

@@ -41,20 +41,10 @@ def test_prepare_writes_the_cache_that_data_of_its_settings_reads(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "set"]
 
 
-@pytest.mark.parametrize(
-    "words, message",
-    [
-        ((), "say what to do: python -m sdg.data prepare"),
-        (("prepare", "data=ffhq", "data.root=none"), "none is not there: give the data set's folder"),
-    ],
-)
-def test_a_mistake_ends_in_one_line(tmp_path: Path, words: tuple[str, ...], message: str):
-    result = command(tmp_path, *words)
+def test_without_a_verb_the_command_says_how_to_use_it(tmp_path: Path):
+    result = command(tmp_path, "data=ffhq")
     assert result.returncode == 1
-    assert result.stderr.startswith("error: ")
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-    assert not list(tmp_path.iterdir())
+    assert result.stderr.startswith("error: say what to do: python -m sdg.data prepare")
 
 
 def test_toyfaces_need_no_preparation():
