@@ -22,7 +22,8 @@ COLORS = {
     "ddim, η = 0": "#0c3a5e",
     "ddim, η = 0.5": "#3f8ac4",
     "ddim, η = 1": "#9cc7e6",
-    "dpmpp_2m": "#2e8b57",
+    "dpmpp_2m, no limit": "#9ccfb0",
+    "dpmpp_2m, reach 1": "#1f7a47",
 }
 MEASURES = ("Error of the mean", "Error of the variance", "Share of pixels in a wrong mode")
 LOWEST, HIGHEST = 5e-4, 1.0

@@ -27,13 +27,11 @@ SCHEDULE = NoiseSchedule.linear()
 
 
 class Method(NamedTuple):
-    """A sampler, and where its guide looks."""
+    """A sampler with its settings."""
 
     name: str
     sampler: Sampler
     learned_variance: bool = False
-    at_mean: bool = False
-    """The guide is asked about the mean of x_s (the textbook), not about x_t (the paper)."""
 
 
 METHODS = (
@@ -43,9 +41,14 @@ METHODS = (
     Method("ddim, η = 0", DDIM(0.0)),
     Method("ddim, η = 0.5", DDIM(0.5)),
     Method("ddim, η = 1", DDIM(1.0)),
-    Method("dpmpp_2m", DPMSolverPP2M()),
+    Method("dpmpp_2m, no limit", DPMSolverPP2M()),
+    Method("dpmpp_2m, reach 1", DPMSolverPP2M(reach=1.0)),
 )
-AT_MEAN = tuple(method._replace(name=f"{method.name}, at μ", at_mean=True) for method in METHODS[:3])
+AT_MEAN = (
+    Method("ddpm, small variance, at μ", DDPM("small", gradient_at="mean")),
+    Method("ddpm, large variance, at μ", DDPM("large", gradient_at="mean")),
+    Method("ddpm, learned variance, at μ", DDPM(gradient_at="mean"), learned_variance=True),
+)
 """The guided ancestral step again, in the textbook's form."""
 
 
@@ -88,7 +91,7 @@ def draw(method: Method, steps: int, guided: bool, images: int, size: int = 128,
     denoiser = Denoiser(network, SCHEDULE, size, channels=1, parameterisation="x0", clip=False)
     guide = exact_guide(PRIOR, POSTERIOR) if guided else None
     noise = NoiseSource([(seed, index) for index in range(images)])
-    return generate(denoiser, method.sampler, timeline, noise, guide, at_mean=method.at_mean)
+    return generate(denoiser, method.sampler, timeline, noise, guide)
 
 
 def error(method: Method, steps: int, guided: bool, images: int, size: int = 128, seed: int = 0) -> Summary:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
 from sdg.diffusion.sampler import Sampler, Taken
-from sdg.diffusion.timeline import Step
+from sdg.diffusion.timeline import Level, Step
 from sdg.errors import SDGError
 
 
@@ -20,12 +20,23 @@ class DDPM(Sampler):
     Args:
         variance: Σ of a network that learned none, ``"large"`` = β_t or ``"small"`` = β̃_t. A learned variance
             interpolates log Σ between the two and wins over this choice.
+        gradient_at: where g is taken: ``"x_t"``, as in the paper's code, or ``"mean"``, at μ and the noise
+            level of x_s: the textbook's form (Dhariwal & Nichol 2021, eq. 10).
     """
 
-    def __init__(self, variance: Literal["large", "small"] = "small"):
+    def __init__(
+        self, variance: Literal["large", "small"] = "small", gradient_at: Literal["x_t", "mean"] = "x_t"
+    ):
         if variance not in ("large", "small"):
             raise SDGError(f"sampler.variance={variance} is unknown: use large or small")
-        self.fixed = variance
+        if gradient_at not in ("x_t", "mean"):
+            raise SDGError(f"sampler.gradient_at={gradient_at} is unknown: use x_t or mean")
+        self.fixed, self.gradient_at = variance, gradient_at
+
+    def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:
+        if self.gradient_at == "mean":
+            return self.mean(x_t, prediction, step), step.level_s
+        return x_t, step.level
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         shift = self.variance(prediction, step) * gradient

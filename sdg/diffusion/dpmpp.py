@@ -7,6 +7,7 @@ from torch import Tensor
 from sdg.diffusion.denoiser import Prediction
 from sdg.diffusion.sampler import Sampler, Taken, correct_score
 from sdg.diffusion.timeline import Step
+from sdg.errors import SDGError
 
 
 class DPMSolverPP2M(Sampler):
@@ -16,7 +17,17 @@ class DPMSolverPP2M(Sampler):
 
     .. math:: x_s = \frac{\sigma_s}{\sigma_t} x_t - \sqrt{\bar\alpha_s} (e^{-h} - 1) D, \qquad
               D = \hat x_0 + \frac{1}{2r} (\hat x_0 - \hat x_0^{before})
+
+    Args:
+        reach: the largest 1/r. A step much longer than the one before extrapolates x̂_0 far beyond what is
+            known, as the step to t = 0 does on evenly spaced timesteps: of 20 steps it leaves a Gaussian
+            mixture with half as much variance again (experiments/samplers). None: no limit, as published.
     """
+
+    def __init__(self, reach: float | None = None):
+        if reach is not None and not reach >= 0:
+            raise SDGError(f"sampler.reach={reach} is no number of steps: use 1, or null for no limit")
+        self.reach = math.inf if reach is None else reach
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         return correct_score(prediction, gradient, step)
@@ -35,7 +46,8 @@ class DPMSolverPP2M(Sampler):
         slope = prediction.x0
         if previous is not None:
             h_before = _lambda(step.alpha_bar) - _lambda(previous.step.alpha_bar)
-            slope = slope + h / (2 * h_before) * (prediction.x0 - previous.prediction.x0)
+            ahead = min(h / h_before, self.reach)
+            slope = slope + ahead / 2 * (prediction.x0 - previous.prediction.x0)
         shrink = ((1 - step.alpha_bar_s) / (1 - step.alpha_bar)) ** 0.5
         return shrink * x_t - step.alpha_bar_s**0.5 * math.expm1(-h) * slope
 

@@ -40,7 +40,6 @@ def generate(
     noise: NoiseSource,
     guide: Guide | None = None,
     *,
-    at_mean: bool = False,
     start: Tensor | None = None,
     constrain: Constraint | None = None,
     observe: Observer | None = None,
@@ -52,8 +51,6 @@ def generate(
     the prior. A zero gradient gives what no guide would, exactly.
 
     Args:
-        at_mean: ask the guide about the mean of x_s, at the level of x_s: the textbook's form of guidance
-            (Dhariwal & Nichol 2021, eq. 10). By default it is asked about x_t, as the paper's code does.
         start: clean images (B or 1, C, S, S) in [-1, 1] to begin from, noised to the timeline's first level;
             by default the beginning is pure noise.
         constrain: has the last word on every x_s, the finished image included.
@@ -63,13 +60,11 @@ def generate(
     x = noise.normal(shape, device)
     if start is not None:
         x = timeline.start.diffuse(start, x)
-    still = torch.zeros_like(x)
     previous = None
     for step in timeline:
         prior = guided = denoiser(x, step)
         if guide is not None:
-            mean = sampler.step(x, prior, step, still, previous) if at_mean else x
-            gradient = guide(mean, step.level_s if at_mean else step.level)
+            gradient = guide(*sampler.guided_at(x, prior, step))
             if gradient is not None:
                 guided = sampler.guide(prior, gradient, step)
         x = sampler.step(x, guided, step, noise.normal(shape, device), previous)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
-from sdg.diffusion.timeline import Step
+from sdg.diffusion.timeline import Level, Step
 
 
 class Taken(NamedTuple):
@@ -32,7 +32,11 @@ class Sampler(ABC):
 
     @abstractmethod
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
-        """The prediction under guidance; ``gradient`` is ∇F at x_t, (B, C, H, W), weights included."""
+        """The prediction under guidance; ``gradient`` is ∇F, (B, C, H, W), weights included."""
+
+    def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:
+        """Where guidance is asked: a state (B, C, H, W) and its noise level; x_t by default."""
+        return x_t, step.level
 
     @abstractmethod
     def step(

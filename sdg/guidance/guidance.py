@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.term import Term
-from sdg.guidance.weight import Weight
 from sdg.networks.time_clip import Features
 
 
@@ -36,14 +35,13 @@ class Guidance(nn.Module):
 
     Args:
         encoder: E'_I, frozen here and always in eval mode: (x_t, t) -> Features.
-        terms: by name.
-        weights: w_k by the same names, numbers or functions of progress; a term without one weighs 1.
+        terms: by name, each with its weight w_k.
         scale: s, the default strength of the whole; each sample may bring its own.
         clamp: the largest rms that a sample's gradient may have; a larger one is shortened to it.
         normalise: give every gradient the rms s, whatever its own.
 
     Raises:
-        SDGError: no terms, a weight without a term, or a scale or clamp that is no finite number.
+        SDGError: no terms, or a scale or clamp that is no finite number.
     """
 
     def __init__(
@@ -51,33 +49,28 @@ class Guidance(nn.Module):
         encoder: nn.Module,
         terms: Mapping[str, Term],
         scale: float,
-        weights: Mapping[str, float | Weight] | None = None,
         clamp: float | None = None,
         normalise: bool = False,
     ):
         super().__init__()
-        weights = dict(weights or {})
         if not terms:
             raise SDGError("guidance without terms steers nowhere: give it one, for example guidance=text")
-        if stray := weights.keys() - terms.keys():
-            raise SDGError(f"guidance.weights names {sorted(stray)}: its terms are {sorted(terms)}")
         if not isinstance(scale, int | float) or not math.isfinite(scale):
             raise SDGError(f"guidance.scale={scale} is not a number: use for example 100")
         if clamp is not None and not clamp > 0:
             raise SDGError(f"guidance.clamp={clamp} leaves no gradient: use a number above 0, or null")
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
-        self.weights = {name: weights.get(name, 1.0) for name in terms}
 
     def forward(
         self, x_t: Tensor, level: Level, targets: Mapping[str, Tensor | Features], scale: Tensor
     ) -> Steering:
         """x_t: (B, C, H, W) of noise level ``level``; targets by term; scale: (B,)."""
-        weights = self.weights_at(level.progress)
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
             scores = self.scores(self.encoder(x, _time(level, x)), targets)
-            total = torch.stack([weights[name] * score for name, score in scores.items()]).sum(dim=0)
+            weighted = [self.terms[name].weight_at(level.progress) * score for name, score in scores.items()]
+            total = torch.stack(weighted).sum(dim=0)
             (gradient,) = torch.autograd.grad(((1 if self.normalise else scale) * total).sum(), x)
         gradient, rms = self._limit(gradient, scale)
         return Steering(gradient, {name: score.detach() for name, score in scores.items()}, rms)
@@ -91,9 +84,9 @@ class Guidance(nn.Module):
         """F_k, (B,), by term, of images with these features."""
         return {name: term(features, targets[name]) for name, term in self.terms.items()}
 
-    def weights_at(self, progress: float) -> dict[str, float]:
-        """w_k when ``progress`` of the chain lies behind, by term."""
-        return {name: w(progress) if isinstance(w, Weight) else w for name, w in self.weights.items()}
+    def rests(self, level: Level) -> bool:
+        """Whether every weight is 0 at ``level``, so that asking is a waste of time."""
+        return not any(term.weight_at(level.progress) for term in self.terms.values())
 
     def train(self, mode: bool = True) -> Self:
         """Stays in eval mode, whatever becomes of its parent: batch statistics would mix the samples."""

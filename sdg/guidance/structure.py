@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sdg.guidance.stages import StageWeights
 from sdg.guidance.term import Term
+from sdg.guidance.weight import Weight
 from sdg.networks.time_clip import Features
 
 
@@ -20,13 +21,18 @@ class Structure(Term):
 
     Args:
         stages: w_j by name.
-        target: see :class:`Term`.
+        weight, target: see :class:`Term`.
     """
 
     reads = "reference"
 
-    def __init__(self, stages: Mapping[str, float], target: str | None = None):
-        super().__init__(target)
+    def __init__(
+        self,
+        stages: Mapping[str, float],
+        weight: float | Weight = 1.0,
+        target: str | None = None,
+    ):
+        super().__init__(weight, target)
         self.stages = StageWeights(stages)
 
     def __call__(self, features: Features, target: Features) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.guidance.stages import STAGES, StageWeights
 from sdg.guidance.term import Term
+from sdg.guidance.weight import Weight
 from sdg.networks.time_clip import Features
 
 SCALE = 1e10
@@ -33,7 +34,7 @@ class Style(Term):
         stages: w_j by name; all 1 by default.
         gram: ``"sample"``, or ``"released"`` for the stacked matrix as it is in the released code. The latter
             takes batches of one only (``group=1``): there lie its reproducible numbers.
-        target: see :class:`Term`.
+        weight, target: see :class:`Term`.
 
     Raises:
         SDGError: an unknown stage or ``gram``; when called, ``gram="released"`` with more than one sample.
@@ -45,9 +46,10 @@ class Style(Term):
         self,
         stages: Mapping[str, float] | None = None,
         gram: Literal["sample", "released"] = "sample",
+        weight: float | Weight = 1.0,
         target: str | None = None,
     ):
-        super().__init__(target)
+        super().__init__(weight, target)
         if gram not in ("sample", "released"):
             raise SDGError(f"gram={gram} is unknown: use sample, or released with group=1")
         self.stages = StageWeights(stages or dict.fromkeys(STAGES, 1.0))

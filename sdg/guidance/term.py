@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from sdg.guidance.weight import Weight
+
 
 class Term(ABC):
     """F_k: features of x_t and of a target -> one score per sample, higher is better.
@@ -12,6 +14,7 @@ class Term(ABC):
     A term never mixes the samples of a batch: the score of sample i depends on sample i alone.
 
     Args:
+        weight: w_k, a number or a function of progress.
         target: this term's own prompt, or path of its own reference, for every sample; by default each
             sample brings one.
     """
@@ -19,8 +22,12 @@ class Term(ABC):
     reads: ClassVar[Literal["prompt", "reference"]]
     """What a target is made of: words, by the text encoder, or a picture, by the encoder that reads x_t."""
 
-    def __init__(self, target: str | None = None):
-        self.target = target
+    def __init__(self, weight: float | Weight = 1.0, target: str | None = None):
+        self.weight, self.target = weight, target
+
+    def weight_at(self, progress: float) -> float:
+        """w_k when ``progress`` (0 to 1) of the chain lies behind."""
+        return self.weight(progress) if isinstance(self.weight, Weight) else self.weight
 
     @abstractmethod
     def __call__(self, features: Any, target: Any) -> Tensor:

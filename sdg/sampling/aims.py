@@ -65,7 +65,8 @@ class Aims(nn.Module):
                 raise SDGError(
                     f"no term of this guidance reads a {kind}: leave {kind}s out, or choose guidance=mix"
                 )
-        self.texts([*prompts, *(term.target for term in self._reading("prompt").values())])
+        for prompt in [*prompts, *(term.target for term in self._reading("prompt").values())]:
+            self.texts([prompt])
         for path in self.pictures(references):
             read_picture(path, self.size)
 

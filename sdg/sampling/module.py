@@ -41,7 +41,6 @@ class GuidedSampling(pl.LightningModule):
     Args:
         aims: gives a group of samples its targets; holds the guidance.
         start: where the chain begins, and what must be kept.
-        at_mean: where the gradient is taken, see :func:`generate`.
         group: samples the networks see at a time, whatever the size of a batch; the last group is filled up.
             Kernels are chosen by the size of their input and each rounds differently, and guided chains
             amplify that until it shows: only a fixed size draws the same picture to the bit.
@@ -58,7 +57,6 @@ class GuidedSampling(pl.LightningModule):
         aims: Aims,
         start: Start | None = None,
         *,
-        at_mean: bool = False,
         group: int = 4,
         snapshots: int = 0,
         trace: bool = True,
@@ -77,7 +75,7 @@ class GuidedSampling(pl.LightningModule):
             raise SDGError(f"snapshots={snapshots} is no number of steps: use 0 (none) or more")
         self.denoiser = denoiser.eval().requires_grad_(False)
         self.sampler, self.timeline, self.aims, self.start = sampler, timeline, aims, start or Start()
-        self.at_mean, self.group, self.snapshots, self.trace = at_mean, group, snapshots, trace
+        self.group, self.snapshots, self.trace = group, snapshots, trace
         self.on_step = on_step
 
     def predict_step(self, batch: Sequence[PlanEntry], batch_idx: int = 0) -> list[Sample]:
@@ -94,7 +92,7 @@ class GuidedSampling(pl.LightningModule):
         trace = Trace(self.snapshots)
 
         def guide(x: Tensor, level: Level) -> Tensor | None:
-            if not any(guidance.weights_at(level.progress).values()):
+            if guidance.rests(level):
                 return None
             steering = guidance(x, level, aim.at(level), scale)
             trace.steered(level, steering)
@@ -110,7 +108,6 @@ class GuidedSampling(pl.LightningModule):
             self.timeline,
             NoiseSource(keys),
             guide if any(entry.scale for entry in group) else None,
-            at_mean=self.at_mean,
             start=self.start.picture(size, self.device),
             constrain=self.start.constraint(keys, size, self.device),
             observe=observe,

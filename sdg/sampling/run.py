@@ -80,8 +80,6 @@ def build_sampling(config: DictConfig) -> GuidedSampling:
     start: Start = build(config.start)
     denoiser: Denoiser = build(config.prior.denoiser)
     timeline = Timeline(denoiser.schedule, config.sampler.steps, start.strength)
-    if config.sampler.gradient_at not in ("x_t", "mean"):
-        raise SDGError(f"sampler.gradient_at={config.sampler.gradient_at} is unknown: use x_t or mean")
     load_weights(denoiser.network, config.prior.checkpoint)
     clip = load_weights(build(config.encoder.clip), config.encoder.clip_checkpoint)
     encoder = load_weights(build(config.encoder.network), config.encoder.checkpoint)
@@ -98,7 +96,6 @@ def build_sampling(config: DictConfig) -> GuidedSampling:
         timeline,
         aims,
         start,
-        at_mean=config.sampler.gradient_at == "mean",
         group=config.group,
         snapshots=config.snapshots,
         trace=config.trace,

@@ -61,7 +61,8 @@ def guided_shift(steps: int, constant: bool = False, at_mean: bool = False) -> T
         return torch.full_like(x, 2 * slope)
 
     unguided = generate(denoiser, DDPM(), timeline, NoiseSource(KEYS[:2]))
-    guided = generate(denoiser, DDPM(), timeline, NoiseSource(KEYS[:2]), guide, at_mean=at_mean)
+    sampler = DDPM(gradient_at="mean" if at_mean else "x_t")
+    guided = generate(denoiser, sampler, timeline, NoiseSource(KEYS[:2]), guide)
     return guided - unguided
 
 

@@ -32,7 +32,9 @@ def make_guidance(weights: Mapping[str, float] | None = None, terms: tuple[str, 
     """Guidance by a small encoder in float64 whose every layer matters."""
     encoder = TimeResNet((1, 1, 1, 1), 8, 4, DIM, image_size=SIZE, sinusoid_dim=16, time_dim=24)
     encoder.load_state_dict(fill_state_dict(encoder.state_dict()))
-    return Guidance(encoder.double(), {name: Text() for name in terms}, scale=1.0, weights=weights)
+    return Guidance(
+        encoder.double(), {name: Text((weights or {}).get(name, 1.0)) for name in terms}, scale=1.0
+    )
 
 
 def test_gradient_equals_finite_differences() -> None:
@@ -131,12 +133,6 @@ def test_the_gradient_exists_inside_no_grad_and_leaves_x_t_alone() -> None:
     assert not x_t.requires_grad
 
 
-@pytest.mark.parametrize(
-    "terms, weights, message",
-    [((), {}, "give it one"), (("text",), {"txt": 2.0}, r"names \['txt'\]: its terms are \['text'\]")],
-)
-def test_terms_and_weights_must_match(
-    terms: tuple[str, ...], weights: dict[str, float], message: str
-) -> None:
-    with pytest.raises(SDGError, match=message):
-        make_guidance(weights, terms)
+def test_guidance_without_terms_is_refused() -> None:
+    with pytest.raises(SDGError, match="give it one"):
+        make_guidance(terms=())

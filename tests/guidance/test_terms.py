@@ -126,10 +126,13 @@ def test_one_target_serves_a_whole_batch(term: Callable[[], Term]) -> None:
 # --- through the encoder
 
 
-def make_guidance(*names: str, **settings: float) -> Guidance:
+def make_guidance(weights: dict[str, float]) -> Guidance:
     encoder = TimeResNet((1, 1, 1, 1), 8, 4, 16, image_size=32, sinusoid_dim=16, time_dim=24)
     encoder.load_state_dict(fill_state_dict(encoder.state_dict()))
-    return Guidance(encoder.double(), {name: TERMS[name]() for name in names}, scale=1.0, **settings)  # type: ignore[arg-type]
+    terms = {name: TERMS[name]() for name in weights}
+    for name, term in terms.items():
+        term.weight = weights[name]
+    return Guidance(encoder.double(), terms, scale=1.0)
 
 
 X_T, ONES = normal(3, 3, 32, 32), torch.ones(3, dtype=torch.float64)
@@ -143,7 +146,7 @@ def targets(guidance: Guidance, reference: Tensor) -> dict[str, Tensor | Feature
 
 @pytest.mark.parametrize("name", TERMS)
 def test_gradients_equal_finite_differences(name: str) -> None:
-    guidance, reference = make_guidance(name), normal(3, 3, 32, 32, seed=7)
+    guidance, reference = make_guidance({name: 1.0}), normal(3, 3, 32, 32, seed=7)
     wanted = targets(guidance, reference)
 
     def score(x: Tensor) -> Tensor:
@@ -159,7 +162,7 @@ def test_gradients_equal_finite_differences(name: str) -> None:
 @pytest.mark.parametrize("name", TERMS)
 def test_the_gradient_of_a_sample_is_its_own(name: str) -> None:
     """It moves neither with another sample's image nor with another sample's target."""
-    guidance, reference = make_guidance(name), normal(3, 3, 32, 32, seed=7)
+    guidance, reference = make_guidance({name: 1.0}), normal(3, 3, 32, 32, seed=7)
     before = guidance(X_T, LEVEL, targets(guidance, reference), ONES).gradient
     x, other = X_T.clone(), reference.clone()
     x[1], other[1] = normal(3, 32, 32, seed=8), normal(3, 32, 32, seed=9)
@@ -172,7 +175,7 @@ def test_a_mix_is_linear_in_its_weights_and_one_weight_alone_is_that_term() -> N
     reference = normal(3, 3, 32, 32, seed=7)
 
     def gradient(weights: dict[str, float]) -> Tensor:
-        guidance = make_guidance(*weights, weights=weights)  # type: ignore[arg-type]
+        guidance = make_guidance(weights)
         return guidance(X_T, LEVEL, targets(guidance, reference), ONES).gradient
 
     alone = {name: gradient({name: 1.0}) for name in TERMS}

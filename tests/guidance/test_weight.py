@@ -3,6 +3,7 @@
 import pytest
 from torch import nn
 
+from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.prompt import weighted_sentences
@@ -29,10 +30,20 @@ def test_windows_lie_inside_the_chain(start: float, stop: float) -> None:
         Window(1.0, start, stop)
 
 
-def test_guidance_reads_numbers_and_weights_alike() -> None:
-    terms = {name: Text() for name in ("a", "b", "c")}
-    guidance = Guidance(nn.Identity(), terms, 1.0, {"a": Linear(1.0, 0.0), "b": -2})
-    assert guidance.weights_at(0.25) == {"a": 0.75, "b": -2, "c": 1.0}
+def test_terms_weigh_numbers_and_functions_alike() -> None:
+    assert [Text().weight_at(0.25), Text(-2).weight_at(0.25), Text(Linear(1.0, 0.0)).weight_at(0.25)] == [
+        1,
+        -2,
+        0.75,
+    ]
+
+
+def test_guidance_rests_where_every_weight_is_zero() -> None:
+    windows = {"a": Text(Window(1.0, 0.0, 0.3)), "b": Text(Window(1.0, 0.2, 0.5)), "c": Text(0.0)}
+    guidance = Guidance(nn.Identity(), windows, 1.0)
+    assert [guidance.rests(Level(0, 1.0, progress)) for progress in (0.0, 0.25, 0.4, 0.6)] == [False] * 3 + [
+        True
+    ]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,9 @@ def test_an_interrupted_run_goes_on(weights: list[str], undisturbed: Path, tmp_p
 
 
 def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_path: Path):
-    with pytest.raises(SDGError, match=r"6 of 9 samples became NaN, the first at step 1 of 4, .* lower guidance.scale"):
+    with pytest.raises(
+        SDGError, match=r"6 of 9 samples became NaN, the first at step 1 of 4, .* lower guidance.scale"
+    ):
         run(weights, tmp_path / "run", "guidance.scale=1e38")
     assert sorted(pictures(tmp_path / "run")) == ["000000.png", "000001.png", "000002.png"]
 
@@ -84,7 +86,7 @@ def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_
         (f"prompts=[{'very ' * 40}long]", "has 41 words, this encoder reads at most 30"),
         ("sampler.steps=1001", "more than the schedule.s 1000"),
         ("sampler.steps=ddim60", "no stride visits exactly 60"),
-        ("prompts=[]", "nothing to draw"),
+        ("prompts=[]", "nothing says what the term text should aim at"),
         ("batch_size=0", "batch_size=0 draws nothing"),
         ("group=0", "group=0 is no number of samples"),
         ("guidance.scale=strong", "guidance.scale=strong is not a number"),
