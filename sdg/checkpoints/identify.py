@@ -34,11 +34,29 @@ _RN50X16: dict[str, Any] = {
 PRIORS: dict[str, dict[str, Any]] = {
     "lsun_bedroom": _LSUN,
     "ffhq": _LSUN | {"base_channels": 128, "res_blocks": 1, "attention_factors": [16]},
+    "toyfaces": _LSUN
+    | {
+        "base_channels": 128,
+        "res_blocks": 1,
+        "channel_mult": [1, 1],
+        "attention_factors": [2],
+        "out_channels": 3,
+        "patch": 4,
+    },
 }
 """Architectures of the groups in ``conf/prior``, of which those of LSUN share one."""
 ENCODERS: dict[str, dict[str, Any]] = {
     "rn50x16": _RN50X16,
     "rn50": _RN50X16 | {"layers": [3, 4, 6, 3], "width": 64, "heads": 32, "output_dim": 1024},
+    "toyfaces": {
+        "layers": [2, 2, 2, 2],
+        "width": 24,
+        "heads": 12,
+        "output_dim": 128,
+        "image_size": 64,
+        "sinusoid_dim": 64,
+        "time_dim": 128,
+    },
 }
 """Architectures of the groups in ``conf/encoder``."""
 
@@ -95,7 +113,7 @@ def _unet(state: Mapping[str, Tensor]) -> Identity:
     fits = f"prior={group} prior.checkpoint=FILE"
     if group == "lsun_bedroom":
         fits += " (or lsun_cat, lsun_horse, lsun_horse_nodropout)"
-    assumed = "64 channels per attention head, q, k and v split inside each head, images of 3 channels"
+    assumed = "64 channels per attention head, q, k, v split inside each, images of 3 channels"
     return Identity("UNet of ADM", fits, network, arguments, assumed)
 
 

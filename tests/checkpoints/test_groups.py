@@ -57,6 +57,16 @@ def test_encoders(group: str, parameters: int) -> None:
     assert found.fits == f"encoder={group} encoder.clip_checkpoint=FILE"
 
 
+def test_our_own_weights_are_recognised() -> None:
+    config = configure("sample", [])
+    with unfilled():
+        prior, encoder = build(config.prior.denoiser), build(config.encoder.network)
+    for network, fits in ((prior.network, "prior=toyfaces"), (encoder, "encoder=toyfaces")):
+        found = identify(network.state_dict())
+        assert found is not None
+        assert found.fits.startswith(f"{fits} ")
+
+
 def test_every_network_of_a_run_may_be_built_unfilled(tmp_path: Path) -> None:
     config = configure("sample", make_weights(tmp_path))
     with unfilled():
