@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import random
 import sys
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from sdg.data.lsun import LMDBSource
 from sdg.data.picture import read_picture
 from sdg.data.squares import SourceSquares
 from sdg.errors import SDGError
-from tests.data.pictures import make_folder, make_lmdb, make_zip, picture
+from tests.data.pictures import make_folder, make_lmdb, make_zip, messages, picture
 
 
 def squares(source, size: int = 16) -> torch.Tensor:
@@ -144,6 +145,30 @@ def test_a_member_that_promises_gigabytes_or_lies_is_not_unpacked(
     monkeypatch.setattr("sdg.data.archive.LARGEST", 100)
     with pytest.raises(SDGError, match="unpacks to"):
         source.read(1)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_mutated_archives_give_pictures_or_one_line(tmp_path: Path, compression: int):
+    path, rng, pictures, complaints = tmp_path / "set.zip", random.Random(0), 0, []
+    original = make_zip(path, 3, compression).read_bytes()
+    directory = original.index(b"PK\x01\x02")
+    for _ in range(100):
+        content = bytearray(original)
+        for _ in range(rng.choice((1, 3, 10))):
+            content[rng.randrange(rng.choice((0, directory)), len(content))] = rng.randrange(256)
+        if rng.random() < 0.15:
+            del content[rng.randrange(len(content)) :]
+        path.write_bytes(content)
+        try:
+            prepared = SourceSquares(ZipSource(path), 16)
+        except SDGError as error:
+            complaints.append(str(error))
+        else:
+            complaints += messages(prepared, range(len(prepared)))
+            pictures += len(prepared)
+    assert len(complaints) > 50
+    assert pictures > 50
+    assert all(str(path) in complaint and "\n" not in complaint for complaint in complaints)
 
 
 def test_small_pictures_are_not_enlarged_unless_asked(tmp_path: Path):
