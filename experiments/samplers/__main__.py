@@ -5,14 +5,11 @@ Draws from an exact prior, with and without an exact guide, in more and more ste
 """
 
 import argparse
-import platform
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
+from experiments.running import launch, machine
 from experiments.samplers.figure import draw_curve
 from experiments.samplers.study import AT_MEAN, METHODS, error
 from experiments.samplers.table import Errors, write_table
@@ -57,14 +54,5 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def machine() -> str:
-    """The kind of machine, in words."""
-    threads = torch.get_num_threads()
-    return f"{threads} thread{'s' if threads > 1 else ''} of a {platform.machine()} CPU"
-
-
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except SDGError as problem:
-        sys.exit(f"error: {problem}")
+    launch(main)

@@ -5,24 +5,15 @@ and writes the curve and the table. Finished samples are kept, so it can be kill
 """
 
 import argparse
-import os
-import platform
 import shlex
-import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from hydra import compose, initialize_config_dir
-
+from experiments.running import configuration, draw, launch, machine
 from experiments.text_alignment.figure import draw_curve
 from experiments.text_alignment.point import Point, choose
 from experiments.text_alignment.table import write_table
-from sdg.config import ROOT
-from sdg.errors import SDGError
 from sdg.metrics.run import evaluate, table
-from sdg.sampling.run import sample
 
 FOLDER = Path(__file__).parent
 
@@ -70,27 +61,11 @@ def measure(
     folder = options.output / f"{prompts}_scale{scale:g}_steps{steps}"
     file = FOLDER / f"{prompts}.jsonl"
     drawn = [f"prompts_file='{file}'", f"samples_per_prompt={samples}", f"seed={seed}", "batch_size=32"]
-    drawn += [f"guidance.scale={scale}", f"sampler.steps={steps}", f"output_dir='{folder}'"]
+    drawn += [f"guidance.scale={scale}", f"sampler.steps={steps}"]
     judged = [f"samples='{folder}'", f"mentions='{file}'", "metrics=[toyfaces,fd_judge_guided]"]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        sampling = compose("sample", drawn + options.sample)
-        evaluation = compose("evaluate", judged + options.evaluate)
-    sample(sampling)
-    return Point(scale, steps, evaluate(evaluation))
-
-
-def machine() -> str:
-    """The kind of machine, in words."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{len(os.sched_getaffinity(0))} cores of a {platform.machine()} CPU"
+    draw(folder, drawn + options.sample)
+    return Point(scale, steps, evaluate(configuration("evaluate", judged + options.evaluate)))
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("SDG_ROOT", str(ROOT))
-    # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
-    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-    try:
-        main(sys.argv[1:])
-    except SDGError as error:
-        sys.exit(f"error: {error}")
+    launch(main)

@@ -10,7 +10,7 @@ COLUMNS = {
     "alignment/all": "all right",
     "spread/all": "spread",
     "fd_judge_guided": "fd_judge_guided",
-    "score": "guide's score",
+    "score/text": "guide's score",
 }
 
 

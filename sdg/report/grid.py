@@ -15,6 +15,7 @@ def draw_grid(
     cell: int = 128,
     group: int = 1,
     lead: int = 0,
+    label: int = 230,
 ) -> Image.Image:
     """Pictures in rows with a sentence at the left of each and a word above each column.
 
@@ -24,8 +25,9 @@ def draw_grid(
         cell: side of a picture in pixels; smaller ones are enlarged without smoothing.
         group: pictures that stand close together, with a wider gap after each group.
         lead: pictures before the first group, which stand apart.
+        label: width of the column of sentences in pixels; 0: none.
     """
-    gap, wide, margin, label = 4, 16, 20, 230
+    gap, wide, margin = 4, 16, 20
     font, small = ImageFont.load_default(size=16), ImageFont.load_default(size=13)
     groups = [i if i < lead else lead + (i - lead) // group for i in range(len(rows[0][1]))]
     lefts = [margin + label + i * (cell + gap) + g * (wide - gap) for i, g in enumerate(groups)]

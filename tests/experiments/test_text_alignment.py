@@ -6,6 +6,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
+from experiments import running
 from experiments.text_alignment import __main__ as experiment
 from experiments.text_alignment import prompts
 from experiments.text_alignment.point import Point, choose
@@ -73,7 +74,7 @@ def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 samples.append((record(prompt, i, scale=scale), pixels(attributes, nuisances)[0]))
         write_run(Path(config.output_dir), samples)
 
-    monkeypatch.setattr(experiment, "sample", sample)
+    monkeypatch.setattr(running, "sample", sample)
     options = ["--scales", "0", "20", "--steps", "7", "9", "--sweep-samples", "2", "--samples", "2"]
     folders = ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
     judging = [f"judge.checkpoint='{tmp_path / 'judge.safetensors'}'", f"judge.network.image_size={SIZE}"]

@@ -69,7 +69,7 @@ def test_a_folder_of_renders_is_measured_exactly(run: Path, mentions: Path, know
     assert measures["alignment/hat"].beside == ("unguided", pytest.approx(hats / SAMPLES))
     for name in ("all", *NUISANCES):
         assert measures[f"spread/{name}"].value == pytest.approx(1, rel=1e-4)
-    assert measures["score"].value == pytest.approx(0.1)
+    assert measures["score/text"].value == pytest.approx(0.1)
 
 
 def test_samples_of_scale_0_are_unguided_whatever_their_prompt(tmp_path: Path, knowing: LookupJudge) -> None:
@@ -124,7 +124,7 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
     assert report["versions"] == {"sdg": sdg.__version__, "torch": torch.__version__}
     assert report["protocols"].keys() == {"alignment", "score"}
     assert report["measures"]["alignment/all"].keys() == {"value", "count", "interval", "beside"}
-    assert report["measures"]["score"]["value"] == pytest.approx(0.1)
+    assert report["measures"]["score/text"]["value"] == pytest.approx(0.1)
     assert not list(run.glob("*.part"))
     lines = table(report).splitlines()
     assert "6 guided samples of 2 prompts, 3 unguided" in lines[0]

@@ -1,0 +1,68 @@
+"""Words against a picture, as the weight moves from one to the other."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from experiments.controls.study import agreement
+from experiments.running import draw
+from sdg.metrics.judged import JudgeReader
+
+INK, FAINT, WORDS, PICTURE = "#24242a", "#7d7d88", "#c2452d", "#1f6aa5"
+
+
+class Point(NamedTuple):
+    """One weighting, measured on the attributes of which prompt and reference say different things."""
+
+    share: float
+    """Of the words; the picture has the rest."""
+    words: float
+    """Share of those attributes that came out as the prompt says."""
+    picture: float
+    """Share that came out as in the reference."""
+
+
+def measure_blend(options: argparse.Namespace, share: float, judge: JudgeReader) -> Point:
+    """Draw every prompt with the first few references, or what is left of it to do, and measure it."""
+    folder = options.output / f"blend_{share:g}"
+    prompts, faces = options.prompts[:6], options.faces[:4]
+    settings = [
+        "guidance=mix",
+        f"guidance.terms.text.weight={share}",
+        f"guidance.terms.content.weight={1 - share}",
+        f"prompts=[{', '.join(repr(prompt) for prompt in prompts)}]",
+        f"references=[{', '.join(repr(str(options.references / name)) for name in faces)}]",
+        *("samples_per_prompt=2", "sampler.steps=50", "batch_size=32", f"seed={options.seed}", "trace=false"),
+    ]
+    draw(folder, [*settings, *options.sample])
+    return Point(share, *agreement(folder, options, judge))
+
+
+def draw_blend(points: Sequence[Point], folder: Path) -> None:
+    """``blend.png``: who is obeyed, against the weight of the words."""
+    style = {
+        "font.size": 9,
+        "text.color": INK,
+        "axes.edgecolor": FAINT,
+        "xtick.color": INK,
+        "ytick.color": INK,
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(5.2, 3.2), layout="constrained")
+        axes = figure.subplots()
+        shares = [point.share for point in points]
+        for values, label, color in (
+            ([point.words for point in points], "as the words say", WORDS),
+            ([point.picture for point in points], "as in the picture", PICTURE),
+        ):
+            axes.plot(shares, values, marker="o", color=color, linewidth=1.6, markersize=4)
+            axes.annotate(label, (shares[-1], values[-1]), (6, 0), textcoords="offset points", va="center",
+                          color=color)  # fmt: skip
+        axes.set(xlabel="weight of the words; the picture has the rest", ylim=(0, 1))
+        axes.set_title("Attributes on which they disagree", loc="left", fontsize=10, fontweight="bold")
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.savefig(folder / "blend.png", dpi=160, metadata={"Software": None})

@@ -1,0 +1,48 @@
+"""The table of the experiment."""
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+
+import sdg
+from experiments.controls.blend import Point
+from experiments.controls.study import Row
+
+PROTOCOL = {
+    "mentioned right, all right": "attribute values that the prompt mentions, as the judge reads them",
+    "attributes kept": "share of the reference's eight attributes that the judge reads off the sample",
+    "distance in pose": "mean difference to the reference in x, y, scale and tilt, of ranges scaled to 2",
+    "distance in the rest": "the same for the nuisances that are not pose: a copy would be near 0",
+    "palette distance": "share of the pixels that would have to change colour, in 4³ bins",
+    "texture distance": "relative difference of the Gram matrices of the judge's eight layers",
+}
+
+
+def write_table(
+    rows: Sequence[Row], points: Sequence[Point], options: argparse.Namespace, command: str, machine: str
+) -> None:
+    """``results.md``: a table for each control, what was measured, and by which command."""
+    lines = [
+        "# Every control under every sampler, measured",
+        "",
+        f"`{command}`, on {machine}, with sdg {sdg.__version__} and torch {torch.__version__}. "
+        f"{options.targets} targets (5 for style), {options.samples} samples of each; in brackets the "
+        "unguided samples of the same noise.",
+        "",
+    ]
+    for control in dict.fromkeys(row.control for row in rows):
+        own = [row for row in rows if row.control == control]
+        names = list(own[0].values)
+        lines += [f"## {control.capitalize()}", "", f"| sampler | steps | {' | '.join(names)} |"]
+        lines += ["|---|---:|" + "---|" * len(names)]
+        for row in own:
+            cells = [f"{guided:.3f} ({unguided:.3f})" for guided, unguided in row.values.values()]
+            lines.append(f"| {row.sampler} | {row.steps} | {' | '.join(cells)} |")
+        lines.append("")
+    lines += ["## Words and a picture that disagree", "", "![The curve](blend.png)", ""]
+    lines += ["| weight of the words | as the words say | as in the picture |", "|---:|---|---|"]
+    lines += [f"| {p.share:g} | {p.words:.3f} | {p.picture:.3f} |" for p in points]
+    lines += ["", "Six prompts with four references, two samples of each pair, 50 steps of ddpm.", ""]
+    lines += ["## Protocol", "", *(f"- **{name}**: {text}." for name, text in PROTOCOL.items()), ""]
+    (options.report / "results.md").write_text("\n".join(lines), encoding="utf-8")

@@ -1,0 +1,139 @@
+"""Figures like the paper's: ``python -m experiments.figures`` (see ``--help``).
+
+content    references, one of them not a face, and six samples of each
+structure  the same references: where things are against what they show
+style      the same noise painted five ways
+mix        words and a picture together
+weights    the same noise under growing guidance
+
+Finished samples are kept, so it can be killed and repeated at will.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from experiments.figures.house import draw_house
+from experiments.running import draw, launch
+from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.styles import STYLES
+from sdg.metrics.folder import read_manifest
+from sdg.report.grid import draw_grid, open_picture
+
+FOLDER = Path(__file__).parent
+FACES = ("face_000", "face_003", "face_005", "house")
+SCALES = (0, 50, 100, 200, 400, 800)
+PROMPTS = ("a smiling face with red hair", "a person with glasses and a hat", "a bearded man with blond hair")
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    references = options.output / "references"
+    write_references(references, 8)
+    draw_house(references / "house.png")
+    options.report.mkdir(parents=True, exist_ok=True)
+    for name in options.figures:
+        print(name, flush=True)
+        FIGURES[name](options, references).save(options.report / f"{name}.png", optimize=True)
+    print(f"look at {options.report}")
+
+
+def content(options: argparse.Namespace, references: Path) -> Image.Image:
+    """Reference and samples, a row each."""
+    rows = _by_reference(options, "content", "content", [references / f"{name}.png" for name in FACES], 6)
+    return draw_grid([("", row) for row in rows], ["reference", *[""] * 6], lead=1, group=6, label=0)
+
+
+def structure(options: argparse.Namespace, references: Path) -> Image.Image:
+    """Reference, samples that keep where things are, samples that keep what they show."""
+    faces = [references / f"{name}.png" for name in FACES[:3]]
+    kept = _by_reference(options, "structure", "structure", faces, 4)
+    shown = _by_reference(options, "content", "content_4", faces, 4)
+    columns = ["reference", "structure", "", "", "", "content", "", "", ""]
+    rows = [("", [*own, *other[1:]]) for own, other in zip(kept, shown, strict=True)]
+    return draw_grid(rows, columns, lead=1, group=4, label=0)
+
+
+def style(options: argparse.Namespace, references: Path) -> Image.Image:
+    """The same noise unguided, and painted in every style."""
+    paths = [references / f"style_{name}.png" for name in STYLES]
+    folder = _draw(options, "style", ["guidance=style", _list("references", paths)], 6)
+    records = read_manifest(folder)
+    before = [open_picture(folder / r["file"]) for r in records if r["scale"] == 0]
+    rows = [("", [Image.new("RGB", before[0].size, "white"), *before])]
+    for path in paths:
+        own = [open_picture(folder / r["file"]) for r in records if r["reference"] == str(path)]
+        rows.append(("", [open_picture(path), *own]))
+    return draw_grid(rows, ["style", *[""] * 6], lead=1, group=6, label=0)
+
+
+def mix(options: argparse.Namespace, references: Path) -> Image.Image:
+    """Words and a picture: a row for each sentence and reference."""
+    paths = [references / f"{name}.png" for name in FACES[:2]]
+    settings = ["guidance=mix", _list("references", paths), _list("prompts", PROMPTS)]
+    folder = _draw(options, "mix", settings, 4)
+    records = read_manifest(folder)
+    rows = []
+    for path in paths:
+        for prompt in PROMPTS:
+            own = [r["file"] for r in records if (r["reference"], r["prompt"]) == (str(path), prompt)]
+            rows.append((prompt, [open_picture(path), *(open_picture(folder / name) for name in own)]))
+    return draw_grid(rows, ["reference", "", "", "", ""], lead=1, group=4)
+
+
+def weights(options: argparse.Namespace, references: Path) -> Image.Image:
+    """One noise for each sentence, under growing guidance."""
+    rows: list[tuple[str, list]] = [(prompt, []) for prompt in PROMPTS]
+    for scale in SCALES:
+        settings = [f"guidance.scale={scale}", _list("prompts", PROMPTS), "unguided=false"]
+        folder = _draw(options, f"weights_{scale}", settings, 1)
+        for row, record in zip(rows, read_manifest(folder), strict=True):
+            row[1].append(open_picture(folder / record["file"]))
+    return draw_grid(rows, [f"scale {scale}" for scale in SCALES], group=len(SCALES))
+
+
+FIGURES = {figure.__name__: figure for figure in (content, structure, style, mix, weights)}
+
+
+def _by_reference(
+    options: argparse.Namespace, guidance: str, name: str, paths: Sequence[Path], samples: int
+) -> list[list[Image.Image]]:
+    """A row for each reference: itself, and what it guided."""
+    settings = [f"guidance={guidance}", _list("references", paths), "unguided=false"]
+    folder = _draw(options, name, settings, samples)
+    records = read_manifest(folder)
+    return [
+        [open_picture(path)]
+        + [open_picture(folder / r["file"]) for r in records if r["reference"] == str(path)]
+        for path in paths
+    ]
+
+
+def _draw(options: argparse.Namespace, name: str, settings: Sequence[str], samples: int) -> Path:
+    given = [*settings, f"samples_per_prompt={samples}", f"seed={options.seed}", "trace=false"]
+    return draw(options.output / name, [*given, *options.sample])
+
+
+def _list(key: str, values: Sequence[str | Path]) -> str:
+    return f"{key}=[{', '.join(repr(str(value)) for value in values)}]"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.figures",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    add = parser.add_argument
+    add("figures", nargs="*", choices=[*FIGURES, []], default=list(FIGURES), help="which ones (default: all)")
+    add("--seed", type=int, default=3, help="of the samples")
+    add("--output", type=Path, default=Path("outputs/figures"), help="folder of the samples")
+    add("--report", type=Path, default=FOLDER, help="folder of the figures")
+    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    launch(main)

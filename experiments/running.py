@@ -1,0 +1,56 @@
+"""What experiments share: runs of ``sample.py``, the judge, the machine in words, errors as one line."""
+
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from sdg.checkpoints import load_weights
+from sdg.config import ROOT, build, one_line
+from sdg.errors import SDGError
+from sdg.metrics.judged import JudgeReader
+from sdg.sampling.run import sample
+
+
+def configuration(command: str, settings: Sequence[str]) -> DictConfig:
+    """What ``python <command>.py <settings>`` would run with."""
+    os.environ.setdefault("SDG_ROOT", str(ROOT))
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose(command, list(settings))
+
+
+def draw(folder: Path, settings: Sequence[str]) -> Path:
+    """Run ``sample.py`` into ``folder``, or what is left of it to do; returns the folder."""
+    sample(configuration("sample", [*settings, f"output_dir='{folder}'"]))
+    return folder
+
+
+def load_judge(settings: Sequence[str] = ()) -> JudgeReader:
+    """The held-out judge, as ``evaluate.py`` has it."""
+    config = configuration("evaluate", settings)
+    judge = load_weights(build(config.judge.network), config.judge.checkpoint)
+    return JudgeReader(judge, config.judge.network.image_size, config.batch_size)
+
+
+def machine() -> str:
+    """The kind of machine, in words."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'s' if threads > 1 else ''} of a {platform.machine()} CPU"
+
+
+def launch(main: Callable[[Sequence[str]], None]) -> None:
+    """Run an experiment on the words of the command line; what a user can mend ends in one line."""
+    # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
+    try:
+        main(sys.argv[1:])
+    except SDGError as error:
+        sys.exit(f"error: {one_line(error)}")
