@@ -12,7 +12,7 @@ FLOORS = (
     {"training", "sampling"},
     {"metrics"},
     {"data", "checkpoints", "report"},
-    {"guidance"},
+    {"guidance", "baselines"},
     {"networks", "diffusion"},
 )
 """From top to bottom: a package imports itself, packages of lower floors, and the ground."""
@@ -24,6 +24,7 @@ HYDRA_SIDE = {"config", "schema"}
 LIBRARIES: dict[str, set[str]] = {
     "diffusion": {"torch"},
     "guidance": {"torch"},
+    "baselines": {"torch"},
     "networks": {"torch", "open_clip"},
     "errors": set(),
     "randomness": {"torch"},
