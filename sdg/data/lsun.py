@@ -4,6 +4,8 @@ import functools
 import hashlib
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,43 +44,38 @@ class LMDBSource(PictureSource):
         return f"{self.root}:{self._key(index).decode(errors='backslashreplace')}"
 
     def read(self, index: int) -> bytes:
-        database, key = self._database(), self._key(index)
-        import lmdb
-
-        try:
-            with database.begin() as reading:
-                value = reading.get(key)
-        except lmdb.Error as error:
-            raise SDGError(f"{self.name(index)} cannot be read ({error}): fetch the LMDB again") from error
+        with _reading(self.root) as transaction:
+            value = transaction.get(self._key(index))
         if value is None:
             raise SDGError(f"{self.name(index)} is missing: the LMDB changed while it was read")
         return bytes(value)
 
     def fingerprint(self) -> str:
-        database = self._database()
+        database = _database(self.root)
+        with _reading(self.root) as transaction:
+            first = list(itertools.islice(transaction.cursor().iternext(keys=True, values=False), 100))
         counts = (database.stat()["entries"], database.info()["last_txnid"], _data(self.root).stat().st_size)
-        with database.begin() as reading:
-            first = list(itertools.islice(reading.cursor().iternext(keys=True, values=False), 100))
-        return hashlib.blake2b(repr((counts, first)).encode(), digest_size=16).hexdigest()
-
-    def _database(self) -> Any:
-        return _database(self.root)
+        text = repr((counts, first))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def _list_keys(self, kept: Path) -> None:
         """Keep each key as a row: its length in two bytes, itself, and zeros up to the longest."""
-        with self._database().begin() as reading:
-            cursor = reading.cursor().iternext(keys=True, values=False)
-            total = self._database().stat()["entries"]
+        with _reading(self.root) as transaction:
+            cursor = transaction.cursor().iternext(keys=True, values=False)
+            total = _database(self.root).stat()["entries"]
             keys = list(tqdm(cursor, desc=f"listing the keys of {self.root.name}", total=total, leave=False))
         if not keys:
             raise SDGError(f"{self.root} is an LMDB without pictures: fetch it again")
         width = max(map(len, keys))
         joined = b"".join(len(key).to_bytes(2, "big") + key.ljust(width, b"\0") for key in keys)
         rows = np.frombuffer(joined, np.uint8).reshape(len(keys), 2 + width)
-        kept.parent.mkdir(parents=True, exist_ok=True)
         part = kept.with_name(f"{kept.stem}.{os.getpid()}.npy")
-        np.save(part, rows)
-        os.replace(part, kept)
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            np.save(part, rows)
+            os.replace(part, kept)
+        except OSError as error:
+            raise SDGError(f"cannot write {kept} ({error.strerror}): choose another data.cache") from error
 
     def _key(self, index: int) -> bytes:
         row = self._keys.get()[index].tobytes()
@@ -97,6 +94,18 @@ def _database(root: Path) -> Any:
         database = _open(root)
         _held[root] = os.getpid(), database
     return database
+
+
+@contextmanager
+def _reading(root: Path) -> Iterator[Any]:
+    database = _database(root)
+    import lmdb
+
+    try:
+        with database.begin() as transaction:
+            yield transaction
+    except lmdb.Error as error:
+        raise SDGError(f"{root} cannot be read ({error}): fetch the LMDB again") from error
 
 
 def _open(root: Path) -> Any:

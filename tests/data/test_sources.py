@@ -74,6 +74,12 @@ def test_an_lmdb_without_entries_is_refused(tmp_path: Path):
         LMDBSource(make_lmdb(tmp_path / "set", 0), tmp_path / "cache")
 
 
+def test_a_place_for_the_keys_that_cannot_be_written_to_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SDGError, match=r"cannot write .*choose another data\.cache"):
+        LMDBSource(make_lmdb(tmp_path / "set", 2), tmp_path / "file")
+
+
 def test_workers_open_the_archive_for_themselves(tmp_path: Path):
     source = ZipSource(make_zip(tmp_path / "set.zip", 4))
     copy = pickle.loads(pickle.dumps(source))
