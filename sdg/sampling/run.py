@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Subset
 
-from sdg.checkpoints import load_weights
+from sdg.checkpoints import load_weights, locate, unfilled
 from sdg.config import build, plain
 from sdg.data.picture import list_pictures, read_picture
 from sdg.diffusion.denoiser import Denoiser
@@ -78,11 +78,15 @@ def sample(config: DictConfig) -> Path:
 def build_sampling(config: DictConfig) -> GuidedSampling:
     """The networks of ``config``, with their weights, behind one module."""
     start: Start = build(config.start)
-    denoiser: Denoiser = build(config.prior.denoiser)
+    with unfilled():  # networks take no memory before their weights are read
+        denoiser: Denoiser = build(config.prior.denoiser)
+        clip, encoder = build(config.encoder.clip), build(config.encoder.network)
     timeline = Timeline(denoiser.schedule, config.sampler.steps, start.strength)
-    load_weights(denoiser.network, config.prior.checkpoint)
-    clip = load_weights(build(config.encoder.clip), config.encoder.clip_checkpoint)
-    encoder = load_weights(build(config.encoder.network), config.encoder.checkpoint)
+    prior = config.prior
+    file = locate(prior.checkpoint, prior.get("url"), prior.get("sha256"), prior.get("download", False))
+    load_weights(denoiser.network, file)
+    load_weights(clip, config.encoder.clip_checkpoint)
+    load_weights(encoder, config.encoder.checkpoint)
     aims = Aims(
         build(config.guidance, encoder=encoder),
         TextTargets(clip),

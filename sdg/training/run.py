@@ -19,6 +19,9 @@ from sdg.training.training import Training
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
+READING = ("root", "cache", "workers", "pin_memory")
+
+
 def train(config: DictConfig) -> None:
     """Fit ``config.model`` on ``config.data``; run again, the same configuration goes on where it stopped.
 
@@ -75,4 +78,6 @@ def _record(output_dir: Path, config: DictConfig) -> None:
 
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
     """What must not change when a run goes on: networks, data and seed, but not its length or its loggers."""
-    return {key: settings[key] for key in ("data", "prior", "encoder", "judge", "model", "seed")}
+    kept = {key: settings[key] for key in ("data", "prior", "encoder", "judge", "model", "seed")}
+    # Where the pictures lie and how they are read may change, but not which ones they are.
+    return kept | {"data": {k: v for k, v in kept["data"].items() if k not in READING}}

@@ -14,6 +14,7 @@ from sdg.networks.clip import CLIP
 from sdg.networks.time_clip import TimeResNet
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
+from sdg.training.teacher_cache import TeacherCache
 from sdg.training.training import Training
 
 LOGIT_SCALE = 100.0
@@ -29,6 +30,7 @@ class TimeCLIPTraining(Training):
         clip: the original CLIP; its image tower is the teacher, and stays as it is.
         encoder: makes the student out of CLIP's image tower: ``TimeResNet.from_clip`` with its options.
         schedule: that of the prior which the encoder will guide.
+        cache_teacher: ask the teacher once for each view of a picture, which data from files can tell.
         batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released;
             ``frozen`` keeps CLIP's.
     """
@@ -40,6 +42,7 @@ class TimeCLIPTraining(Training):
         schedule: NoiseSchedule,
         optimisation: Optimisation,
         batchnorm: Literal["train", "frozen"] = "train",
+        cache_teacher: bool = False,
         seed: int = 0,
     ):
         super().__init__()
@@ -50,6 +53,7 @@ class TimeCLIPTraining(Training):
         self.batchnorm, self.seed = batchnorm, seed
         # In a list: neither trained nor in the checkpoint.
         self._teacher = [clip.eval().requires_grad_(False)]
+        self._cache = TeacherCache(self._ask) if cache_teacher else None
 
     @property
     def teacher(self) -> CLIP:
@@ -59,15 +63,14 @@ class TimeCLIPTraining(Training):
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         self._freeze_batchnorm()
-        loss = self._loss(
-            batch["image"], keyed_generator("time clip", self.seed, batch["step"], device=self.device)
-        )
+        generator = keyed_generator("time clip", self.seed, batch["step"], device=self.device)
+        loss = self._loss(batch, generator)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         generator = keyed_generator("time clip validation", self.seed, batch_idx, device=self.device)
-        self.log("val/loss", self._loss(batch["image"], generator), batch_size=len(batch["image"]))
+        self.log("val/loss", self._loss(batch, generator), batch_size=len(batch["image"]))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.encoder.parameters(), self.trainer.max_steps)
@@ -80,13 +83,24 @@ class TimeCLIPTraining(Training):
         """The student: what guides."""
         return self.encoder
 
-    def _loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def _loss(self, batch: dict, generator: torch.Generator) -> Tensor:
+        images = batch["image"]
         t = torch.randint(len(self.schedule), images.shape[:1], generator=generator, device=self.device)
         noise = torch.randn(images.shape, generator=generator, device=self.device)
         with torch.no_grad():
-            target = self.teacher.encode_image(images)
+            target = self._target(batch)
         student = F.normalize(self.encoder(self.schedule.diffuse(images, t, noise), t).pooled, dim=-1)
         return distillation_loss(student, target)
+
+    def _target(self, batch: dict) -> Tensor:
+        if self._cache is None:
+            return self._ask(batch["image"])
+        if "index" not in batch:
+            raise SDGError("encoder.cache_teacher=true needs data from files: use false with this data set")
+        return self._cache(batch["image"], batch["index"], batch["flipped"])
+
+    def _ask(self, images: Tensor) -> Tensor:
+        return self.teacher.encode_image(images)
 
     def _freeze_batchnorm(self) -> None:
         if self.batchnorm == "frozen":

@@ -1,0 +1,181 @@
+"""What guidance costs: ``python -m experiments.cost`` (see ``--help``).
+
+Times a step of the chain without guidance and under every control, in turns within one process, and sets the
+ratios beside those of the arithmetic. Networks of public size get random weights: what they draw is
+noise, what they cost is not.
+"""
+
+import argparse
+import shlex
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+from tqdm import tqdm
+
+import sdg
+from experiments.running import configuration, launch, machine
+from sdg.config import build
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.process import generate
+from sdg.diffusion.timeline import Level, Timeline
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.targets import Aim, Reference
+from sdg.randomness import keyed_generator
+
+FOLDER = Path(__file__).parent
+CONTROLS = ("unguided", "text", "content", "structure", "style", "mix")
+MODELS = {
+    "toyfaces": ["prior=toyfaces", "encoder=toyfaces"],
+    "ffhq": ["prior=ffhq", "encoder=rn50x16"],
+    "lsun": ["prior=lsun_bedroom", "encoder=rn50x16"],
+}
+
+
+class FlopCount(TorchDispatchMode):
+    """Adds up the floating-point operations of all that runs inside, gradients included.
+
+    torch's own FlopCounterMode keeps track of modules by hooks, which ``autograd.grad`` does not take.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (count := flop_registry.get(func.overloadpacket)) is not None:
+            self.flops += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+class Cost(NamedTuple):
+    """Of one control."""
+
+    milliseconds: list[float]
+    """For each round, of a step of the whole batch."""
+    gflop: float
+    """Of a step of the whole batch."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    options.report.mkdir(parents=True, exist_ok=True)
+    command = " ".join(["python -m experiments.cost", shlex.join(arguments)]).strip()
+    lines = [
+        "# What guidance costs, measured",
+        "",
+        f"`{command}`, on {machine()}, with sdg {sdg.__version__} and torch {torch.__version__}; medians of "
+        f"{options.rounds} rounds of {options.steps} steps.",
+        "",
+    ]
+    for model in options.models:
+        lines += table(model, options, measure(model, options))
+    (options.report / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+
+
+def measure(model: str, options: argparse.Namespace) -> dict[str, Cost]:
+    """Time every control in turns."""
+    runs = {control: prepare(model, control, options) for control in CONTROLS}
+    gflop = {}
+    for control, run in runs.items():
+        with FlopCount() as counted:
+            run()
+        gflop[control] = counted.flops / options.steps / 1e9
+    times: dict[str, list[float]] = {control: [] for control in CONTROLS}
+    for _ in tqdm(range(options.rounds), desc=model):
+        for control, run in runs.items():
+            start = time.perf_counter()
+            run()
+            times[control].append(1000 * (time.perf_counter() - start) / options.steps)
+    return {control: Cost(times[control], gflop[control]) for control in CONTROLS}
+
+
+def prepare(model: str, control: str, options: argparse.Namespace) -> Callable[[], None]:
+    """A run of a few steps of one control, everything that happens once left behind."""
+    guidance_group = "text" if control == "unguided" else control
+    settings = [*MODELS[model], f"guidance={guidance_group}"]
+    if options.size:
+        settings += [
+            f"prior.denoiser.image_size={options.size}",
+            f"encoder.network.image_size={options.size}",
+        ]
+    config = configuration("sample", settings)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        denoiser = build(config.prior.denoiser).to(device).eval().requires_grad_(False)
+        encoder = build(config.encoder.network).to(device)
+    guidance: Guidance = build(config.guidance, encoder=encoder)
+    denoiser.to(memory_format=torch.channels_last)
+    guidance.to(memory_format=torch.channels_last)
+    timeline = Timeline(denoiser.schedule, options.steps)
+    keys = [(0, index) for index in range(options.batch)]
+    shape = (options.batch, denoiser.channels, denoiser.image_size, denoiser.image_size)
+    clean = torch.randn(shape, generator=keyed_generator("cost")).clamp(-1, 1).to(device)
+    words = torch.nn.functional.normalize(
+        torch.randn(options.batch, config.encoder.network.output_dim, generator=keyed_generator("words"))
+    ).to(device)
+    scale = torch.ones(options.batch, device=device)
+    rule = build(config.sampler.rule)
+
+    def run() -> None:
+        reference = Reference(clean, NoiseSource(keys, "reference"))
+        kinds = {name: term.reads for name, term in guidance.terms.items()}
+        aim = Aim(
+            guidance.encode,
+            {name: words for name, kind in kinds.items() if kind == "prompt"},
+            {name: reference for name, kind in kinds.items() if kind == "reference"},
+        )
+
+        def guide(x: torch.Tensor, level: Level) -> torch.Tensor:
+            return guidance(x, level, aim.at(level), scale).gradient
+
+        steering = None if control == "unguided" else guide
+        generate(denoiser, rule, timeline, NoiseSource(keys), steering, device=device)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def table(model: str, options: argparse.Namespace, costs: dict[str, Cost]) -> list[str]:
+    """The lines of one model's table."""
+    base = costs["unguided"]
+    size = f"{options.size}-px pictures" if options.size else "pictures of its own size"
+    lines = [f"## {model}: {size}, {options.batch} at a time", ""]
+    lines += [
+        "| control | GFLOP a step | of the unguided | time of the unguided, median (range) |",
+        "|---|---:|---:|---|",
+    ]
+    for control, cost in costs.items():
+        ratios = [own / before for own, before in zip(cost.milliseconds, base.milliseconds, strict=True)]
+        time_ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})"
+        lines.append(f"| {control} | {cost.gflop:.1f} | {cost.gflop / base.gflop:.2f} | {time_ratio} |")
+    return [*lines, ""]
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.cost",
+        description="Time a step under every control against one without guidance.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--models", nargs="+", choices=list(MODELS), default=["toyfaces"], help="priors and their encoders")
+    add("--size", type=int, default=None, help="side of the pictures, if not that of the models")
+    add("--batch", type=int, default=4, help="pictures at a time")
+    add("--steps", type=int, default=4, help="steps of a run")
+    add("--rounds", type=int, default=7, help="runs of every control, in turns")
+    add("--report", type=Path, default=FOLDER, help="folder of the table")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    launch(main)
