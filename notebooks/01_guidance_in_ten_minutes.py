@@ -33,7 +33,7 @@ from torchvision.transforms.functional import to_pil_image
 from sdg.config import ROOT
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
-from sdg.diffusion.timeline import Step
+from sdg.diffusion.timeline import Level
 from sdg.report.grid import draw_grid
 from sdg.sampling.run import build_sampling
 
@@ -75,8 +75,8 @@ print(f"{len(timeline)} steps: t = {', '.join(str(step.t) for step in list(timel
 # %% [markdown]
 # ## Drawing
 #
-# `generate` runs the loop. A guide is any function from $x_t$ and its noise level to a gradient; this one also
-# writes down $F$ as it goes. Each picture has a noise generator of its own, named by a pair (seed,
+# `generate` runs the loop. A guide is any function from $x_t$ and its noise level to a gradient; this one
+# also writes down $F$ as it goes. Each picture has a noise generator of its own, named by a pair (seed,
 # index). So the columns below start from the same noise whatever guides them, and a picture does not
 # change with the batch it is drawn in.
 
