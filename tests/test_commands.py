@@ -26,7 +26,7 @@ def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["sample.py"], "there is nothing to draw"),
+        (["sample.py"], "nothing says what the term text should aim at"),
         (["sample.py", "samples_per_prompt=many"], "Error merging override samples_per_prompt=many"),
         (
             ["train.py", "+experiment=toyfaces_clap"],
