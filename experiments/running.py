@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -36,6 +37,11 @@ def load_judge(settings: Sequence[str] = ()) -> JudgeReader:
     config = configuration("evaluate", settings)
     judge = load_weights(build(config.judge.network), config.judge.checkpoint)
     return JudgeReader(judge, config.judge.network.image_size, config.batch_size)
+
+
+def invocation(experiment: str, arguments: Sequence[str]) -> str:
+    """The words that repeat a run of ``experiments/<experiment>``."""
+    return " ".join([f"python -m experiments.{experiment}", *map(shlex.quote, arguments)])
 
 
 def machine() -> str:

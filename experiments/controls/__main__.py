@@ -8,14 +8,13 @@ samples are kept, so it can be killed and repeated at will.
 
 import argparse
 import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.controls.blend import draw_blend, measure_blend
 from experiments.controls.study import PROMPTS, measure
 from experiments.controls.table import write_table
-from experiments.running import launch, load_judge, machine
+from experiments.running import invocation, launch, load_judge, machine
 from sdg.data.toyfaces.__main__ import write_references
 from sdg.data.toyfaces.styles import STYLES
 
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
 
     options.report.mkdir(parents=True, exist_ok=True)
     draw_blend(points, options.report)
-    command = " ".join(["python -m experiments.controls", shlex.join(arguments)]).strip()
+    command = invocation("controls", arguments)
     write_table(rows, points, options, command, machine())
     print(f"look at {options.report / 'results.md'} and blend.png beside it")
 

@@ -6,7 +6,6 @@ noise, what they cost is not.
 """
 
 import argparse
-import shlex
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
 import sdg
-from experiments.running import configuration, launch, machine
+from experiments.running import configuration, invocation, launch, machine
 from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
@@ -66,7 +65,7 @@ class Cost(NamedTuple):
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     options.report.mkdir(parents=True, exist_ok=True)
-    command = " ".join(["python -m experiments.cost", shlex.join(arguments)]).strip()
+    command = invocation("cost", arguments)
     lines = [
         "# What guidance costs, measured",
         "",

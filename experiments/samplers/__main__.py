@@ -5,11 +5,10 @@ Draws from an exact prior, with and without an exact guide, in more and more ste
 """
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.running import launch, machine
+from experiments.running import invocation, launch, machine
 from experiments.samplers.figure import draw_curve
 from experiments.samplers.study import AT_MEAN, METHODS, error
 from experiments.samplers.table import Errors, write_table
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
 
     options.report.mkdir(parents=True, exist_ok=True)
     pixels = options.images * options.size**2
-    command = " ".join(["python -m experiments.samplers", shlex.join(arguments)]).strip()
+    command = invocation("samplers", arguments)
     draw_curve(errors, pixels, options.report)
     write_table(errors, pixels, options.report, command, machine())
     print(f"look at {options.report / 'results.md'} and curve.png beside it")

@@ -5,11 +5,10 @@ and writes the curve and the table. Finished samples are kept, so it can be kill
 """
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.running import configuration, draw, launch, machine
+from experiments.running import configuration, draw, invocation, launch, machine
 from experiments.text_alignment.figure import draw_curve
 from experiments.text_alignment.point import Point, choose
 from experiments.text_alignment.table import write_table
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
 
     options.report.mkdir(parents=True, exist_ok=True)
     draw_curve(points, final, options.report)
-    command = " ".join(["python -m experiments.text_alignment", shlex.join(arguments)]).strip()
+    command = invocation("text_alignment", arguments)
     write_table(points, final, options.report, command, machine())
     print(f"{table(final.report)}\nlook at {options.report / 'results.md'} and curve.png beside it")
 
