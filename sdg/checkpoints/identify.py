@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from sdg.checkpoints.adm import adm_architecture
 from sdg.checkpoints.time_resnet import time_resnet_architecture
+from sdg.checkpoints.time_vit import time_vit_architecture
 from sdg.errors import SDGError
 from sdg.networks.time_clip import TimeResNet
+from sdg.networks.time_vit import TimeViT
 from sdg.networks.unet import ADMUNet
 
 _LSUN: dict[str, Any] = {
@@ -27,6 +29,16 @@ _RN50X16: dict[str, Any] = {
     "width": 96,
     "heads": 48,
     "output_dim": 768,
+    "image_size": 256,
+    "sinusoid_dim": 128,
+    "time_dim": 512,
+}
+_VIT_B_32: dict[str, Any] = {
+    "patch": 32,
+    "width": 768,
+    "layers": 12,
+    "heads": 12,
+    "output_dim": 512,
     "image_size": 256,
     "sinusoid_dim": 128,
     "time_dim": 512,
@@ -57,6 +69,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
         "sinusoid_dim": 64,
         "time_dim": 128,
     },
+    "vit_b_32": _VIT_B_32,
+    "vit_b_16": _VIT_B_32 | {"patch": 16},
 }
 """Architectures of the groups in ``conf/encoder``."""
 
@@ -84,7 +98,9 @@ def identify(state: Mapping[str, Tensor]) -> Identity | None:
     if {"time_embed.0.weight", "input_blocks.0.0.weight", "out.2.weight"} <= state.keys():
         return _unet(state)
     if {"visual_frozen.0.weight", "emb_layers.1.weight"} <= state.keys():
-        return _encoder(state)
+        return _resnet(state)
+    if {"visual.class_embedding", "emb_layers.1.weight"} <= state.keys():
+        return _vit(state)
     plain = {key.removeprefix("model."): value for key, value in state.items()}
     if {"visual.conv1.weight", "text_projection", "token_embedding.weight"} <= plain.keys():
         return _clip(plain)
@@ -117,16 +133,29 @@ def _unet(state: Mapping[str, Tensor]) -> Identity:
     return Identity("UNet of ADM", fits, network, arguments, assumed)
 
 
-def _encoder(state: Mapping[str, Tensor]) -> Identity:
+def _resnet(state: Mapping[str, Tensor]) -> Identity:
     arguments = time_resnet_architecture(state)
-    group = next((group for group, known in ENCODERS.items() if known == arguments), "rn50x16")
     with torch.device("meta"):
         network = TimeResNet(**arguments)
+    assumed = "64 channels per head of the attention pool"
+    return Identity("time-dependent encoder", _takes(arguments, "rn50x16"), network, arguments, assumed)
+
+
+def _vit(state: Mapping[str, Tensor]) -> Identity:
+    arguments = time_vit_architecture(state)
+    last = arguments["layers"]
+    with torch.device("meta"):
+        network = TimeViT(**arguments, stages=[last * k // 4 for k in range(5)])
+    assumed = "64 channels per head, QuickGELU, and nothing of the stages"
+    return Identity("time-dependent encoder", _takes(arguments, "vit_b_32"), network, arguments, assumed)
+
+
+def _takes(arguments: Mapping[str, Any], nearest: str) -> str:
+    """The group of encoders with these arguments, else the nearest one with what differs."""
+    group = next((group for group, known in ENCODERS.items() if known == arguments), nearest)
     others = [key for key, value in arguments.items() if ENCODERS[group][key] != value]
     settings = [f"encoder.network.{key}={arguments[key]}".replace(" ", "") for key in others]
-    fits = " ".join([f"encoder={group} encoder.checkpoint=FILE", *settings])
-    assumed = "64 channels per head of the attention pool"
-    return Identity("time-dependent encoder", fits, network, arguments, assumed)
+    return " ".join([f"encoder={group} encoder.checkpoint=FILE", *settings])
 
 
 def _clip(state: Mapping[str, Tensor]) -> Identity:
@@ -135,8 +164,9 @@ def _clip(state: Mapping[str, Tensor]) -> Identity:
     names = clip_names(state)
     if not names:
         return Identity("CLIP", "encoder.clip_checkpoint=FILE with the encoder it was trained as")
-    group = names[0].lower().removesuffix("-quickgelu")
-    fits = f"encoder={group if group in ENCODERS else 'rn50x16'} encoder.clip_checkpoint=FILE"
+    group = names[0].lower().removesuffix("-quickgelu").replace("-", "_")
+    nearest = "vit_b_32" if "visual.class_embedding" in state else "rn50x16"
+    fits = f"encoder={group if group in ENCODERS else nearest} encoder.clip_checkpoint=FILE"
     if group not in ENCODERS:
         fits += f" encoder.clip.name={names[0]}"
     with torch.device("meta"):

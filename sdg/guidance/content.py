@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdg.guidance.term import Term
-from sdg.networks.time_clip import Features
+from sdg.networks.time_encoder import Features
 
 
 class Content(Term):

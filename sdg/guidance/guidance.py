@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.term import Term
-from sdg.networks.time_clip import Features
+from sdg.networks.time_encoder import Features
 
 
 class Steering(NamedTuple):

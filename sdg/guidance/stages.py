@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from sdg.errors import SDGError
-from sdg.networks.time_clip import Features
+from sdg.networks.time_encoder import Features
 
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from sdg.guidance.stages import StageWeights
 from sdg.guidance.term import Term
 from sdg.guidance.weight import Weight
-from sdg.networks.time_clip import Features
+from sdg.networks.time_encoder import Features
 
 
 class Structure(Term):

@@ -10,7 +10,7 @@ from sdg.errors import SDGError
 from sdg.guidance.stages import STAGES, StageWeights
 from sdg.guidance.term import Term
 from sdg.guidance.weight import Weight
-from sdg.networks.time_clip import Features
+from sdg.networks.time_encoder import Features
 
 SCALE = 1e10
 """The factor of the released code."""

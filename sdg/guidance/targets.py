@@ -9,7 +9,7 @@ from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Level
 from sdg.guidance.prompt import weighted_sentences
 from sdg.networks.clip import CLIP
-from sdg.networks.time_clip import Features
+from sdg.networks.time_encoder import Features
 
 
 class TextTargets(nn.Module):

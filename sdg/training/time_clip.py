@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.errors import SDGError
 from sdg.networks.clip import CLIP
-from sdg.networks.time_clip import TimeResNet
+from sdg.networks.time_encoder import TimeEncoder
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
 from sdg.training.teacher_cache import TeacherCache
@@ -28,7 +28,7 @@ class TimeCLIPTraining(Training):
 
     Args:
         clip: the original CLIP; its image tower is the teacher, and stays as it is.
-        encoder: makes the student out of CLIP's image tower: ``TimeResNet.from_clip`` with its options.
+        encoder: makes the student out of CLIP's image tower: ``from_clip`` with its options.
         schedule: that of the prior which the encoder will guide.
         cache_teacher: ask the teacher once for each view of a picture, which data from files can tell.
         batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released;
@@ -38,7 +38,7 @@ class TimeCLIPTraining(Training):
     def __init__(
         self,
         clip: CLIP,
-        encoder: Callable[[nn.Module], TimeResNet],
+        encoder: Callable[[nn.Module], TimeEncoder],
         schedule: NoiseSchedule,
         optimisation: Optimisation,
         batchnorm: Literal["train", "frozen"] = "train",

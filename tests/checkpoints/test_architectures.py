@@ -14,9 +14,11 @@ from sdg.checkpoints.adm import adm_architecture, adm_unet
 from sdg.checkpoints.clip import public_clip
 from sdg.checkpoints.identify import ENCODERS, PRIORS, describe, identify
 from sdg.checkpoints.time_resnet import time_resnet_architecture
+from sdg.checkpoints.time_vit import time_vit_architecture
 from sdg.errors import SDGError
 from sdg.networks.clip import CLIP, small_clip
 from sdg.networks.time_clip import TimeResNet
+from sdg.networks.time_vit import TimeViT
 from sdg.networks.unet import ADMUNet
 from tests.checkpoints.files import save_script
 from tests.golden.fill import fill_state_dict
@@ -76,6 +78,22 @@ def test_released_encoders_are_recognised() -> None:
     found = identify(state)
     assert found is not None
     assert found.fits == "encoder=rn50x16 encoder.checkpoint=FILE"
+
+
+def test_a_vision_transformer_is_made_again_from_its_shapes() -> None:
+    sizes = {"patch": 8, "width": 128, "layers": 3, "heads": 2, "output_dim": 16, "image_size": 40}
+    sizes |= {"sinusoid_dim": 16, "time_dim": 24}
+    state = outline(TimeViT, **sizes, stages=[0, 1, 2, 3, 3])
+    assert time_vit_architecture(state) == sizes
+    assert "encoder=vit_b_32 encoder.checkpoint=FILE encoder.network.patch=8 " in describe(state)
+    found = identify(state)
+    assert found is not None
+    assert found.network is not None
+    assert {key: x.shape for key, x in found.network.state_dict().items()} == {
+        key: x.shape for key, x in state.items()
+    }
+    with pytest.raises(SDGError, match="give head_width"):
+        time_vit_architecture(state, head_width=48)
 
 
 def test_another_encoder_is_told_what_to_set() -> None:

@@ -1,6 +1,7 @@
 """The fine-tunings on real data compose; one of them runs, at toy size always and at full size when asked."""
 
 import csv
+import json
 import resource
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ from hydra.errors import InstantiationException
 from sdg.checkpoints import read_state, save_weights
 from sdg.config import ROOT, build
 from sdg.data.file_data import FileData
+from sdg.sampling.run import sample
 from sdg.training.run import train
 from tests.data.pictures import make_folder
 from tests.tiny import NETWORKS, configure, make_weights
@@ -81,6 +83,40 @@ def test_fine_tuning_on_files_learns_them_and_skips_the_damaged(
     assert "8 to train on and 4 to validate on" in (tmp_path / "run" / "ffhq_clip.md").read_text()
     lines = [line for line in capsys.readouterr().out.splitlines() if "00003.png" in line]
     assert len(lines) == 1
+
+
+def test_a_vision_transformer_is_fine_tuned_and_guides(tmp_path: Path):
+    """``encoder=vit_b_32`` at toy size, from the training to the pictures."""
+    vision = "{layers: 2, width: 16, head_width: 8, patch_size: 8}"
+    text = "{context_length: 8, width: 16, heads: 2, layers: 1}"
+    words = [
+        "~encoder.clip",
+        f"+encoder.clip={{_target_: sdg.networks.clip.small_clip, vocabulary: [a, face], image_size: 32, "
+        f"embed_dim: 16, vision: {vision}, text: {text}}}",
+        "encoder.network={_target_: sdg.networks.time_vit.TimeViT, patch: 8, width: 16, layers: 2, heads: 2, "
+        "output_dim: 16, quick_gelu: false, stages: [0, 1, 1, 2, 2], image_size: 32, sinusoid_dim: 8, "
+        "time_dim: 16}",
+        f"encoder.clip_checkpoint={tmp_path / 'clip.safetensors'}",
+    ]
+    choice = "encoder=vit_b_32"
+    networks = [word for word in NETWORKS if not word.startswith("encoder.")]
+    save_weights(tmp_path / "clip.safetensors", build(configure("train", [choice, *words]).encoder.clip))
+    run = [f"data.root={make_folder(tmp_path / 'set', 8)}", f"output_dir={tmp_path / 'run'}"]
+    run += [f"data.cache={tmp_path / 'cache'}", "trainer.max_steps=3"]
+    toy = [word for word in TOY if not word.startswith("encoder")]
+    train(configure("train", [*toy, choice, *words, *run]))
+    trained = read_state(tmp_path / "run" / "ffhq_clip.safetensors")
+    assert trained["emb_layers.1.weight"].abs().max() > 0  # it started at 0
+
+    weights = make_weights(tmp_path)  # of a prior
+    words += [*networks, next(word for word in weights if word.startswith("prior.checkpoint"))]
+    words += [f"encoder.checkpoint={tmp_path / 'run' / 'ffhq_clip.safetensors'}", "prompts=[a face]"]
+    words += ["sampler.steps=3", "samples_per_prompt=1", f"output_dir={tmp_path / 'out'}"]
+    sample(configure("sample", [choice, *words, "trainer.accelerator=cpu"]))
+    records = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
+    assert [record["prompt"] for record in records] == [None, "a face"]
+    pictures = [(tmp_path / "out" / "samples" / f"{i:06d}.png").read_bytes() for i in range(2)]
+    assert pictures[0] != pictures[1]
 
 
 def test_a_run_on_a_cache_ends_with_the_weights_of_one_on_its_source(tmp_path: Path, clip_checkpoint: str):

@@ -17,7 +17,8 @@ from sdg.errors import SDGError
 from sdg.networks.clip_blocks import resize_positions
 from sdg.networks.embedding import timestep_embedding
 from sdg.networks.pixels import CLIP_MEAN, CLIP_STD
-from sdg.networks.time_clip import Features, TimeResNet
+from sdg.networks.time_clip import TimeResNet
+from sdg.networks.time_encoder import Features, from_clip
 from tests.golden.fill import fill_state_dict
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -25,9 +26,14 @@ SMALL = {"layers": (1, 2, 1, 1), "width": 8, "heads": 4, "output_dim": 16, "imag
 TIME = {"sinusoid_dim": 16, "time_dim": 24}
 
 
+def make_network(**sizes: Any) -> TimeResNet:
+    """A small encoder with PyTorch's random weights."""
+    return TimeResNet(**{**SMALL, **TIME, **sizes})
+
+
 def make_encoder(seed: int = 0, **sizes: Any) -> TimeResNet:
     """A small encoder in eval mode whose weights, statistics and modulation are all far from trivial."""
-    encoder = TimeResNet(**{**SMALL, **TIME, **sizes}).requires_grad_(False)
+    encoder = make_network(**sizes).requires_grad_(False)
     encoder.load_state_dict(fill_state_dict(encoder.state_dict(), seed))
     return encoder.eval()
 
@@ -126,7 +132,7 @@ def test_golden_rn50x16() -> None:
 @pytest.mark.parametrize("t", [torch.tensor([0, 999]), torch.tensor([500])], ids=["each", "shared"])
 def test_from_clip_starts_as_the_tower_itself(t: Tensor) -> None:
     tower = make_tower()
-    encoder = TimeResNet.from_clip(tower, 64, **TIME).eval()
+    encoder = from_clip(tower, make_network()).eval()
     x_t = make_images(2)
     with torch.no_grad():
         expected = tower.forward_intermediates(clip_input(x_t))
@@ -138,7 +144,7 @@ def test_from_clip_starts_as_the_tower_itself(t: Tensor) -> None:
 
 def test_from_clip_at_another_size_is_the_tower_with_its_positions_resized() -> None:
     tower = make_tower(image_size=96)
-    encoder = TimeResNet.from_clip(tower, 64, **TIME).eval()
+    encoder = from_clip(tower, make_network()).eval()
     resized = make_tower(image_size=64)
     positions = resize_positions(tower.attnpool.positional_embedding, 2)
     resized.load_state_dict({**tower.state_dict(), "attnpool.positional_embedding": positions})
@@ -162,14 +168,14 @@ def test_resized_positions_keep_the_mean_row_and_the_layout_of_the_grid() -> Non
 def test_from_clip_copies_the_weights() -> None:
     tower = make_tower()
     before = copy.deepcopy(tower.state_dict())
-    encoder = TimeResNet.from_clip(tower, 64, **TIME)
+    encoder = from_clip(tower, make_network())
     for value in encoder.state_dict().values():
         value.add_(1)
     assert all(torch.equal(value, before[key]) for key, value in tower.state_dict().items())
 
 
 def test_from_clip_takes_half_precision_weights_in_float32() -> None:
-    encoder = TimeResNet.from_clip(make_tower().half(), 64, **TIME)
+    encoder = from_clip(make_tower().half(), make_network())
     assert {value.dtype for value in encoder.state_dict().values()} == {torch.float32, torch.int64}
 
 
@@ -180,7 +186,7 @@ def test_released_initialisation_draws_from_the_given_generator() -> None:
             "modulation": "default",
             "generator": torch.Generator().manual_seed(seed),
         }
-        return TimeResNet.from_clip(tower, 64, **TIME, **options).state_dict()
+        return from_clip(tower, make_network(), **options).state_dict()
 
     tower = make_tower(image_size=256)
     first, again, other = start(1), start(1), start(2)
@@ -195,14 +201,24 @@ def test_released_initialisation_draws_from_the_given_generator() -> None:
 
 def test_from_clip_rejects_other_towers_and_options() -> None:
     vit = VisionTransformer(image_size=32, patch_size=16, width=8, layers=1, heads=1, mlp_ratio=1)
-    with pytest.raises(SDGError, match="not VisionTransformer: choose an RN model"):
-        TimeResNet.from_clip(vit, 64)
-    with pytest.raises(SDGError, match="multiple of 32, got 100: choose 96"):
-        TimeResNet.from_clip(make_tower(), 100)
+    with pytest.raises(SDGError, match="not from a VisionTransformer: choose an RN model"):
+        from_clip(vit, make_network())
+    for sizes, reason in (
+        ({"heads": 2}, r"pool has 4 heads, encoder.network.heads is 2"),
+        ({"layers": (1, 1, 1, 1)}, r"differ in 18 weights, such as visual_frozen.11.1.bn1.bias"),
+        ({"output_dim": 8}, r"differ in 2 weights, such as attn_pool.c_proj.bias"),
+    ):
+        with pytest.raises(SDGError, match=reason):
+            from_clip(make_tower(), make_network(**sizes))
     with pytest.raises(SDGError, match="positional must be"):
-        TimeResNet.from_clip(make_tower(), 64, positional="bicubic")
+        from_clip(make_tower(), make_network(), positional="bicubic")
     with pytest.raises(SDGError, match="modulation must be"):
-        TimeResNet.from_clip(make_tower(), 64, modulation="one")
+        from_clip(make_tower(), make_network(), modulation="one")
+
+
+def test_the_image_size_must_be_a_multiple_of_32() -> None:
+    with pytest.raises(SDGError, match="multiple of 32, got 100: choose 96"):
+        make_network(image_size=100)
 
 
 def test_heads_must_divide_the_channels() -> None:
@@ -227,7 +243,7 @@ def norm_names(encoder: TimeResNet) -> list[str]:
 @pytest.mark.parametrize("t", [torch.tensor([3, 700]), torch.tensor([3])], ids=["each", "shared"])
 def test_every_slot_modulates_its_own_norm(kind: str, t: Tensor) -> None:
     """A constant scale s or shift h in one slot equals the same change of that BatchNorm's own affine."""
-    encoder = TimeResNet.from_clip(make_tower(), 64, **TIME).eval().requires_grad_(False)
+    encoder = from_clip(make_tower(), make_network()).eval().requires_grad_(False)
     x_t = make_images(2)
     names = norm_names(encoder)
     assert len(names) == len(encoder.modulated_channels)
@@ -314,7 +330,7 @@ def test_stages_and_embedding_have_the_documented_shapes() -> None:
 
 
 def test_autocast_does_not_round_a_small_scale_away() -> None:
-    encoder, x_t = TimeResNet.from_clip(make_tower(), 64, **TIME).eval().requires_grad_(False), make_images(1)
+    encoder, x_t = from_clip(make_tower(), make_network()).eval().requires_grad_(False), make_images(1)
     with torch.autocast("cpu", torch.bfloat16):
         before = encoder(x_t, torch.tensor([1])).stages[0]
         encoder.emb_layers[1].bias[16:24] = 1e-3  # the scale of the stem's third norm

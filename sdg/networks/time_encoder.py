@@ -1,0 +1,179 @@
+"""What the time-dependent CLIP image encoders E'_I(x_t, t) share: input, time layers, start.
+
+An encoder is one of CLIP's image towers some of whose norms are modulated by the timestep,
+
+    y <- norm(x) * (1 + scale(t)) + shift(t)
+
+References:
+    | More Control for Free! Image Synthesis with Semantic Diffusion Guidance (Liu et al., 2021)
+    | https://arxiv.org/abs/2112.05744
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from sdg.errors import SDGError
+from sdg.networks.clip_blocks import FiLM, resize_positions
+from sdg.networks.embedding import timestep_embedding
+from sdg.networks.pixels import NormalisePixels
+
+
+class Features(NamedTuple):
+    """What one forward of the encoder gives to all guidance terms."""
+
+    stages: tuple[Tensor, ...]
+    """Five maps (B, C_k, H_k, W_k), from the input's side to the embedding's."""
+    pooled: Tensor
+    """CLIP's image embedding (B, D), not normalised."""
+
+
+class TimeEncoder(nn.Module, ABC):
+    """An image tower of CLIP as a function of a noisy image and its timestep.
+
+    In eval mode (always, when guiding) the samples of a batch do not interact. A new instance has random
+    weights: load a checkpoint, or start from CLIP's with :func:`from_clip`.
+
+    Args:
+        image_size: Side of the square images, a multiple of ``patch``.
+        patch: How many pixels the tower shrinks to one place, along each side.
+        sinusoid_dim: Number of values in the sinusoidal embedding of t, even.
+
+    Raises:
+        SDGError: An image size that the tower cannot take.
+    """
+
+    positions: str
+    """Name of the positional embedding (1 + n * n, C), the only weights that the image size reshapes."""
+
+    def __init__(self, image_size: int, patch: int, sinusoid_dim: int) -> None:
+        super().__init__()
+        if image_size < patch or image_size % patch:
+            nearest = max(patch, patch * round(image_size / patch))
+            raise SDGError(
+                f"the encoder's image size must be a multiple of {patch}, got {image_size}: choose {nearest}"
+            )
+        self.image_size, self.sinusoid_dim = image_size, sinusoid_dim
+        self.normalise = NormalisePixels()
+
+    def add_time_layers(self, channels: Sequence[int], time_dim: int) -> None:
+        """Make what turns t into the modulation; for constructors.
+
+        Args:
+            channels: C of each modulated norm, in the order in which they run; ``emb_layers`` gives each its
+                C scales, then its C shifts.
+            time_dim: Hidden size.
+        """
+        self.modulated_channels = tuple(channels)
+        self.time_embed = nn.Sequential(
+            nn.Linear(self.sinusoid_dim, time_dim), nn.ReLU(), nn.Linear(time_dim, time_dim)
+        )
+        self.emb_layers = nn.Sequential(nn.ReLU(), nn.Linear(time_dim, 2 * sum(channels)))
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Features:
+        """Encode noisy images.
+
+        Args:
+            x_t: Images on the scale [-1, 1] with their noise, not clamped, (B, 3, image_size, image_size).
+            t: Original timesteps 0..999, never respaced indices, of shape (B,); or (1,) if all images share
+                one, which computes the modulation once and folds it into the norms.
+
+        Raises:
+            SDGError: A tensor of the wrong shape.
+        """
+        size = self.image_size
+        if x_t.shape[1:] != (3, size, size):
+            shape = "x".join(map(str, x_t.shape))
+            raise SDGError(
+                f"the encoder takes {size}x{size} images, got {shape}: resize them to Bx3x{size}x{size}"
+            )
+        if t.shape not in ((len(x_t),), (1,)):
+            raise SDGError(
+                f"the encoder takes one t per image or one for all, got {tuple(t.shape)}: pass ({len(x_t)},)"
+            )
+        return self.encode(self.normalise(x_t), self._film(t))
+
+    @abstractmethod
+    def encode(self, x: Tensor, film: FiLM) -> Features:
+        """The features of images (B, 3, S, S) as CLIP takes them; ``film`` has a pair for each norm."""
+
+    @abstractmethod
+    def clip_state(self, visual: nn.Module) -> dict[str, Tensor]:
+        """The weights of ``visual``, open_clip's image tower, by the names they have here.
+
+        Raises:
+            SDGError: A tower of another kind, or one that differs in what shapes do not tell.
+        """
+
+    def _film(self, t: Tensor) -> FiLM:
+        embedding = timestep_embedding(t, self.sinusoid_dim).to(self.normalise.mean.dtype)
+        # Under autocast, back to full precision: 1 + scale would round a small scale away.
+        values = self.emb_layers(self.time_embed(embedding)).to(embedding.dtype)
+        chunks = iter(
+            values.split([channels for channels in self.modulated_channels for _ in range(2)], dim=1)
+        )
+        return zip(chunks, chunks, strict=True)
+
+
+EncoderT = TypeVar("EncoderT", bound=TimeEncoder)
+
+
+def from_clip(
+    visual: nn.Module,
+    network: EncoderT,
+    *,
+    positional: Literal["interpolate", "random"] = "interpolate",
+    modulation: Literal["zero", "default"] = "zero",
+    generator: torch.Generator | None = None,
+) -> EncoderT:
+    """Start ``network`` from a copy of CLIP's image tower; returns it.
+
+    With the default options and in eval mode it then *is* that tower at every t, with its grid of positions
+    resized to the network's image size (docs/method.md, the encoder).
+
+    Args:
+        visual: ``visual`` of an open_clip model. It is left untouched.
+        network: The encoder to fill, of the tower's architecture; its image size may be another.
+        positional: ``interpolate`` resizes the grid of positions, ``random`` draws a new embedding, as
+            the released code does.
+        modulation: ``zero`` starts with scale = shift = 0, ``default`` with PyTorch's initialisation of a
+            Linear, as the released code does.
+        generator: Source of all weights that CLIP does not have; without one, PyTorch's global generator.
+
+    Raises:
+        SDGError: The tower is not what ``network`` was made for, or an option is unknown.
+    """
+    if positional not in {"interpolate", "random"}:
+        raise SDGError(f"positional must be 'interpolate' or 'random', got {positional!r}")
+    if modulation not in {"zero", "default"}:
+        raise SDGError(f"modulation must be 'zero' or 'default', got {modulation!r}")
+    state, own = network.clip_state(visual), network.state_dict()
+    key = network.positions
+    state[key] = resize_positions(state[key], round((len(own[key]) - 1) ** 0.5))
+    time_layers = {name for name in own if name.startswith(("time_embed.", "emb_layers."))}
+    if strange := [
+        name
+        for name in (own.keys() - time_layers) | state.keys()
+        if name not in own or name not in state or own[name].shape != state[name].shape
+    ]:
+        raise SDGError(
+            f"CLIP's image tower and encoder.network differ in {len(strange)} weights, such as "
+            f"{min(strange)}: give them the same sizes, or choose another encoder="
+        )
+    network.load_state_dict(own | state)
+
+    if positional == "random":
+        positions = network.get_parameter(key)
+        nn.init.normal_(positions, std=positions.shape[1] ** -0.5, generator=generator)
+    for layer in (*network.time_embed, *network.emb_layers):
+        if isinstance(layer, nn.Linear):
+            bound = layer.in_features**-0.5  # PyTorch's default, drawn from our generator
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    if modulation == "zero":
+        for parameter in network.emb_layers.parameters():
+            nn.init.zeros_(parameter)
+    return network
