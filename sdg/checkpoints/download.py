@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 from tqdm import tqdm
 
 from sdg.checkpoints.checkpoint import open_checkpoint
-from sdg.checkpoints.places import OPEN_CLIP, cache_folder
+from sdg.checkpoints.places import OPEN_CLIP, cache_folder, find_file
 from sdg.errors import SDGError
 
 _CHUNK = 1 << 20
@@ -21,28 +21,33 @@ _TIMEOUT = 60
 
 
 def locate(
-    path: str | Path | None, url: str | None = None, sha256: str | None = None, download: bool = False
-) -> str | Path | None:
-    """Where the weights are: at ``path``, else in the cache, where ``download`` fetches them from ``url``.
+    path: str | Path | None,
+    url: str | None = None,
+    sha256: str | None = None,
+    download: bool = False,
+    setting: str = "prior.checkpoint",
+) -> Path:
+    """The file of weights: at ``path``, else in the cache, where ``download`` fetches it from ``url``.
 
     Without ``download`` no connection is ever made.
 
     Args:
         path: see :func:`open_checkpoint`.
         sha256: what the file must have, in hexadecimal; None where it is not known.
+        setting: of the command line, that gives ``path``; for messages.
 
     Raises:
         SDGError: the file is nowhere, or could not be fetched.
     """
     if url is None or str(path).startswith(OPEN_CLIP) or (path and os.path.exists(Path(path).expanduser())):
-        return path  # opening it says what is wrong with it
+        return find_file(path, setting)
     cached = cache_folder() / Path(urlparse(url).path).name
     if cached.is_file():
         return cached
     if not download:
         raise SDGError(
-            f"there is no checkpoint at {path}: give prior.checkpoint=PATH, or add prior.download=true "
-            f"to fetch {url} to {cached.parent}"
+            f"there is no checkpoint at {path}: give {setting}=PATH, or add "
+            f"{setting.replace('checkpoint', 'download')}=true to fetch {url} to {cached.parent}"
         )
     return fetch(url, cached, sha256)
 

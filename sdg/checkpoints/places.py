@@ -15,21 +15,25 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SDG_CACHE") or Path.home() / ".cache" / "sdg")
 
 
-def find_file(path: str | Path | None) -> Path:
+def find_file(path: str | Path | None, setting: str | None = None) -> Path:
     """The file that holds the weights named by ``path``; see :func:`open_checkpoint` for what can be named.
+
+    Args:
+        setting: of the command line, that gives the path; for messages.
 
     Raises:
         SDGError: there is none.
     """
+    remedy = "give the path of one" if setting is None else f"give {setting}=PATH"
     if not path:
-        raise SDGError("no checkpoint is named: give the path of one")
+        raise SDGError(f"no checkpoint is named: {remedy}")
     if str(path).startswith(OPEN_CLIP):
-        return _in_open_clip_cache(str(path).removeprefix(OPEN_CLIP))
+        return _in_open_clip_cache(str(path).removeprefix(OPEN_CLIP), setting or "encoder.clip_checkpoint")
     path = Path(path).expanduser()
     if os.path.isdir(path):
         return _in_diffusers_folder(path)
     if not os.path.isfile(path):  # unlike pathlib's, never an error, whatever the path
-        raise SDGError(f"there is no checkpoint at {path}: train it, or give the path of one")
+        raise SDGError(f"there is no checkpoint at {path}: train it, or {remedy}")
     return path
 
 
@@ -49,7 +53,7 @@ def _in_diffusers_folder(path: Path) -> Path:
     )
 
 
-def _in_open_clip_cache(model: str) -> Path:
+def _in_open_clip_cache(model: str, setting: str) -> Path:
     """The file that open_clip itself would load, without a network."""
     import open_clip
 
@@ -61,7 +65,8 @@ def _in_open_clip_cache(model: str) -> Path:
         raise SDGError(
             f"open_clip has no weights {tag!r} for {name}: choose among {', '.join(tags) or 'none'}"
         )
-    if (url := known.get("url")) and (file := Path.home() / ".cache" / "clip" / Path(url).name).is_file():
+    folder, url = Path.home() / ".cache" / "clip", known.get("url")
+    if url and (file := folder / Path(url).name).is_file():
         return file
     if repository := known.get("hf_hub", "").rstrip("/"):
         from huggingface_hub import try_to_load_from_cache
@@ -69,7 +74,5 @@ def _in_open_clip_cache(model: str) -> Path:
         for weights in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
             if isinstance(found := try_to_load_from_cache(repository, weights), str):
                 return Path(found)
-    raise SDGError(
-        f"open_clip's cache does not hold {model}: fetch it once with open_clip where there is a network, or "
-        f"give the path of the file"
-    )
+    fetch = f"fetch {url} to {folder}" if url else "fetch it with open_clip where there is a network"
+    raise SDGError(f"open_clip's cache does not hold {model}: {fetch}, or give {setting}=PATH")

@@ -86,11 +86,21 @@ def test_nothing_is_fetched_unless_asked(cache: Path, server: Server) -> None:
     assert not cache.exists()
 
 
-def test_what_is_there_is_never_fetched(tmp_path: Path, cache: Path, server: Server) -> None:
+def test_what_is_there_is_never_fetched(
+    tmp_path: Path, cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # where open_clip has nothing
     here = tmp_path / "source.pt"
     assert locate(here, server.url, download=True) == here
-    assert locate("open_clip:RN50/openai", server.url, download=True) == "open_clip:RN50/openai"
+    with pytest.raises(SDGError, match="cache does not hold RN50/openai"):
+        locate("open_clip:RN50/openai", server.url, download=True)
     assert server.asked == []
+
+
+def test_the_setting_that_gives_the_path_is_named(tmp_path: Path) -> None:
+    for path, where in ((tmp_path / "w.pt", f"at {tmp_path / 'w.pt'}: train it, or"), (None, "is named:")):
+        with pytest.raises(SDGError, match=rf"no checkpoint {where} give encoder\.checkpoint=PATH$"):
+            locate(path, setting="encoder.checkpoint")
 
 
 def test_a_file_is_fetched_once(cache: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,8 +181,9 @@ def test_no_server_and_no_address(cache: Path, tmp_path: Path) -> None:
 
 def test_open_clips_cache_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(SDGError, match="cache does not hold RN50x16/openai"):
-        find_file("open_clip:RN50x16/openai")
+    missing = rf"fetch https://.*/RN50x16\.pt to {tmp_path}/\.cache/clip, or give x\.y=PATH"
+    with pytest.raises(SDGError, match=missing):
+        find_file("open_clip:RN50x16/openai", "x.y")
     file = tmp_path / ".cache" / "clip" / "RN50x16.pt"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"weights")
