@@ -22,6 +22,7 @@ class TrainConfig:
     name: str = "run"
     seed: int = 0
     output_dir: str = "outputs/train"
+    compile: bool = False
     resume: bool = True
     warm_start: str | None = None
 
@@ -35,6 +36,8 @@ class SampleConfig:
     encoder: Any = None
     guidance: Any = None
     sampler: Any = None
+    constraint: Any = None
+    method: Any = None
     trainer: Any = None
     prompts: list[str] = field(default_factory=list)
     prompts_file: str | None = None
@@ -58,10 +61,16 @@ class EvaluateConfig:
 
     paths: Any = None
     judge: Any = None
+    encoder: Any = None
+    features: Any = None
     metrics: Any = None
     samples: str | None = None
+    reference: str | None = None
+    preparation: str | None = None
     mentions: str | None = None
     batch_size: int = 256
+    device: str | None = None
+    cache: str | None = None
     output_dir: str | None = None
 
 

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from sdg.randomness import keyed_generator
 
+Interval = tuple[float, float]
+
 
 def bootstrap(
     statistic: Callable[..., Tensor], *sizes: int, draws: int = 1000, seed: int = 0, level: float = 0.95
-) -> list[tuple[float, float] | None]:
+) -> list[Interval | None]:
     """Percentile intervals of a statistic under resampling with replacement.
 
     Args:
@@ -33,6 +35,24 @@ def bootstrap(
         statistic(*(torch.randint(size, (size,), generator=generator) for size in sizes))
         for _ in range(draws)
     ]
+    return list(percentiles(torch.stack(values), level))
+
+
+def percentiles(values: Tensor, level: float = 0.95) -> list[Interval]:
+    """The middle of the values (R, K) of a statistic under resampling: K pairs (low, high)."""
     tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
-    low, high = torch.stack(values).double().nanquantile(tails, dim=0)
+    low, high = values.double().nanquantile(tails, dim=0)
     return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def bootstrap_mean(values: Tensor, draws: int = 1000) -> Interval | None:
+    """The interval of the mean of N numbers that were drawn independently; None for one of them."""
+    return bootstrap(lambda i: values[i].mean(dim=0, keepdim=True), len(values), draws=draws)[0]
+
+
+def multiplicities(size: int, draws: int, generator: torch.Generator) -> Tensor:
+    """How often each of ``size`` things is in each of ``draws`` resamples: (size, draws) float64."""
+    drawn = torch.randint(size, (size, draws), generator=generator)
+    return torch.zeros(size, draws, dtype=torch.float64).scatter_add_(
+        0, drawn, torch.ones_like(drawn, dtype=torch.float64)
+    )

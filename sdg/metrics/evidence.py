@@ -1,27 +1,98 @@
-"""Evidence: one sampling run as the judge sees it, arranged for measuring."""
+"""Evidence: one folder of samples and what it is measured by; pictures are read when a metric asks."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor
 
 from sdg.errors import SDGError
-from sdg.metrics.folder import read_manifest, read_pictures
+from sdg.metrics.frechet import Moments
 from sdg.metrics.judged import Judged, JudgeReader
 from sdg.metrics.mentions import Mentions
+from sdg.metrics.pictures import Pictures
+from sdg.metrics.reader import FeatureReader
+from sdg.metrics.statistics import read_statistics
+
+Target = tuple[str | None, str | None]
+"""What guides a sample: its prompt and its reference."""
 
 
-@dataclass(frozen=True)
 class Evidence:
-    """What metrics measure."""
+    """What metrics measure.
 
-    guided: Judged
-    """Every sample that has a prompt: prompt by prompt, as many of each, in order of (seed, index)."""
-    unguided: Judged
-    """Every sample of scale 0, one for each (seed, index)."""
-    mentions: Mentions
-    judge: JudgeReader
+    Args:
+        samples: of a run, or of any folder.
+        reader: of features; None where no metric needs any.
+        reference: what samples are held against: pictures, the path of their statistics, or nothing.
+        mentions: what prompts ask for.
+        judge: how to get the judge; it is loaded when a metric first needs it.
+    """
+
+    def __init__(
+        self,
+        samples: Pictures,
+        mentions: Mentions,
+        judge: Callable[[], JudgeReader],
+        reader: FeatureReader | None = None,
+        reference: Pictures | Path | None = None,
+    ):
+        self.samples, self.mentions, self.reference = samples, mentions, reference
+        self._load_judge, self._reader = judge, reader
+
+    @cached_property
+    def judge(self) -> JudgeReader:
+        """The judge that never guides."""
+        return self._load_judge()
+
+    @cached_property
+    def guided(self) -> Judged:
+        """Every guided sample, judged: target by target, as many of each, in order of (seed, index).
+
+        Raises:
+            SDGError: the targets have different numbers of samples.
+        """
+        counts = {len(rows) for rows in self.targets.values()}
+        if len(counts) > 1:
+            raise SDGError(
+                f"some prompts of {self.samples.source} have {min(counts)} samples and some {max(counts)}: "
+                "repeat its sample.py command, with a lower guidance.scale if samples became NaN"
+            )
+        return self._judged.only([row for rows in self.targets.values() for row in rows])
+
+    @cached_property
+    def unguided(self) -> Judged:
+        """Every sample of scale 0, judged, one for each (seed, index)."""
+        return self._judged.only(self.unguided_rows)
+
+    @cached_property
+    def targets(self) -> dict[Target, list[int]]:
+        """Rows of the guided samples by what guides them, in order of (seed, index)."""
+        rows = defaultdict(list)
+        for row, record in enumerate(self.samples.records):
+            target = record["prompt"], record.get("reference")
+            if target != (None, None):
+                rows[target].append(row)
+        return {
+            target: sorted(those, key=lambda row: _noise(self.samples.records[row]))
+            for target, those in rows.items()
+        }
+
+    @cached_property
+    def unguided_rows(self) -> list[int]:
+        """Rows of the samples of scale 0, one for each (seed, index)."""
+        rows: dict[tuple[int, int], int] = {}
+        for row, record in enumerate(self.samples.records):
+            if record["scale"] == 0:
+                rows.setdefault(_noise(record), row)
+        return list(rows.values())
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """What distances between sets are measured on: the guided samples; where there are none, all."""
+        guided = [row for rows in self.targets.values() for row in rows]
+        return guided or list(range(len(self.samples)))
 
     @property
     def prompts(self) -> list[str]:
@@ -31,6 +102,11 @@ class Evidence:
     def mentioned(self) -> Tensor:
         """(N, 8) int64, what each guided sample was asked for; -1: nothing. Raises as ``Mentions``."""
         self.need_guided()
+        if None in self.prompts:
+            raise SDGError(
+                f"some guided samples of {self.samples.source} have no prompt, so nothing says what they "
+                "should show: choose metrics for references, such as lpips_alex"
+            )
         return self.mentions([record["prompt"] for record in self.guided.records])
 
     def partners(self) -> Judged:
@@ -48,8 +124,9 @@ class Evidence:
         return self.unguided.only([rows[noise] for noise in noises])
 
     def by_prompt(self, values: Tensor) -> Tensor:
-        """(N, ...), a row for every guided sample, to (P, n, ...)."""
-        return values.unflatten(0, (len(self.prompts), -1))
+        """(N, ...), a row for every guided sample, to (P, n, ...), P the number of targets."""
+        number = len({(record["prompt"], record.get("reference")) for record in self.guided.records})
+        return values.unflatten(0, (number, -1))
 
     def need_guided(self) -> None:
         """Raise SDGError unless there are guided samples."""
@@ -58,30 +135,56 @@ class Evidence:
                 "there are no guided samples to measure: give the folder of a run that has prompts"
             )
 
+    def need_targets(self) -> list[list[int]]:
+        """Rows of the guided samples, target by target; raises SDGError if there are none."""
+        self._need_records()
+        if not self.targets:
+            raise SDGError(
+                f"there are no guided samples in {self.samples.source}: give the folder of a run that has "
+                "prompts or references"
+            )
+        return list(self.targets.values())
 
-def gather(folder: str | Path, judge: JudgeReader, mentions: Mentions) -> Evidence:
-    """Judge the sampling run in ``folder``.
+    @property
+    def features(self) -> FeatureReader:
+        """The reader of features; raises SDGError if there is none."""
+        if self._reader is None:
+            raise SDGError("there is nothing to read features with: name them in features=[…]")
+        return self._reader
 
-    Raises:
-        SDGError: the folder or its pictures cannot be used, or samples are missing.
-    """
-    records = read_manifest(folder)
-    judged = judge.read(read_pictures(folder, records, judge.batch_size), records)
-    unguided: dict[tuple[int, int], int] = {}
-    guided = defaultdict(list)
-    for row, record in enumerate(records):
-        if record["scale"] == 0:
-            unguided.setdefault(_noise(record), row)
-        if record["prompt"] is not None:
-            guided[record["prompt"]].append(row)
-    counts = {len(rows) for rows in guided.values()}
-    if len(counts) > 1:
-        raise SDGError(
-            f"some prompts of {folder} have {min(counts)} samples and some {max(counts)}: "
-            "repeat its sample.py command, with a lower guidance.scale if samples became NaN"
-        )
-    ordered = [row for rows in guided.values() for row in sorted(rows, key=lambda row: _noise(records[row]))]
-    return Evidence(judged.only(ordered), judged.only(list(unguided.values())), mentions, judge)
+    @property
+    def reference_pictures(self) -> Pictures:
+        """What samples are held against; raises SDGError unless it is pictures."""
+        if isinstance(self.reference, Pictures):
+            return self.reference
+        if self.reference is None:
+            raise SDGError("there is nothing to hold the samples against: give reference=DIR")
+        raise SDGError(f"{self.reference} has no pictures: give the folder of the reference's pictures")
+
+    def reference_moments(self, name: str) -> Moments:
+        """Moments of the reference's features; raises SDGError if there is none, or of other features."""
+        if isinstance(self.reference, Path):
+            extractor = self.features.extractor(name)
+            return read_statistics(self.reference, name, extractor.protocol, extractor.weights)
+        return self.features.reference_moments(name, self.reference_pictures)
+
+    @property
+    def judged(self) -> bool:
+        """Whether a metric has needed the judge."""
+        return "judge" in vars(self)
+
+    @cached_property
+    def _judged(self) -> Judged:
+        every = range(len(self.samples))
+        return self.judge.read(self.samples.batches(every, self.judge.batch_size), self._need_records())
+
+    def _need_records(self) -> list[dict]:
+        if not self.samples.records:
+            raise SDGError(
+                f"{self.samples.source} has no manifest.jsonl, so nothing is known of its samples: give the "
+                "output_dir of a sample.py run, or metrics for any pictures, such as fid_inception_tf"
+            )
+        return list(self.samples.records)
 
 
 def _noise(record: dict) -> tuple[int, int]:

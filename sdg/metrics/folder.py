@@ -1,14 +1,14 @@
-"""Reading the folder of a sampling run: its manifest, checked, and its pictures, in batches."""
+"""Reading folders: the manifest of a run, checked, and pictures, in batches."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
+from sdg.data.picture import open_picture, to_tensor
 from sdg.errors import SDGError
 
 
@@ -46,28 +46,31 @@ def _unfinished(folder: Path, sign: str) -> SDGError:
 
 
 def read_pictures(folder: str | Path, records: Sequence[dict], batch_size: int) -> Iterator[Tensor]:
-    """The pictures of ``records``: batches (B, 3, H, W) uint8.
+    """The pictures of ``records``, as :func:`read_files` gives them."""
+    return read_files([Path(folder) / record["file"] for record in records], batch_size)
+
+
+def read_files(
+    files: Sequence[Path],
+    batch_size: int,
+    prepare: Callable[[Image.Image], Image.Image] | None = None,
+) -> Iterator[Tensor]:
+    """Pictures upright and in RGB, each changed by ``prepare``: batches (B, 3, H, W) uint8.
 
     Raises:
-        SDGError: a file is no picture, or the pictures differ in size.
+        SDGError: a file is no whole picture, or the pictures differ in size.
     """
     size: tuple[int, int] | None = None
-    for start in range(0, len(records), batch_size):
+    for start in range(0, len(files), batch_size):
         batch = []
-        for path in (Path(folder) / record["file"] for record in records[start : start + batch_size]):
-            try:
-                with Image.open(path) as image:
-                    pixels = np.array(image.convert("RGB"))
-            except (UnidentifiedImageError, OSError) as error:
-                raise SDGError(
-                    f"{path} is not a whole picture: delete it and repeat the sample.py command"
-                ) from error
-            shape = pixels.shape[1], pixels.shape[0]
-            if shape != (size := size or shape):
+        for path in files[start : start + batch_size]:
+            image = open_picture(path)
+            image = image if prepare is None else prepare(image)
+            if image.size != (size := size or image.size):
                 raise SDGError(
                     "{} is {}x{} where the pictures before it are {}x{}: evaluate one size at a time".format(
-                        path, *shape, *size
+                        path, *image.size, *size
                     )
                 )
-            batch.append(torch.from_numpy(pixels).permute(2, 0, 1))
+            batch.append(to_tensor(image))
         yield torch.stack(batch)

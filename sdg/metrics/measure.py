@@ -1,5 +1,6 @@
 """The noun that every metric speaks in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,3 +32,18 @@ class Metric(Protocol):
         Raises:
             SDGError: the evidence is too small, or lacks what this metric needs.
         """
+
+
+class FeatureMetric(Protocol):
+    """A metric on features: what else its numbers depend on is added to its protocol.
+
+    Two runs may share a column of a table only where the whole of it is the same.
+    """
+
+    protocol: str
+    features: Sequence[str]
+    """Names of the extractors."""
+    compares: bool
+    """Whether samples are held against the reference."""
+
+    def __call__(self, evidence: Evidence) -> list[Measure]: ...

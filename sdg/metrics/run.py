@@ -1,12 +1,12 @@
 """One evaluation: from a folder of samples to ``metrics.json`` and a table."""
 
-import hashlib
 import json
 import math
-import os
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -14,12 +14,21 @@ from omegaconf import DictConfig
 
 import sdg
 from sdg.checkpoints import load_weights
+from sdg.checkpoints.download import file_hash
+from sdg.checkpoints.places import cache_folder
 from sdg.config import build
 from sdg.errors import SDGError
-from sdg.metrics.evidence import Evidence, gather
+from sdg.files import write_whole
+from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.measure import Measure, Metric
 from sdg.metrics.mentions import Mentions
+from sdg.metrics.pictures import Pictures, open_reference, open_samples
+from sdg.metrics.reader import FeatureReader
+
+_SHOWN = 12
+"""Digits of a hash in words for people."""
+_LIBRARIES = ("torchvision", "torchmetrics", "torch-fidelity", "open_clip_torch", "pillow")
 
 
 def evaluate(config: DictConfig) -> dict:
@@ -29,28 +38,46 @@ def evaluate(config: DictConfig) -> dict:
         SDGError: unusable input, or fewer samples than a metric can take.
     """
     if config.samples is None:
-        raise SDGError("there is nothing to evaluate: give samples=DIR, the output_dir of a sample.py run")
-    mentions = Mentions(config.mentions)
-    judge = load_weights(build(config.judge.network), config.judge.checkpoint)
-    reader = JudgeReader(judge, config.judge.network.image_size, config.batch_size)
-    evidence = gather(config.samples, reader, mentions)
+        raise SDGError("there is nothing to evaluate: give samples=DIR, a folder of pictures")
     metrics: dict[str, Metric] = build(config.metrics)
+    evidence = gather(config)
+    measures = measure_all(metrics, evidence)
     report = {
         "samples": str(config.samples),
+        "reference": config.reference,
         "mentions": config.mentions and str(config.mentions),
         "command": shlex.join(["python", *sys.argv]),
-        "counts": {
-            "guided": len(evidence.guided),
-            "prompts": len(evidence.prompts),
-            "unguided": len(evidence.unguided),
-        },
-        "judge": {"checkpoint": str(config.judge.checkpoint), "sha256": _digest(config.judge.checkpoint)},
-        "versions": {"sdg": sdg.__version__, "torch": torch.__version__},
-        "protocols": {name: metric.protocol for name, metric in metrics.items()},
-        "measures": {name: _plain(measure) for name, measure in measure_all(metrics, evidence).items()},
+        "counts": _counts(evidence),
+        "versions": _versions(),
+        "protocols": {name: protocol_of(metric, evidence) for name, metric in metrics.items()},
+        "measures": {name: _plain(measure) for name, measure in measures.items()},
     }
+    if evidence.judged:
+        checkpoint = config.judge.checkpoint
+        report["judge"] = {"checkpoint": str(checkpoint), "sha256": file_hash(Path(checkpoint))}
     _write(Path(config.output_dir) / "metrics.json", report)
     return report
+
+
+def gather(config: DictConfig) -> Evidence:
+    """The samples of ``config`` and what they are measured by; no network is loaded yet.
+
+    Raises:
+        SDGError: samples, reference or mentions cannot be used.
+    """
+    mentions, samples = Mentions(config.mentions), open_samples(config.samples)
+    reference: Pictures | Path | None = None
+    if config.reference is not None:
+        statistics = str(config.reference).endswith(".safetensors")
+        reference = (
+            Path(config.reference)
+            if statistics
+            else open_reference(config.reference, samples.size, config.preparation)
+        )
+    extractors = {name: partial(build, node) for name, node in config.features.items()}
+    cache = cache_folder() / "statistics" if config.cache is None else config.cache
+    reader = FeatureReader(extractors, cache, _device(config.device))
+    return Evidence(samples, mentions, partial(_load_judge, config), reader, reference)
 
 
 def measure_all(metrics: Mapping[str, Metric], evidence: Evidence) -> dict[str, Measure]:
@@ -69,22 +96,80 @@ def measure_all(metrics: Mapping[str, Metric], evidence: Evidence) -> dict[str, 
     return measures
 
 
+def protocol_of(metric: Metric, evidence: Evidence) -> str:
+    """A metric's protocol with all that its numbers depend on: features, their weights, the reference."""
+    parts = [metric.protocol]
+    for name in getattr(metric, "features", ()):
+        extractor = evidence.features.extractor(name)
+        parts.append(f"{name}: {extractor.protocol}, weights {extractor.weights[:_SHOWN]}")
+    if getattr(metric, "compares", False):
+        reference = evidence.reference
+        if isinstance(reference, Pictures):
+            digest = reference.digest[:_SHOWN]
+            parts.append(f"reference: {len(reference)} pictures of {reference.source}, {digest}")
+        elif reference is not None:
+            parts.append(f"reference: statistics {file_hash(reference)[:_SHOWN]}")
+    return "; ".join(parts)
+
+
 def table(report: dict) -> str:
     """The measures of a report in columns, for people."""
     measures, counts = report["measures"], report["counts"]
     width = max(len(name) for name in measures) + 2
+    what = f"{counts['pictures']} pictures"
+    if "guided" in counts:
+        what = (
+            f"{counts['guided']} guided samples of {counts['prompts']} prompts, {counts['unguided']} unguided"
+        )
     lines = [
-        f"{report['samples']}: {counts['guided']} guided samples of {counts['prompts']} prompts, "
-        f"{counts['unguided']} unguided",
-        f"{'':{width}}{'value':>8}   {'95 % interval':^17}   {'beside':<21}{'n':>6}",
+        f"{report['samples']}: {what}",
+        f"{'':{width}}{'value':>9}   {'95 % interval':^19}   {'beside':<21}{'n':>6}",
     ]
     for name, measure in measures.items():
-        interval = " … ".join(f"{end:.3f}" for end in measure.get("interval", ()))
-        beside = ", ".join(f"{value:.3f} {label}" for label, value in measure.get("beside", {}).items())
+        interval = " … ".join(f"{end:.3g}" for end in measure.get("interval", ()))
+        beside = ", ".join(f"{value:.3g} {label}" for label, value in measure.get("beside", {}).items())
         lines.append(
-            f"{name:{width}}{measure['value']:8.3f}   {interval:^17}   {beside:<21}{measure['count']:>6}"
+            f"{name:{width}}{measure['value']:9.4g}   {interval:^19}   {beside:<21}{measure['count']:>6}"
         )
     return "\n".join(lines)
+
+
+def _load_judge(config: DictConfig) -> JudgeReader:
+    judge = load_weights(build(config.judge.network), config.judge.checkpoint)
+    return JudgeReader(judge, config.judge.network.image_size, config.batch_size)
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SDGError(f"device={name} is not there: use cpu, or cuda on a machine with a GPU") from error
+    return device
+
+
+def _counts(evidence: Evidence) -> dict[str, int]:
+    counts = {"pictures": len(evidence.samples)}
+    if evidence.samples.records:
+        counts |= {
+            "guided": sum(map(len, evidence.targets.values())),
+            "prompts": len({prompt for prompt, _ in evidence.targets} - {None}),
+            "unguided": len(evidence.unguided_rows),
+        }
+    if isinstance(evidence.reference, Pictures):
+        counts["reference"] = len(evidence.reference)
+    return counts
+
+
+def _versions() -> dict[str, str]:
+    """Of everything that numbers depend on and that is installed."""
+    versions = {"sdg": sdg.__version__, "torch": torch.__version__}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:  # an extra
+            continue
+    return versions
 
 
 def _plain(measure: Measure) -> dict:
@@ -96,20 +181,12 @@ def _plain(measure: Measure) -> dict:
     return plain
 
 
-def _digest(path: str | Path) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _write(path: Path, report: dict) -> None:
-    part = path.with_name(path.name + ".part")
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(
-            json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        write_whole(path, text)
     except OSError as error:
         raise SDGError(
             f"cannot write to {path.parent} ({error.strerror}): choose another output_dir"
         ) from error
-    os.replace(part, path)

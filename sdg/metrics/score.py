@@ -16,12 +16,14 @@ class GuideScore:
     protocol = "mean of `scores` in the manifest over guided samples; 95 % bootstrap interval over prompts"
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
-        evidence.need_guided()
-        records = evidence.guided.records
+        targets = [
+            [evidence.samples.records[row]["scores"] for row in rows] for rows in evidence.need_targets()
+        ]
         measures = []
-        for name in records[0]["scores"]:
-            scores = torch.tensor([record["scores"][name] for record in records], dtype=torch.float64)
-            of_prompt = evidence.by_prompt(scores).mean(dim=1)
-            intervals = bootstrap(lambda p, of=of_prompt: of[p].mean(dim=0, keepdim=True), len(of_prompt))
-            measures.append(Measure(name, scores.mean().item(), len(scores), intervals[0]))
+        for name in targets[0][0]:
+            scores = [[each[name] for each in those] for those in targets]
+            values = torch.tensor([score for those in scores for score in those], dtype=torch.float64)
+            of_target = torch.tensor([sum(those) / len(those) for those in scores], dtype=torch.float64)
+            intervals = bootstrap(lambda p, of=of_target: of[p].mean(dim=0, keepdim=True), len(of_target))
+            measures.append(Measure(name, values.mean().item(), len(values), intervals[0]))
         return measures

@@ -1,7 +1,8 @@
 """Hand-made evidence: a judge that knows its pictures by heart, and folders as sampling runs leave them."""
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -11,8 +12,11 @@ from torch import Tensor, nn
 
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES, SPLITS, render, sample_attributes, sample_nuisances
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.extractor import Extractor
 from sdg.metrics.judged import Judged, JudgeReader, scale_nuisances
 from sdg.metrics.mentions import Mentions
+from sdg.metrics.pictures import Pictures
+from sdg.metrics.reader import FeatureReader
 from sdg.networks.judge import Judgement
 
 SIZE = 16
@@ -96,8 +100,60 @@ def judged(
     )
 
 
+class Known(Pictures):
+    """Pictures of which only the records are known, or only the pixels (N, 3, H, W)."""
+
+    def __init__(self, records: Sequence[dict] = (), pixels: Tensor | None = None):
+        self.records, self.pixels, self.source = records, pixels, "memory"
+        self.size = (0, 0) if pixels is None else (pixels.shape[3], pixels.shape[2])
+
+    def __len__(self) -> int:
+        return len(self.records) if self.pixels is None else len(self.pixels)
+
+    def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
+        assert self.pixels is not None
+        return iter(self.pixels[list(rows)].split(batch_size))
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(b"" if self.pixels is None else self.pixels.numpy().tobytes()).hexdigest()
+
+
 def evidence(
     guided: Judged, unguided: Judged, mentions: Path | None = None, judge: nn.Module | None = None
 ) -> Evidence:
+    """Evidence that has been judged already."""
+    samples = Known([*guided.records, *unguided.records])
     reader = JudgeReader(nn.Identity() if judge is None else judge, SIZE)
-    return Evidence(guided, unguided, Mentions(mentions), reader)
+    found = Evidence(samples, Mentions(mentions), lambda: reader)
+    found.guided, found.unguided = guided, unguided
+    return found
+
+
+class Thumbnail(Extractor):
+    """Mean colours of a grid of fields, as features; it can be told what texts are like."""
+
+    def __init__(self, side: int = 2, texts: Mapping[str, Tensor] | None = None):
+        super().__init__("mean colours", f"side {side}")
+        self.side, self.known, self.seen = side, texts, 0
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        self.seen += len(pictures)
+        return F.adaptive_avg_pool2d(pictures.float() / 255, self.side).flatten(1)
+
+    def texts(self, prompts: Sequence[str]) -> Tensor:
+        if self.known is None:
+            return super().texts(prompts)
+        return torch.stack([self.known[prompt] for prompt in prompts])
+
+
+def viewed(
+    samples: Pictures, cache: Path, reference: Pictures | Path | None = None, **extractors: Extractor
+) -> Evidence:
+    """Evidence that is looked at by extractors, without a judge."""
+
+    def no_judge() -> JudgeReader:
+        raise AssertionError("the judge was loaded")
+
+    makers = {name: (lambda each=each: each) for name, each in extractors.items()}
+    return Evidence(samples, Mentions(None), no_judge, FeatureReader(makers, cache), reference)

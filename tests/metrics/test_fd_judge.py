@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,6 @@ import torch
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.fd_judge import JudgeFrechet
-from sdg.metrics.judged import Judged
 from tests.metrics.examples import LookupJudge, evidence, face, judged, record, write_mentions
 
 MENTIONS = {"teal": {"background": "teal"}, "navy": {"background": "navy"}}
@@ -22,22 +22,9 @@ def drawn(tmp_path: Path, obedient: bool) -> Evidence:
     asked = found.mentions([prompt for prompt in MENTIONS for _ in range(NOISES)])
     guided = found.judge.faces(numbers.repeat(2), asked if obedient else None)
     unguided = found.judge.faces(numbers)
-    return Evidence(
-        Judged(
-            guided.attributes,
-            guided.nuisances,
-            guided.features,
-            [record(p, i) for p in MENTIONS for i in range(NOISES)],
-        ),
-        Judged(
-            unguided.attributes,
-            unguided.nuisances,
-            unguided.features,
-            [record(None, i) for i in range(NOISES)],
-        ),
-        found.mentions,
-        found.judge,
-    )
+    found.guided = replace(guided, records=[record(p, i) for p in MENTIONS for i in range(NOISES)])
+    found.unguided = replace(unguided, records=[record(None, i) for i in range(NOISES)])
+    return found
 
 
 def test_faultless_samples_score_the_floor(tmp_path: Path) -> None:

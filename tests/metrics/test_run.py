@@ -15,10 +15,11 @@ from sdg.config import ROOT, build
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.errors import SDGError
 from sdg.metrics.alignment import TextAlignment
-from sdg.metrics.evidence import gather
+from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.measure import Measure
 from sdg.metrics.mentions import Mentions
+from sdg.metrics.pictures import open_samples
 from sdg.metrics.run import evaluate, measure_all, table
 from sdg.metrics.score import GuideScore
 from sdg.metrics.spread import NuisanceSpread
@@ -58,8 +59,12 @@ def knowing() -> LookupJudge:
     return LookupJudge(attributes, nuisances)
 
 
+def seen(run: Path, judge: LookupJudge, mentions: Path | None = None) -> Evidence:
+    return Evidence(open_samples(run), Mentions(mentions), lambda: JudgeReader(judge, SIZE, batch_size=4))
+
+
 def test_a_folder_of_renders_is_measured_exactly(run: Path, mentions: Path, knowing: LookupJudge) -> None:
-    evidence = gather(run, JudgeReader(knowing, SIZE, batch_size=4), Mentions(mentions))
+    evidence = seen(run, knowing, mentions)
     metrics = {"alignment": TextAlignment(), "spread": NuisanceSpread(renders=32), "score": GuideScore()}
     measures = measure_all(metrics, evidence)
     assert measures["alignment/mentioned"].value == pytest.approx(8 / 9)
@@ -74,7 +79,7 @@ def test_a_folder_of_renders_is_measured_exactly(run: Path, mentions: Path, know
 
 def test_samples_of_scale_0_are_unguided_whatever_their_prompt(tmp_path: Path, knowing: LookupJudge) -> None:
     samples = [(record("a hat", i % 2, scale=0), pixels(*face(i % 2))[0]) for i in range(4)]
-    evidence = gather(write_run(tmp_path / "run", samples), JudgeReader(knowing, SIZE), Mentions(None))
+    evidence = seen(write_run(tmp_path / "run", samples), knowing)
     assert (len(evidence.guided), len(evidence.unguided)) == (4, 2)
     assert torch.equal(evidence.partners().attributes, evidence.guided.attributes)
 
@@ -86,7 +91,7 @@ def test_prompts_must_have_as_many_samples(run: Path, knowing: LookupJudge) -> N
     with pytest.raises(
         SDGError, match=r"some prompts of .* have 2 samples and some 3: repeat its sample.py command"
     ):
-        gather(run, JudgeReader(knowing, SIZE), Mentions(None))
+        assert seen(run, knowing).guided
 
 
 def test_what_is_not_finite_is_not_reported(run: Path, knowing: LookupJudge) -> None:
@@ -97,7 +102,7 @@ def test_what_is_not_finite_is_not_reported(run: Path, knowing: LookupJudge) -> 
             return [Measure("ratio", float("nan"), 1)]
 
     with pytest.raises(SDGError, match="nonsense/ratio is not a finite number"):
-        measure_all({"nonsense": Nonsense()}, gather(run, JudgeReader(knowing, SIZE), Mentions(None)))
+        measure_all({"nonsense": Nonsense()}, seen(run, knowing))
 
 
 def config(*overrides: str) -> DictConfig:
@@ -120,8 +125,8 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
         config(f"samples='{run}'", f"mentions='{mentions}'", "metrics=[alignment,score]", *small_judge)
     )
     assert report == json.loads((run / "metrics.json").read_text())
-    assert report["counts"] == {"guided": 6, "prompts": 2, "unguided": 3}
-    assert report["versions"] == {"sdg": sdg.__version__, "torch": torch.__version__}
+    assert report["counts"] == {"pictures": 9, "guided": 6, "prompts": 2, "unguided": 3}
+    assert report["versions"].items() >= {"sdg": sdg.__version__, "torch": torch.__version__}.items()
     assert report["protocols"].keys() == {"alignment", "score"}
     assert report["measures"]["alignment/all"].keys() == {"value", "count", "interval", "beside"}
     assert report["measures"]["score/text"]["value"] == pytest.approx(0.1)
@@ -129,7 +134,7 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
     lines = table(report).splitlines()
     assert "6 guided samples of 2 prompts, 3 unguided" in lines[0]
     (line,) = (line for line in lines if line.startswith("alignment/all "))
-    assert f"{report['measures']['alignment/all']['value']:.3f}" in line
+    assert f"{report['measures']['alignment/all']['value']:.4g}" in line
     assert "unguided" in line
 
 

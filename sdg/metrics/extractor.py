@@ -1,0 +1,36 @@
+"""The noun of every distance: features, with a name that says how they were had."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from sdg.errors import SDGError
+
+
+class Extractor(nn.Module, ABC):
+    """Pictures (B, 3, H, W) uint8 -> features (B, D) float32, by a frozen network.
+
+    Args:
+        protocol: which network and layer, and how pictures are brought to its size, in words.
+        weights: SHA-256 of the weights that it computes with.
+    """
+
+    def __init__(self, protocol: str, weights: str):
+        super().__init__()
+        self.protocol, self.weights = protocol, weights
+
+    @abstractmethod
+    def forward(self, pictures: Tensor) -> Tensor: ...
+
+    def texts(self, prompts: Sequence[str]) -> Tensor:
+        """(M, D), whose inner products with features say how well each text fits each picture.
+
+        Raises:
+            SDGError: these features have nothing to do with words, or a prompt cannot be read.
+        """
+        raise SDGError(f"{type(self).__name__} reads no texts: choose features that do, as CLIP's")
+
+    def freeze(self) -> None:
+        """To be called once the weights are in."""
+        self.eval().requires_grad_(False)

@@ -1,0 +1,85 @@
+"""The judge of toy faces as an extractor: its features, and what it reads, to be matched with words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sdg.checkpoints import load_weights
+from sdg.checkpoints.download import file_hash
+from sdg.checkpoints.places import find_file
+from sdg.data.toyfaces import ATTRIBUTES, MARGINALS
+from sdg.errors import SDGError
+from sdg.metrics.extractor import Extractor
+from sdg.metrics.mentions import Mentions
+from sdg.networks.judge import Judge, Judgement
+
+
+class JudgeFeatures(Extractor):
+    """The layer below the judge's answers.
+
+    Args:
+        network: without its weights.
+        checkpoint: the weights.
+        size: side of the pictures it takes.
+
+    Raises:
+        SDGError: the weights are missing or do not fit.
+    """
+
+    def __init__(self, network: Judge, checkpoint: str | Path, size: int):
+        super().__init__("features of the toyfaces judge, not resized", file_hash(find_file(checkpoint)))
+        self.network, self.size = load_weights(network, checkpoint), size
+        self.freeze()
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.judge(pictures).features
+
+    def judge(self, pictures: Tensor) -> Judgement:
+        """What it sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
+        if pictures.shape[-2:] != (self.size, self.size):
+            height, width = pictures.shape[-2:]
+            raise SDGError(
+                f"the judge reads pictures of {self.size}x{self.size}, these are {width}x{height}: "
+                "give a judge of that size"
+            )
+        return self.network(pictures.float() / 127.5 - 1)
+
+
+class JudgeAnswers(JudgeFeatures):
+    r"""What the judge reads, as evidence for words: :math:`\log p(v \mid x) - \log p(v)` of every value v.
+
+    A text is the sum over the values that it mentions, so its product with a picture's features is their
+    pointwise mutual information, if attributes are independent, as they are in the data. Without -log p(v),
+    a text would fit the better the less it says.
+
+    Args:
+        mentions: file of what the texts mention, as ``Mentions`` reads it.
+    """
+
+    def __init__(self, network: Judge, checkpoint: str | Path, size: int, mentions: str | Path | None):
+        super().__init__(network, checkpoint, size)
+        self.protocol = (
+            "log p(value | picture) - log p(value) by the toyfaces judge, for every attribute value"
+        )
+        self.mentions = Mentions(mentions)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits = self.judge(pictures).attributes
+        return torch.cat(
+            [
+                logits[name].log_softmax(dim=1) - logits[name].new_tensor(MARGINALS[name]).log()
+                for name in ATTRIBUTES
+            ],
+            dim=1,
+        )
+
+    def texts(self, prompts: Sequence[str]) -> Tensor:
+        said = self.mentions(prompts)
+        columns = [
+            F.one_hot(column + 1, len(values) + 1)[:, 1:]  # -1, which mentions nothing, falls away
+            for column, values in zip(said.T, ATTRIBUTES.values(), strict=True)
+        ]
+        return torch.cat(columns, dim=1).float()

@@ -1,0 +1,80 @@
+r"""LPIPS as a distance between features: one pass of AlexNet for each picture, not for each pair.
+
+LPIPS is :math:`\sum_l \frac{1}{H_l W_l} \sum_{h,w} w_l \cdot (\hat y_l - \hat y'_l)^2` with the activations
+:math:`\hat y_l` normalised over channels. As the weights are not negative it is the squared Euclidean
+distance of the features :math:`\sqrt{w_l / H_l W_l} \, \hat y_l`, all layers in one vector.
+
+References:
+    Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", 2018; version 0.1.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sdg.checkpoints import read_state
+from sdg.checkpoints.download import file_hash
+from sdg.errors import SDGError
+from sdg.metrics.extractor import Extractor
+
+ALEXNET = "alexnet-owt-7be5be79.pth"
+"""torchvision's file of AlexNet, as it lies in the cache of torch.hub."""
+_AFTER = (2, 5, 8, 10, 12)
+"""The activations are AlexNet's after these layers: its five ReLUs."""
+
+
+class LPIPSAlex(Extractor):
+    """Features whose squared Euclidean distances are LPIPS 0.1 with AlexNet, as torchmetrics computes it.
+
+    Args:
+        weights: torchvision's AlexNet; None: where torchvision keeps it. The linear layers come with
+            torchmetrics. Nothing in either file is ever run.
+
+    Raises:
+        SDGError: the weights are missing or others.
+    """
+
+    def __init__(self, weights: str | Path | None = None):
+        from torchmetrics.functional.image import lpips
+        from torchvision.models import alexnet
+
+        cached = Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET
+        path = cached if weights is None else Path(weights).expanduser()
+        if not path.is_file():
+            raise SDGError(
+                f"there are no AlexNet weights at {path}: fetch torchvision's {ALEXNET}, and give "
+                "features.lpips_alex.weights=PATH or put it there"
+            )
+        super().__init__(
+            "LPIPS 0.1 with AlexNet, pictures not resized, as torchmetrics has it; distances are squared",
+            file_hash(path),
+        )
+        trunk: nn.Sequential = alexnet(weights=None).features
+        state = {key.removeprefix("features."): value for key, value in read_state(path).items()}
+        try:
+            trunk.load_state_dict({key: state[key] for key in trunk.state_dict()})
+        except (KeyError, RuntimeError) as error:
+            raise SDGError(f"{path} does not hold torchvision's AlexNet: fetch its {ALEXNET}") from error
+        self.trunk = trunk
+        linear = read_state(Path(lpips.__file__).parent / "lpips_models" / "alex.pth")
+        for layer in range(len(_AFTER)):
+            self.register_buffer(f"root{layer}", linear[f"lin{layer}.model.1.weight"].sqrt())
+        self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1))
+        self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1))
+        self.freeze()
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        if min(pictures.shape[-2:]) < 32:
+            raise SDGError("LPIPS needs pictures of 32 px or more: leave this metric out")
+        x = (pictures.float() / 127.5 - 1 - self.get_buffer("shift")) / self.get_buffer("scale")
+        parts: list[Tensor] = []
+        for i, layer in enumerate(self.trunk):
+            x = layer(x)
+            if i + 1 in _AFTER:
+                unit = x / (x.square().sum(dim=1, keepdim=True) + 1e-8).sqrt()
+                root = self.get_buffer(f"root{len(parts)}")
+                parts.append((unit * root).flatten(1) / (x.shape[2] * x.shape[3]) ** 0.5)
+            if i + 1 == _AFTER[-1]:
+                break
+        return torch.cat(parts, dim=1)

@@ -1,0 +1,152 @@
+"""Sets of pictures to measure, or to measure against: a run of ours, anybody's folder, or fresh renders."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sdg.data.picture import PREPARATIONS, list_pictures, picture_size
+from sdg.data.toyfaces import SPLITS, faces
+from sdg.errors import SDGError
+from sdg.metrics.folder import read_files, read_manifest
+
+TOYFACES = "toyfaces:"
+"""Starts a reference that is no folder: ``toyfaces:2000`` is that many renders of the test split."""
+
+
+class Pictures(ABC):
+    """N pictures of one size in a fixed order."""
+
+    source: str
+    """Where they are from, for people."""
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    records: Sequence[dict] = ()
+    """The N lines of the manifest; none where nothing is known of the pictures."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
+        """The pictures ``rows``: batches (B, 3, H, W) uint8; raises SDGError where one cannot be read."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """A hash of what the pictures look like and of their order."""
+
+
+class FolderPictures(Pictures):
+    """Pictures in files.
+
+    Args:
+        source: the folder.
+        files: at least one.
+        records: one for each, or none.
+        side: cut the pictures to squares of that side by ``preparation``; None takes them as they are.
+        preparation: a key of ``PREPARATIONS``.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        files: Sequence[Path],
+        records: Sequence[dict] = (),
+        side: int | None = None,
+        preparation: str = "adm",
+    ):
+        self.source, self.files, self.records = str(source), files, records
+        self.side, self.preparation = side, preparation
+        self.size = picture_size(files[0]) if side is None else (side, side)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
+        return read_files([self.files[row] for row in rows], batch_size, self._prepare)
+
+    @cached_property
+    def digest(self) -> str:
+        how = "as they are" if self.side is None else f"{self.preparation} {self.side}"
+        total = hashlib.sha256(how.encode())
+        for path in self.files:
+            with path.open("rb") as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+        return total.hexdigest()
+
+    def _prepare(self, image: Image.Image) -> Image.Image:
+        return image if self.side is None else PREPARATIONS[self.preparation](image, self.side)
+
+
+class Renders(Pictures):
+    """The first ``count`` faces of the test split of toyfaces, which no network was trained on."""
+
+    def __init__(self, count: int, side: int):
+        if not 1 <= count <= len(SPLITS["test"]):
+            raise SDGError(f"toyfaces has 1 to {len(SPLITS['test'])} test faces to compare with, not {count}")
+        self.count, self.size, self.source = count, (side, side), f"{TOYFACES}{count}"
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
+        for part in torch.tensor(rows, dtype=torch.int64).split(batch_size):
+            images, _ = faces(0, part + SPLITS["test"].start, self.size[0])
+            yield ((images + 1) * 127.5).round().to(torch.uint8)
+
+    @cached_property
+    def digest(self) -> str:
+        # The first faces stand for all: what changes the renderer or the split changes them.
+        (first,) = self.batches(range(min(16, self.count)), 16)
+        return hashlib.sha256(f"{self.source} {self.size}".encode() + first.numpy().tobytes()).hexdigest()
+
+
+def open_samples(folder: str | Path) -> FolderPictures:
+    """The pictures of a finished run with its records, or of any folder without.
+
+    Raises:
+        SDGError: the folder holds no pictures, several runs, or is still being written.
+    """
+    folder = Path(folder)
+    if (folder / "manifest.jsonl").is_file():
+        records = read_manifest(folder)
+        return FolderPictures(folder, [folder / record["file"] for record in records], records)
+    if runs := sorted(folder.glob("*/manifest.jsonl")):
+        raise SDGError(f"{folder} holds runs of sample.py: give one of them, such as {runs[0].parent}")
+    if part := next(folder.rglob("*.part"), None):
+        raise SDGError(f"{folder} is still being written ({part.name}): wait, or delete what is unfinished")
+    return FolderPictures(folder, list_pictures(folder))
+
+
+def open_reference(reference: str | Path, size: tuple[int, int], preparation: str | None = None) -> Pictures:
+    """What samples of ``size`` are held against: a folder like theirs, or ``toyfaces:N``.
+
+    Args:
+        preparation: how to cut the pictures to the samples' size, a key of ``PREPARATIONS``; None: they must
+            have it.
+
+    Raises:
+        SDGError: as :func:`open_samples`; also another size, or an unknown preparation.
+    """
+    if str(reference).startswith(TOYFACES):
+        count = str(reference).removeprefix(TOYFACES)
+        if not count.isdecimal():
+            raise SDGError(f"reference={reference} names no number of faces: use {TOYFACES}2000")
+        return Renders(int(count), size[0])
+    found = open_samples(reference)
+    if preparation is not None:
+        if preparation not in PREPARATIONS:
+            raise SDGError(f"preparation={preparation} is unknown: use {' or '.join(PREPARATIONS)}")
+        return FolderPictures(found.source, found.files, found.records, min(size), preparation)
+    if found.size != size:
+        raise SDGError(
+            "the reference's pictures are {}x{} and the samples {}x{}: give preparation=adm to cut them as "
+            "training does, or a reference of the samples' size".format(*found.size, *size)
+        )
+    return found

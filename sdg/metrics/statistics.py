@@ -1,0 +1,82 @@
+"""Statistics of references in files: safetensors with a note of where they are from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from sdg.errors import SDGError
+from sdg.files import write_whole
+from sdg.metrics.frechet import Moments
+
+
+def save_moments(path: Path, moments: Moments, origin: Mapping[str, str]) -> None:
+    """Write moments; raises SDGError where that is impossible."""
+    count = torch.tensor(moments.count)
+    _save(path, {"count": count, "total": moments.total, "outer": moments.outer}, origin)
+
+
+def load_moments(path: Path) -> Moments | None:
+    """The moments in a file; None if there is no file. Raises SDGError for a damaged one."""
+    if (found := _load(path, {"count", "total", "outer"})) is None:
+        return None
+    return Moments(int(found["count"]), found["total"], found["outer"])
+
+
+def save_features(path: Path, features: Tensor, origin: Mapping[str, str]) -> None:
+    """Write features (N, D); raises SDGError where that is impossible."""
+    _save(path, {"features": features.contiguous()}, origin)
+
+
+def load_features(path: Path) -> Tensor | None:
+    """The features in a file; None if there is no file. Raises SDGError for a damaged one."""
+    found = _load(path, {"features"})
+    return None if found is None else found["features"]
+
+
+def read_statistics(path: Path, features: str, protocol: str, weights: str) -> Moments:
+    """The moments that an earlier evaluation left in its cache, if they are of these very features.
+
+    Raises:
+        SDGError: no moments are there, or they are of other features, another protocol or other weights.
+    """
+    moments = load_moments(path)
+    if moments is None:
+        raise SDGError(f"there are no statistics at {path}: give a folder of pictures as the reference")
+    with safetensors.safe_open(path, "pt") as file:
+        origin = file.metadata() or {}
+    mine = {"features": features, "protocol": protocol, "weights": weights}
+    if other := [key for key, value in mine.items() if origin.get(key) != value]:
+        key = other[0]
+        raise SDGError(
+            f"{path} holds statistics of another protocol ({key}: {origin.get(key, 'unknown')}, wanted: "
+            f"{mine[key]}): give the folder of the reference's pictures instead"
+        )
+    return moments
+
+
+def _save(path: Path, tensors: dict[str, Tensor], origin: Mapping[str, str]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, safetensors.torch.save(tensors, dict(origin)))
+    except OSError as error:
+        raise SDGError(
+            f"cannot keep statistics in {path.parent} ({error.strerror}): choose another folder, cache=DIR"
+        ) from error
+
+
+def _load(path: Path, names: set[str]) -> dict[str, Tensor] | None:
+    if not path.is_file():
+        return None
+    try:
+        found = safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise SDGError(f"{path} is damaged: delete it, it will be made again") from error
+    if found.keys() != names:
+        raise SDGError(
+            f"{path} holds no {' or '.join(sorted(names))}: give the file of an evaluation's cache"
+        )
+    return found
