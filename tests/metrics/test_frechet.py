@@ -29,6 +29,14 @@ def test_equals_the_matrix_square_root_of_scipy(width: int) -> None:
     assert frechet_distance(Moments.of(a), Moments.of(b)) == pytest.approx(by_scipy(a, b), rel=1e-4)
 
 
+def test_equals_torch_fidelity_on_the_same_features() -> None:
+    fidelity = pytest.importorskip("torch_fidelity.metric_fid")
+    a, b = features(400, 32, seed=0), features(300, 32, seed=1)
+    statistics = [fidelity.fid_features_to_statistics(each.double()) for each in (a, b)]
+    theirs = fidelity.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    assert frechet_distance(Moments.of(a), Moments.of(b)) == pytest.approx(theirs, rel=1e-6)
+
+
 def test_is_exact_for_gaussians_along_the_axes() -> None:
     """Points at ±s on every axis have covariances that are known without estimation."""
     corners = torch.cat([torch.eye(3), -torch.eye(3)])

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from sdg.errors import SDGError
+from sdg.metrics.distance import Frechet
+from sdg.metrics.frechet import Moments, frechet_distance
+from tests.metrics.examples import Known, Thumbnail, record, viewed
+
+
+def noise(count: int, seed: int, top: int = 256) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(top, (count, 3, 4, 4), generator=generator, dtype=torch.uint8)
+
+
+def test_is_the_distance_of_the_features_of_the_guided_samples(tmp_path: Path) -> None:
+    """Unguided samples stand in the same folder, and would be far away."""
+    guided, reference = noise(60, 0), noise(80, 1, top=200)
+    records = [record(None, i) for i in range(40)] + [record("a", i) for i in range(60)]
+    samples = Known(records, torch.cat([noise(40, 2, top=20), guided]))
+    eye = Thumbnail()
+    (measure,) = Frechet("thumbs")(viewed(samples, tmp_path, Known(pixels=reference), thumbs=eye))
+    expected = frechet_distance(Moments.of(eye(guided)), Moments.of(eye(reference)))
+    assert measure.value == pytest.approx(expected, rel=1e-9)
+    assert measure.count == 60
+    assert measure.interval is None
+    (plain,) = Frechet("thumbs")(viewed(Known(pixels=guided), tmp_path, Known(pixels=reference), thumbs=eye))
+    assert plain.value == pytest.approx(expected, rel=1e-9)
+
+
+def test_needs_a_reference_and_enough_pictures(tmp_path: Path) -> None:
+    few = Known(pixels=noise(12, 0))
+    with pytest.raises(SDGError, match="give reference=DIR"):
+        Frechet("thumbs")(viewed(few, tmp_path, thumbs=Thumbnail()))
+    with pytest.raises(SDGError, match="more than 12 pictures a set, here are 12"):
+        Frechet("thumbs")(viewed(few, tmp_path, Known(pixels=noise(30, 1)), thumbs=Thumbnail()))

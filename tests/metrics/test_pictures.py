@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sdg.data.toyfaces import SPLITS, faces
+from sdg.errors import SDGError
+from sdg.metrics.pictures import Pictures, open_reference, open_samples
+from tests.metrics.examples import record, write_run
+
+
+def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (4, 4)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def whole(pictures: Pictures) -> Tensor:
+    return torch.cat(list(pictures.batches(range(len(pictures)), 2)))
+
+
+def test_a_run_comes_with_its_records_in_their_order(tmp_path: Path) -> None:
+    image = torch.arange(3, dtype=torch.uint8).repeat_interleave(48).view(3, 3, 4, 4)
+    run = write_run(tmp_path / "run", [(record("a", i), image[i]) for i in range(3)])
+    (run / "grid.png").write_bytes(b"not a sample")
+    samples = open_samples(run)
+    assert [each["index"] for each in samples.records] == [0, 1, 2]
+    assert torch.equal(whole(samples), image)
+    assert torch.equal(torch.cat(list(samples.batches([2, 0], 1))), image[[2, 0]])
+
+
+def test_any_folder_of_pictures_will_do(tmp_path: Path) -> None:
+    paint(tmp_path / "b" / "2.jpg", (200, 200, 200))
+    paint(tmp_path / "a.png", (10, 20, 30))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    samples = open_samples(tmp_path)
+    assert (len(samples), samples.records, samples.size) == (2, (), (4, 4))
+    assert whole(samples)[0, :, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_refuses_what_is_not_one_finished_folder(tmp_path: Path) -> None:
+    with pytest.raises(SDGError, match="is not there"):
+        open_samples(tmp_path / "nowhere")
+    with pytest.raises(SDGError, match="holds no pictures"):
+        open_samples(tmp_path)
+    paint(tmp_path / "plain" / "0.png", (0, 0, 0))
+    (tmp_path / "plain" / "1.png.part").write_bytes(b"")
+    with pytest.raises(SDGError, match=r"still being written \(1.png.part\)"):
+        open_samples(tmp_path / "plain")
+    write_run(tmp_path / "runs" / "one", [(record("a", 0), torch.zeros(3, 4, 4, dtype=torch.uint8))])
+    with pytest.raises(SDGError, match=r"holds runs of sample.py: give one of them, such as .*one"):
+        open_samples(tmp_path / "runs")
+
+
+def test_a_reference_has_the_samples_size_or_is_cut_to_it(tmp_path: Path) -> None:
+    paint(tmp_path / "0.png", (90, 90, 90), size=(40, 24))
+    with pytest.raises(SDGError, match="pictures are 40x24 and the samples 16x16: give preparation=adm"):
+        open_reference(tmp_path, (16, 16))
+    with pytest.raises(SDGError, match="preparation=lanczos is unknown: use adm or box"):
+        open_reference(tmp_path, (16, 16), "lanczos")
+    assert torch.equal(
+        whole(open_reference(tmp_path, (16, 16), "adm")), torch.full((1, 3, 16, 16), 90, dtype=torch.uint8)
+    )
+
+
+def test_renders_are_unseen_faces() -> None:
+    reference = open_reference("toyfaces:3", (16, 16))
+    images, _ = faces(0, torch.arange(3) + SPLITS["test"].start, 16)
+    assert torch.equal(whole(reference), ((images + 1) * 127.5).round().to(torch.uint8))
+    assert reference.digest == open_reference("toyfaces:3", (16, 16)).digest
+    assert reference.digest != open_reference("toyfaces:4", (16, 16)).digest
+    for name, problem in (("many", "names no number"), ("0", "1 to 100000"), ("100001", "not 100001")):
+        with pytest.raises(SDGError, match=problem):
+            open_reference(f"toyfaces:{name}", (16, 16))
+
+
+def test_the_digest_is_of_what_the_pictures_look_like(tmp_path: Path) -> None:
+    for folder in ("one", "copy", "other", "swapped"):
+        paint(tmp_path / folder / "0.png", (1, 1, 1))
+        paint(tmp_path / folder / "1.png", (2, 2, 2 + (folder == "other")))
+    paint(tmp_path / "swapped" / "0.png", (2, 2, 2))
+    paint(tmp_path / "swapped" / "1.png", (1, 1, 1))
+    one, copy, other, swapped = (
+        open_samples(tmp_path / name).digest for name in ("one", "copy", "other", "swapped")
+    )
+    assert one == copy
+    assert len({one, other, swapped, open_reference(tmp_path / "one", (2, 2), "adm").digest}) == 4

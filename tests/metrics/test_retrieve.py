@@ -1,0 +1,122 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sdg.errors import SDGError
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.pictures import open_samples
+from sdg.metrics.retrieve import AdversarialGap, ReferenceRetrieval, TextRetrieval
+from tests.metrics.examples import Known, Thumbnail, record, viewed, write_run
+
+# As mean colours (red, green, blue) and as the words that fit them.
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (51, 51, 51)}
+WORDS = {name: torch.tensor(colour) / 255 for name, colour in COLOURS.items()}
+
+
+def plain(*names: str) -> Tensor:
+    colours = torch.tensor([COLOURS[name] for name in names], dtype=torch.uint8)
+    return colours[:, :, None, None].expand(-1, 3, 4, 4).clone()
+
+
+def drawn(
+    tmp_path: Path, obedience: dict[str, list[str]], words: dict[str, Tensor] | None = None
+) -> Evidence:
+    """For each prompt the colours that were drawn."""
+    records = [record(prompt, i) for prompt, colours in obedience.items() for i in range(len(colours))]
+    records = [record(None, 0), *records]
+    pixels = plain("grey", *(colour for colours in obedience.values() for colour in colours))
+    return viewed(Known(records, pixels), tmp_path, eye=Thumbnail(1, words or WORDS))
+
+
+OBEDIENCE = {
+    "red": ["red", "red", "green"],
+    "green": ["green", "blue", "red"],
+    "blue": ["blue", "blue", "blue"],
+}
+
+
+def test_counts_the_samples_whose_prompt_is_among_the_first(tmp_path: Path) -> None:
+    metric = TextRetrieval("eye", least=3)
+    (top,) = metric(drawn(tmp_path, OBEDIENCE))
+    assert (top.name, top.value, top.count) == ("top_1", pytest.approx(6 / 9), 9)
+    assert top.beside == ("chance", pytest.approx(1 / 3))
+    assert top.interval == pytest.approx((1 / 3, 1))
+
+
+def test_shuffled_prompts_lose(tmp_path: Path) -> None:
+    shuffled = dict(zip(["green", "blue", "red"], OBEDIENCE.values(), strict=True))
+    right, wrong = (
+        TextRetrieval("eye", least=3)(drawn(tmp_path, each))[0].value for each in (OBEDIENCE, shuffled)
+    )
+    assert wrong < 1 / 3 < right
+
+
+def test_ties_count_against_the_sample_and_synonyms_are_one(tmp_path: Path) -> None:
+    grey = {"red": ["grey"], "green": ["grey"], "blue": ["grey"]}
+    assert TextRetrieval("eye", least=3)(drawn(tmp_path, grey))[0].value == 0
+    words = WORDS | {"scarlet": WORDS["red"]}
+    samples = {"red": ["red"], "scarlet": ["red"], "blue": ["blue"]}
+    (top,) = TextRetrieval("eye", least=2)(drawn(tmp_path, samples, words))
+    assert top.value == 1
+    assert top.beside == ("chance", 1 / 2)
+
+
+def test_the_pool_can_be_larger_than_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "pool.jsonl"
+    file.write_text("".join(json.dumps({"prompt": name}) + "\n" for name in COLOURS))
+    one = {"red": ["red", "green"]}
+    (top,) = TextRetrieval("eye", pool=file, least=4)(drawn(tmp_path, one))
+    assert (top.value, top.beside) == (0.5, ("chance", 1 / 4))
+    (tmp_path / "pool.txt").write_text("green\n\nblue\n")
+    (top,) = TextRetrieval("eye", pool=tmp_path / "pool.txt", least=3)(drawn(tmp_path, one))
+    assert top.beside == ("chance", 1 / 3)
+    with pytest.raises(SDGError, match="pool of 5 different texts, here are 3"):
+        TextRetrieval("eye", pool=tmp_path / "pool.txt", least=5)(drawn(tmp_path, one))
+    (tmp_path / "bad.jsonl").write_text("red\n")
+    for name in ("bad.jsonl", "nowhere.txt"):
+        with pytest.raises(SDGError, match="is no file of texts"):
+            TextRetrieval("eye", pool=tmp_path / name, least=1)(drawn(tmp_path, one))
+
+
+def test_the_gap_is_what_the_guide_alone_believes(tmp_path: Path) -> None:
+    """The guide's eye was deceived: it finds every prompt where the other finds none."""
+    samples = {"red": ["green"], "green": ["blue"], "blue": ["red"]}
+    found = drawn(tmp_path, samples)
+    found.features.built["guide"] = Thumbnail(1, {name: WORDS[got] for name, (got,) in samples.items()})
+    (gap,) = AdversarialGap("guide", "eye", least=3)(found)
+    assert (gap.name, gap.value, gap.beside, gap.count) == ("top_1", 1, ("by the guide", 1), 3)
+    (none,) = AdversarialGap("eye", "eye", least=3)(found)
+    assert (none.value, none.interval) == (0, (0, 0))
+
+
+@pytest.mark.parametrize("metric", [TextRetrieval("eye"), ReferenceRetrieval("eye")])
+def test_needs_guided_samples_of_a_run(metric: TextRetrieval, tmp_path: Path) -> None:
+    with pytest.raises(SDGError, match=r"memory has no manifest.jsonl"):
+        metric(viewed(Known(pixels=plain("red")), tmp_path, eye=Thumbnail(1, WORDS)))
+    with pytest.raises(SDGError, match="no guided samples"):
+        metric(viewed(Known([record(None, 0)], plain("red")), tmp_path, eye=Thumbnail(1, WORDS)))
+
+
+def test_a_reference_is_found_by_the_look_of_its_copy(tmp_path: Path) -> None:
+    samples = [(record(None, 0), plain("grey")[0])]
+    for name, colours in OBEDIENCE.items():
+        for i, colour in enumerate(colours):
+            more = {"reference": f"/elsewhere/{name}.png", "reference_file": f"references/{name}.png"}
+            samples.append((record(None, i, scale=1.0) | more, plain(colour)[0]))
+    run = write_run(tmp_path / "run", samples)
+    (run / "references").mkdir()
+    for name in OBEDIENCE:
+        Image.new("RGB", (4, 4), COLOURS[name]).save(run / "references" / f"{name}.png")
+    found = viewed(open_samples(run), tmp_path, eye=Thumbnail(1))
+    (top,) = ReferenceRetrieval("eye", least=3)(found)
+    assert (top.value, top.count) == (pytest.approx(6 / 9), 9)
+    with pytest.raises(SDGError, match="pool of 4 different references, here are 3"):
+        ReferenceRetrieval("eye", least=4)(found)
+    with pytest.raises(SDGError, match="have no prompt to find"):
+        TextRetrieval("eye")(found)
+    with pytest.raises(SDGError, match="have no reference to find"):
+        ReferenceRetrieval("eye")(drawn(tmp_path, OBEDIENCE))
