@@ -8,15 +8,17 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig
+from PIL import Image
 
 import sdg
 from sdg.checkpoints import save_weights
 from sdg.config import ROOT, build
-from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
+from sdg.data.toyfaces import ATTRIBUTES, NUISANCES, SPLITS, faces
 from sdg.errors import SDGError
 from sdg.metrics.alignment import TextAlignment
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
+from sdg.metrics.kernel import subset_mmd
 from sdg.metrics.measure import Measure
 from sdg.metrics.mentions import Mentions
 from sdg.metrics.pictures import open_samples
@@ -136,6 +138,70 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
     (line,) = (line for line in lines if line.startswith("alignment/all "))
     assert f"{report['measures']['alignment/all']['value']:.4g}" in line
     assert "unguided" in line
+
+
+def test_a_folder_of_strangers_is_measured_against_another(
+    tmp_path: Path, small_judge: list[str], run: Path
+) -> None:
+    """Neither has a manifest; the numbers are those of the library, and the judge judges nothing."""
+    index = torch.arange(60) + SPLITS["test"].start
+    images = ((faces(0, index, SIZE)[0] + 1) * 127.5).round().to(torch.uint8)
+    for i, image in enumerate(images):
+        folder = tmp_path / ("samples" if i < 20 else "reference")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / f"{i:02d}.png")
+    folders = [f"samples='{tmp_path / 'samples'}'", f"reference='{tmp_path / 'reference'}'"]
+    picked = "metrics=[kd_judge,prdc_judge,diversity_judge]"
+    keep = [f"cache='{tmp_path / 'cache'}'", "metrics.kd_judge.subset_size=10"]
+    report = evaluate(config(*folders, picked, *keep, *small_judge))
+    extractor = build(config(*small_judge).features.judge)
+    expected = subset_mmd(extractor(images[:20]), extractor(images[20:]), 10, 100)
+    assert report["measures"]["kd_judge"]["value"] == pytest.approx(expected, rel=1e-4)
+    assert report["measures"]["prdc_judge/recall"]["count"] == 40
+    assert report["counts"] == {"pictures": 20, "reference": 40}
+    assert "judge" not in report
+    assert f"judge, not resized, weights {extractor.weights[:12]}" in report["protocols"]["diversity_judge"]
+    assert "reference: 40 pictures of" in report["protocols"]["kd_judge"]
+    assert "reference:" not in report["protocols"]["diversity_judge"]
+    assert table(report).startswith(f"{tmp_path / 'samples'}: 20 pictures\n")
+    for metric, problem in (("alignment", "has no manifest.jsonl"), ("score", "has no manifest.jsonl")):
+        with pytest.raises(SDGError, match=problem):
+            evaluate(config(*folders, f"metrics=[{metric}]", *small_judge))
+    with pytest.raises(SDGError, match="more than 128 pictures a set, here are 20"):
+        evaluate(config(*folders, "metrics=[fd_judge_reference]", *keep[:1], *small_judge))
+    with pytest.raises(SDGError, match="give reference=DIR"):
+        evaluate(config(folders[0], "metrics=[kd_judge]", *small_judge))
+    with pytest.raises(SDGError, match="device=tpu9000 is not there"):
+        evaluate(config(*folders, "metrics=[kd_judge]", "device=tpu9000", *small_judge))
+
+
+def test_the_judge_is_loaded_only_if_it_is_needed(run: Path) -> None:
+    report = evaluate(config(f"samples='{run}'", "metrics=score", "judge.checkpoint=nowhere"))
+    assert report["measures"].keys() == {"score/text"}
+
+
+def test_samples_without_prompts_are_refused_by_what_needs_them(
+    run: Path, mentions: Path, small_judge: list[str]
+) -> None:
+    lines = [json.loads(line) for line in (run / "manifest.jsonl").read_text().splitlines()]
+    for line in lines[6:]:
+        line |= {"prompt": None, "reference": "face.png"}
+    (run / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(SDGError, match=r"some guided samples of .* have no prompt"):
+        evaluate(config(f"samples='{run}'", f"mentions='{mentions}'", "metrics=alignment", *small_judge))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "conf" / "metrics").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_metric_is_named_by_what_it_measures_on(path: Path) -> None:
+    """What is called FID or KID is Inception's; every extractor that is named exists."""
+    chosen = config(f"metrics={path.stem}", "mentions=none.jsonl")
+    for key, metric in build(chosen.metrics).items():
+        names = getattr(metric, "features", ())
+        assert set(names) <= set(chosen.features)
+        if key.startswith(("fid", "kid")):
+            assert names == ("inception_tf",)
 
 
 def test_metrics_are_picked_by_name() -> None:

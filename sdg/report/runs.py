@@ -1,0 +1,134 @@
+"""What many evaluations found, in one table: a row for each ``metrics.json``, a column for each measure."""
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from sdg.errors import SDGError
+
+
+class Run(NamedTuple):
+    """One ``metrics.json``."""
+
+    name: str
+    """Its folder, as seen from the one that was searched."""
+    measures: dict[str, dict]
+    protocols: dict[str, str]
+
+    def protocol(self, measure: str) -> str:
+        """How a measure was had."""
+        return self.protocols.get(measure.partition("/")[0], "unknown")
+
+
+class Column(NamedTuple):
+    """A measure by one protocol; numbers of different protocols never share a column."""
+
+    measure: str
+    protocol: str
+    title: str
+
+    def cell(self, run: Run) -> dict | None:
+        """What a run has in this column: value, count, and the interval if there is one."""
+        if run.protocol(self.measure) != self.protocol:
+            return None
+        return run.measures.get(self.measure)
+
+
+def find_runs(folders: Sequence[str | Path]) -> list[Run]:
+    """Every ``metrics.json`` in the folders, at any depth, sorted by path within each.
+
+    Raises:
+        SDGError: there is none, or one that cannot be read.
+    """
+    runs = []
+    for folder in map(Path, folders):
+        for path in sorted(folder.rglob("metrics.json")):
+            within = path.parent.relative_to(folder)
+            name = path.parent.name if within == Path() or len(folders) > 1 else within.as_posix()
+            runs.append(_read(path, name or path.parent.resolve().name))
+    if not runs:
+        raise SDGError(
+            f"no metrics.json below {', '.join(map(str, folders))}: run evaluate.py on samples first"
+        )
+    return runs
+
+
+def list_columns(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[Column]:
+    """The columns that the runs need, in the order in which measures appear.
+
+    Args:
+        patterns: only measures that fit one of them, such as ``alignment/*``; none: all.
+
+    Raises:
+        SDGError: no measure fits.
+    """
+    protocols: dict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        for measure in run.measures:
+            if not patterns or any(fnmatchcase(measure, pattern) for pattern in patterns):
+                known = protocols[measure]
+                known += [run.protocol(measure)] if run.protocol(measure) not in known else []
+    if not protocols:
+        raise SDGError(f"no measure is like {' or '.join(patterns)}: leave --measures out to see all")
+    return [
+        Column(measure, protocol, measure if len(known) == 1 else f"{measure} [{number}]")
+        for measure, known in protocols.items()
+        for number, protocol in enumerate(known, start=1)
+    ]
+
+
+def as_markdown(runs: Sequence[Run], columns: Sequence[Column]) -> str:
+    """Values with their 95 % intervals, and below them every protocol."""
+    lines = [
+        "| run | " + " | ".join(column.title for column in columns) + " |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for run in runs:
+        lines.append(f"| {run.name} | " + " | ".join(_words(column.cell(run)) for column in columns) + " |")
+    notes: dict[str, str] = {}
+    for column in columns:
+        number = column.title.removeprefix(column.measure)
+        notes.setdefault(column.measure.partition("/")[0] + number, column.protocol)
+    return "\n".join([*lines, "", *(f"- **{name}**: {protocol}" for name, protocol in notes.items()), ""])
+
+
+def as_csv(runs: Sequence[Run], columns: Sequence[Column]) -> str:
+    """For each column the value, the ends of its interval, and the count; empty where there is nothing."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["run", *(column.title + part for column in columns for part in ("", " low", " high", " n"))]
+    )
+    for run in runs:
+        row: list[object] = [run.name]
+        for column in columns:
+            cell = column.cell(run)
+            low, high = (cell or {}).get("interval", ("", ""))
+            row += ["", "", "", ""] if cell is None else [cell["value"], low, high, cell["count"]]
+        writer.writerow(row)
+    return out.getvalue()
+
+
+def _words(cell: dict | None) -> str:
+    if cell is None:
+        return "–"
+    interval = " … ".join(f"{end:.3g}" for end in cell.get("interval", ()))
+    return f"{cell['value']:.3g}" + (f" ({interval})" if interval else "")
+
+
+def _read(path: Path, name: str) -> Run:
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        run = Run(name, dict(report["measures"]), dict(report["protocols"]))
+        if all(cell.keys() >= {"value", "count"} for cell in run.measures.values()):
+            return run
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SDGError(
+            f"{path} is not what evaluate.py writes: repeat its command, or move it away"
+        ) from error
+    raise SDGError(f"{path} is not what evaluate.py writes: repeat its command, or move it away")
