@@ -141,7 +141,8 @@ def _unwrap(path: Path, content: Any) -> tuple[tuple[str, ...], dict[str, Stored
         isinstance(key, str) and key.isprintable() and isinstance(value, Stored | Tensor)
         for key, value in content.items()
     ):
-        raise SDGError(f"{path} is not a flat state dict: save model.state_dict() alone")
+        holds = f" but holds {list(content)[:4]!a}" if isinstance(content, dict) else ""
+        raise SDGError(f"{path} is not a flat state dict{holds}: save model.state_dict() alone")
     if not content:
         raise SDGError(f"{path} holds no tensors: save model.state_dict()")
     if all(key.startswith("module.") for key in content):

@@ -62,9 +62,11 @@ def _in_open_clip_cache(model: str, setting: str) -> Path:
     known = open_clip.pretrained.get_pretrained_cfg(name, tag)
     if not known:
         tags = open_clip.list_pretrained_tags_by_model(name)
-        raise SDGError(
-            f"open_clip has no weights {tag!r} for {name}: choose among {', '.join(tags) or 'none'}"
-        )
+        if not tags:
+            raise SDGError(
+                f"open_clip knows no weights for {name!r}: write for example open_clip:RN50x16/openai"
+            )
+        raise SDGError(f"open_clip has no weights {tag!r} for {name}: choose among {', '.join(tags)}")
     folder, url = Path.home() / ".cache" / "clip", known.get("url")
     if url and (file := folder / Path(url).name).is_file():
         return file

@@ -22,6 +22,8 @@ def find_source(root: str | Path, cache: Path, inside: Sequence[str] = ()) -> Pi
     Raises:
         SDGError: nothing that can be read is there.
     """
+    if not str(root):  # as a path it would be the folder one is in
+        raise SDGError("data.root is empty: give the data set's folder or zip archive, data.root=PATH")
     root = Path(root).expanduser()
     root = next((root / name for name in inside if (root / name).exists()), root)
     if not root.exists():

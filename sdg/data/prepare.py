@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from sdg.data.cache import CHECKSUMS, DAMAGED, PIXELS, SETTINGS, CachedSquares
+from sdg.data.cache import CHECKSUMS, DAMAGED, PIXELS, SETTINGS, CachedSquares, read_damaged
 from sdg.data.squares import SourceSquares
 from sdg.errors import SDGError
 from sdg.files import write_whole
@@ -40,7 +40,8 @@ def write_cache(
         on_corrupt: ``skip`` reports a picture that cannot be prepared, and notes it for the cache's readers.
 
     Raises:
-        SDGError: the place cannot be written to, or a picture is damaged and ``on_corrupt`` is ``fail``.
+        SDGError: the place cannot be written to, a picture is damaged and ``on_corrupt`` is ``fail``, or
+            all of them are.
     """
     part = folder.with_name(folder.name + ".part")
     try:
@@ -50,6 +51,9 @@ def write_cache(
             done = _keep_whole(part, 3 * squares.size**2)
             _require_space(part, (len(squares) - done) * 3 * squares.size**2)
             _append(squares, part, done, workers, on_corrupt)
+            damaged = read_damaged(part)
+            if len(damaged) == len(squares):
+                raise SDGError(f"none of the {len(damaged):,} pictures can be used: {damaged[0]}")
             (part / LOCK).unlink()
             os.rename(part, folder)
     except OSError as error:

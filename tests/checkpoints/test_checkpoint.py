@@ -81,7 +81,7 @@ def test_options_of_a_training_beside_the_weights_are_passed_over(tmp_path: Path
         ([torch.zeros(2)], "not a flat state dict"),
         (torch.zeros(2), "not a flat state dict"),
         ({"step": 3}, "not a flat state dict"),
-        ({"generator": {"w": torch.zeros(2)}}, "not a flat state dict"),
+        ({"ema": {"w": torch.zeros(2)}, "step": 3}, r"not a flat state dict but holds \['ema', 'step'\]"),
         ({0: torch.zeros(2)}, "not a flat state dict"),
         ({}, "holds no tensors"),
     ],

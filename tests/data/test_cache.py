@@ -124,6 +124,14 @@ def test_damage_ends_the_preparation_or_is_kept_for_the_readers(tmp_path: Path, 
     check_cache(cached)
 
 
+def test_nothing_but_damage_is_no_data_set(tmp_path: Path):
+    squares = SourceSquares(FolderSource(make_folder(tmp_path / "set", 4, damaged=(0, 1, 2, 3))), 16)
+    for _ in range(2):
+        with pytest.raises(SDGError, match=r"none of the 4 pictures can be used: .*00000\.png"):
+            write_cache(squares, tmp_path / "cache", on_corrupt="skip")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_changed_byte_is_noticed_when_it_is_read(tmp_path: Path):
     write_cache(SourceSquares(FolderSource(make_folder(tmp_path / "set", 4)), 16), tmp_path / "cache")
     pixels = tmp_path / "cache" / "squares.u1"

@@ -129,6 +129,11 @@ def test_what_is_no_data_set_is_named(tmp_path: Path, name: str, content: bytes 
         find_source(tmp_path / name, tmp_path)
 
 
+def test_an_empty_path_is_not_the_folder_one_is_in(tmp_path: Path):
+    with pytest.raises(SDGError, match=r"data\.root is empty"):
+        find_source("", tmp_path)
+
+
 def test_archives_without_pictures_say_what_they_hold(tmp_path: Path):
     for name, complaint in (("readme.txt", "no pictures"), ("cat_train_lmdb/data.mdb", "an LMDB: unpack it")):
         with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
