@@ -15,9 +15,8 @@ from sdg.data.cache import CachedSquares, cache_place
 from sdg.data.file_pictures import FilePictures
 from sdg.data.locate import find_source
 from sdg.data.prepare import check_cache, write_cache
-from sdg.data.shard import Batches, Shard
+from sdg.data.shard import Batches, Shard, training_batches
 from sdg.data.squares import SourceSquares, Squares
-from sdg.data.steps import StepSampler
 from sdg.errors import SDGError
 
 
@@ -106,10 +105,10 @@ class FileData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         trainer, pictures = self.trainer, self.sets["train on"]
         assert trainer is not None, "Lightning gives a data module its trainer before it asks for data"
-        order = StepSampler(len(pictures), self.batch_size, trainer.max_steps, self.seed, trainer.global_step)
-        return self._loader(pictures, order)
+        return self._loader(pictures, training_batches(trainer, len(pictures), self.batch_size, self.seed))
 
     def val_dataloader(self) -> DataLoader | list:
+        """The same on every device: what is measured does not depend on how many there are."""
         pictures = self.sets["validate on"]
         if not len(pictures):
             # Lightning would warn of what ``setup`` has told already.
@@ -129,11 +128,10 @@ class FileData(pl.LightningDataModule):
                 tqdm.write(f"warning: skipped: {message}")
         return batch
 
-    def _loader(self, pictures: FilePictures, batches: Batches) -> DataLoader:
-        ranks, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+    def _loader(self, pictures: FilePictures, batches: Batches | Shard) -> DataLoader:
         return DataLoader(
             pictures,
-            sampler=Shard(batches, ranks, rank) if ranks > 1 else batches,
+            sampler=batches,
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.pin_memory,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import pytorch_lightning as pl
 from torch.utils.data import DistributedSampler
 
 from sdg.data.steps import StepSampler
@@ -12,9 +13,13 @@ Batches = StepSampler | list[tuple[int, list[int]]]
 
 
 class Shard(DistributedSampler[tuple[int, list[int]]]):
-    """One device's part of every batch: nothing is repeated, nothing left out, and all take as many steps.
+    """One device's part of every batch: nothing is repeated, nothing left out, and all have equally many.
 
-    By its type, Lightning knows that this has been divided already.
+    Picture number i of a batch goes to device i mod ``ranks``. By its type, Lightning knows that this has
+    been divided already.
+
+    Raises:
+        SDGError: while iterating, at a batch that does not divide evenly.
     """
 
     def __init__(self, batches: Batches, ranks: int, rank: int):
@@ -26,9 +31,21 @@ class Shard(DistributedSampler[tuple[int, list[int]]]):
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
         for step, indices in self.batches:
-            if len(indices) < self.num_replicas:
+            if len(indices) % self.num_replicas:
+                # Unequal parts would weigh the pictures unequally: DDP takes the mean over devices.
                 raise SDGError(
                     f"a batch of {len(indices)} pictures cannot be divided among {self.num_replicas} "
-                    "devices: use fewer devices, or more pictures in a batch and to validate on"
+                    f"devices: data.batch_size counts them all, use a multiple of {self.num_replicas}"
                 )
             yield step, indices[self.rank :: self.num_replicas]
+
+
+def training_batches(trainer: pl.Trainer, items: int, batch_size: int, seed: int) -> Batches | Shard:
+    """What this device has yet to take of a training on ``items`` pictures, ``batch_size`` on all together.
+
+    An optimiser's step takes ``trainer.accumulate_grad_batches`` batches, each with a number of its own: k
+    batches of B hold the pictures of one batch of k·B.
+    """
+    parts = trainer.accumulate_grad_batches
+    batches = StepSampler(items, batch_size, trainer.max_steps * parts, seed, trainer.global_step * parts)
+    return Shard(batches, trainer.world_size, trainer.global_rank) if trainer.world_size > 1 else batches

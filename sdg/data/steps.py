@@ -16,7 +16,7 @@ class StepSampler(Sampler[tuple[int, list[int]]]):
 
     Args:
         items: number of images.
-        batch_size: images per step.
+        batch_size: images per step, on all devices together.
         steps: length of the whole training; also this sampler's ``len``, so that progress bars know the end.
         start: steps already done.
     """

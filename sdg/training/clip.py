@@ -12,6 +12,7 @@ from sdg.networks.clip import CLIP
 from sdg.networks.tokenizer import WordTokenizer
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
+from sdg.training.ranks import Ranks
 from sdg.training.training import Training
 
 
@@ -54,14 +55,18 @@ class CLIPTraining(Training):
         generator = keyed_generator("clip", self.seed, batch["step"], device=self.device)
         tokens = self.tokenizer(batch["captions"]).to(self.device)
         words = (tokens > 1) & (tokens < self.tokenizer.start)
-        dropped = torch.rand(tokens.shape, generator=generator, device=self.device) < self.word_dropout
+        ranks = Ranks.current()
+        options: dict[str, Any] = {"generator": generator, "device": self.device}
+        chance = ranks.share(lambda n: torch.rand(n, tokens.shape[1], **options), len(tokens))
+        dropped = chance < self.word_dropout
         text = F.normalize(self.clip.model.encode_text(tokens.masked_fill(words & dropped, 1)), dim=-1)
         image = self.clip.encode_image(batch["image"])
-        loss = clip_loss(image, text, self.clip.model.logit_scale.exp(), tokens)
+        scale = self.clip.model.logit_scale.exp()
+        loss = clip_loss(ranks.gather(image), ranks.gather(text), scale, ranks.gather(tokens))
         logits = self.words(image * image.shape[-1] ** 0.5).float()
         present = self.tokenizer.bag(batch["descriptions"]).to(self.device)
         words_loss = F.binary_cross_entropy_with_logits(logits, present, reduction="sum") / len(logits)
-        self.log_dict({"train/loss": loss, "train/words": words_loss}, prog_bar=True)
+        self.log_dict({"train/loss": loss, "train/words": words_loss}, prog_bar=True, sync_dist=True)
         return loss + self.word_loss * words_loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -73,7 +78,7 @@ class CLIPTraining(Training):
         image, text = self.clip.encode_image(batch["image"]), self.clip.encode_text(batch["captions"])
         tokens = self.tokenizer(batch["captions"])
         loss = clip_loss(image, text, self.clip.model.logit_scale.exp(), tokens)
-        self.log("val/loss", loss, batch_size=len(image), prog_bar=True)
+        self.log("val/loss", loss, batch_size=len(image), prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.parameters(), self.trainer.max_steps)
@@ -81,6 +86,10 @@ class CLIPTraining(Training):
     def trained(self) -> nn.Module:
         """The model that the optimiser moves."""
         return self.clip
+
+    def compiled(self) -> list[nn.Module]:
+        """The two towers: CLIP itself is never called."""
+        return [self.clip.model.visual, self.clip.model.transformer]
 
     def exported(self) -> nn.Module:
         """Both towers: what guidance and fine-tuning load."""

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from PIL import Image
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from torchvision.transforms.functional import to_tensor
 
 
 def keep_figure(trainer: pl.Trainer, folder: Path, name: str, figure: Image.Image) -> None:
-    """Save ``folder/name_<step>.png``, and hand the picture to every logger that takes pictures (W&B)."""
+    """Save ``folder/name_<step>.png``, and hand the picture to every logger that takes pictures."""
     if not trainer.is_global_zero:
         return
+    step = trainer.global_step
     folder.mkdir(parents=True, exist_ok=True)
-    figure.save(folder / f"{name}_{trainer.global_step:06d}.png")
+    figure.save(folder / f"{name}_{step:06d}.png")
     for logger in trainer.loggers:
-        if hasattr(logger, "log_image"):
-            logger.log_image(key=name, images=[figure], step=trainer.global_step)
+        if isinstance(logger, WandbLogger):
+            logger.log_image(key=name, images=[figure], step=step)
+        elif isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_image(name, to_tensor(figure.convert("RGB")), step)

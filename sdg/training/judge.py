@@ -1,5 +1,7 @@
 """Training the judge: a supervised reader of attributes and nuisances."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
@@ -10,6 +12,7 @@ from sdg.metrics.judged import answers, scale_nuisances
 from sdg.networks.judge import Judge
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation
+from sdg.training.ranks import Ranks
 from sdg.training.training import Training
 
 
@@ -38,18 +41,19 @@ class JudgeTraining(Training):
             F.cross_entropy(logits.float(), labels)
             for logits, labels in zip(judgement.attributes.values(), batch["attributes"].T, strict=True)
         )
-        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
+        options: dict[str, Any] = {"batch_size": len(batch["image"]), "sync_dist": True}
         judgement = self.judge(batch["image"])
         right = (answers(judgement) == batch["attributes"]).float().mean(dim=0)
         for name, accuracy in zip(ATTRIBUTES, right, strict=True):
-            self.log(f"val/accuracy_{name}", accuracy, batch_size=len(batch["image"]))
-        self.log("val/accuracy_worst", right.min(), batch_size=len(batch["image"]), prog_bar=True)
+            self.log(f"val/accuracy_{name}", accuracy, **options)
+        self.log("val/accuracy_worst", right.min(), prog_bar=True, **options)
         error = (judgement.nuisances - scale_nuisances(batch["nuisances"])).square().mean(dim=0)
         for name, mse in zip(NUISANCES, error, strict=True):
-            self.log(f"val/unexplained_{name}", mse * 3, batch_size=len(batch["image"]))
+            self.log(f"val/unexplained_{name}", mse * 3, **options)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.judge.parameters(), self.trainer.max_steps)
@@ -64,7 +68,9 @@ class JudgeTraining(Training):
 
     def _spoil(self, images: Tensor, generator: torch.Generator) -> Tensor:
         small = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
-        chance = torch.rand(2, len(images), 1, 1, 1, generator=generator, device=images.device)
-        images = torch.where(chance[0] < self.blur, small, images)
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
-        return images + self.noise * chance[1] * noise
+        ranks = Ranks.current()
+        options: dict[str, Any] = {"generator": generator, "device": images.device}
+        chance = ranks.share(lambda n: torch.rand(2, n, 1, 1, 1, **options).movedim(1, 0), len(images))
+        images = torch.where(chance[:, 0] < self.blur, small, images)
+        noise = ranks.share(lambda n: torch.randn(n, *images.shape[1:], **options), len(images))
+        return images + self.noise * chance[:, 1] * noise

@@ -1,26 +1,77 @@
-"""Weights & Biases, online where there is an account and offline where there is none."""
+"""Where the curves of a training go, besides its folder."""
 
 import netrc
 import os
+import subprocess
+import uuid
 from pathlib import Path
+from typing import Any
 
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+import sdg
+from sdg.files import write_whole
+from sdg.training.ranks import first_process
 
 
-def wandb_logger(project: str, name: str, save_dir: str, offline: bool | None = None) -> WandbLogger:
+def wandb_logger(
+    project: str, name: str, save_dir: str, offline: bool | None = None, **settings: Any
+) -> WandbLogger:
     """A W&B logger; offline unless an API key is found in ``WANDB_API_KEY`` or in ``~/.netrc``.
 
+    A resumed training goes on with its run, whose id is kept in ``save_dir/wandb/run_id``; in a W&B sweep the
+    agent has chosen it.
+
     Args:
-        save_dir: offline runs are kept in ``save_dir/wandb``; ``wandb sync`` uploads them later.
+        save_dir: runs are kept in ``save_dir/wandb``; ``wandb sync`` uploads offline ones later.
         offline: force one or the other.
+        settings: further arguments of ``wandb.init``: entity, group, tags, …
     """
     offline = not _has_account() if offline is None else offline
-    Path(save_dir).mkdir(parents=True, exist_ok=True)
+    return WandbLogger(
+        project=project,
+        name=name,
+        save_dir=save_dir,
+        offline=offline,
+        id=_run_id(save_dir, offline),
+        **settings,
+    )
+
+
+def announce(loggers: list[Logger], settings: dict[str, Any]) -> None:
+    """Tell every logger the settings of the run and the version of the code."""
+    for logger in loggers:
+        logger.log_hyperparams({"code": code_version(), **settings})
+
+
+def finish(loggers: list[Logger]) -> None:
+    """End W&B's run, so that the next job of a sweep has one of its own."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and first_process():
+            logger.experiment.finish()
+
+
+def code_version() -> str:
+    """The commit of the checkout, with ``-dirty`` where it was changed; else the version of the package."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return sdg.__version__
+    return f"{sdg.__version__}+{told}"
+
+
+def _run_id(save_dir: str, offline: bool) -> str | None:
+    if not first_process():
+        return None
+    path = Path(save_dir) / "wandb" / "run_id"
+    path.parent.mkdir(parents=True, exist_ok=True)
     if offline:
-        print(
-            f"W&B is offline (no account found): upload later with  wandb sync {save_dir}/wandb/offline-run-*"
-        )
-    return WandbLogger(project=project, name=name, save_dir=save_dir, offline=offline)
+        print(f"W&B is offline (no account found): upload later with  wandb sync {path.parent}/offline-run-*")
+    known = path.read_text().strip() if path.exists() else uuid.uuid4().hex[:8]
+    run_id = os.environ.get("WANDB_RUN_ID", known)
+    write_whole(path, run_id)
+    return run_id
 
 
 def _has_account() -> bool:

@@ -55,4 +55,5 @@ def exponential_average(model: nn.Module, decay: float) -> AveragedModel:
         rate = min(decay, (1 + int(updates)) / (10 + int(updates)))
         return averaged.lerp(current, 1 - rate)
 
-    return AveragedModel(model, avg_fn=average, use_buffers=False)
+    # Without gradients: DDP waits for those of every parameter that could have one.
+    return AveragedModel(model, avg_fn=average, use_buffers=False).requires_grad_(False)

@@ -10,6 +10,7 @@ from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.loss import diffusion_loss
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation, exponential_average
+from sdg.training.ranks import Ranks
 from sdg.training.training import Training
 
 
@@ -32,10 +33,9 @@ class PriorTraining(Training):
         self.average = exponential_average(denoiser.network, ema_decay)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        loss = self._loss(
-            batch["image"], keyed_generator("prior", self.seed, batch["step"], device=self.device)
-        )
-        self.log("train/loss", loss, prog_bar=True)
+        generator = keyed_generator("prior", self.seed, batch["step"], device=self.device)
+        loss = self._loss(batch["image"], generator, Ranks.current())
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -45,7 +45,8 @@ class PriorTraining(Training):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         generator = keyed_generator("prior validation", self.seed, batch_idx, device=self.device)
-        self.log("val/loss", self._loss(batch["image"], generator), batch_size=len(batch["image"]))
+        loss = self._loss(batch["image"], generator, Ranks())
+        self.log("val/loss", loss, batch_size=len(batch["image"]), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.denoiser.network.parameters(), self.trainer.max_steps)
@@ -58,10 +59,15 @@ class PriorTraining(Training):
         """The averaged network: what sampling loads."""
         return self.average.module
 
-    def _loss(self, x0: Tensor, generator: torch.Generator) -> Tensor:
-        # Stratified: each image draws t from a stratum of its own, shifted by one uniform number for all.
-        strata = torch.arange(len(x0), device=x0.device) / len(x0)
-        shift = torch.rand((), generator=generator, device=x0.device)
-        t = ((strata + shift) % 1 * len(self.denoiser.schedule)).long()
-        noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+    def _loss(self, x0: Tensor, generator: torch.Generator, ranks: Ranks) -> Tensor:
+        steps = len(self.denoiser.schedule)
+        options: dict[str, Any] = {"generator": generator, "device": x0.device}
+
+        def timesteps(count: int) -> Tensor:
+            # Stratified: each image draws t from a stratum of its own, shifted by one uniform number for all.
+            strata = torch.arange(count, device=x0.device) / count
+            return ((strata + torch.rand((), **options)) % 1 * steps).long()
+
+        t = ranks.share(timesteps, len(x0))
+        noise = ranks.share(lambda n: torch.randn(n, *x0.shape[1:], **options), len(x0))
         return diffusion_loss(self.denoiser, x0, t, noise).mean()

@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from sdg.diffusion.schedule import NoiseSchedule
+from sdg.files import write_whole
 from sdg.metrics.retrieval import top_k
 from sdg.randomness import keyed_generator
 from sdg.training.figures import keep_figure
@@ -33,7 +34,7 @@ class RetrievalCurve(Callback):
     @torch.no_grad()
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TimeCLIPTraining)
-        if trainer.sanity_checking:
+        if trainer.sanity_checking or not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set, but not declared
         batches = [batch["image"].to(pl_module.device) for batch in data.val_dataloader()]
@@ -55,7 +56,7 @@ class RetrievalCurve(Callback):
         pl_module.log("val/top1_plain_clip", sum(curves["plain CLIP"]) / len(LEVELS), rank_zero_only=True)
         keep_figure(trainer, self.folder, "retrieval", draw_curves(curves, len(clean)))
         record = {"t": LEVELS, "pool": len(clean), "step": trainer.global_step, "top1": curves}
-        (self.folder / "retrieval.json").write_text(json.dumps(record, indent=1) + "\n")
+        write_whole(self.folder / "retrieval.json", json.dumps(record, indent=1) + "\n")
 
 
 def draw_curves(curves: dict[str, list[float]], pool: int) -> Image.Image:

@@ -2,18 +2,23 @@
 
 import logging
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.strategies import ParallelStrategy
 
 from sdg.checkpoints import load_weights
 from sdg.config import build, plain
 from sdg.errors import SDGError
 from sdg.files import write_whole
+from sdg.training.loggers import announce, finish
+from sdg.training.ranks import first_process
 from sdg.training.training import Training
+from sdg.training.whole_checkpoints import WholeCheckpoints, newest_whole
 
 # After Lightning has been imported, which sets the level itself: only what a user can act on.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -35,25 +40,56 @@ def train(config: DictConfig) -> None:
     model: Training = build(config.model)
     if config.warm_start is not None:
         load_weights(model.trained(), config.warm_start)
-    _record(output_dir, config)
-    loggers = list(build(config.logger).values()) if config.logger else False
     callbacks = list(build(config.callbacks).values())
-    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers)
-    if checkpoint is not None:
-        print(f"resuming from {checkpoint}")
-    with warnings.catch_warnings():
-        # Not so: our data starts at the step where the checkpoint ends.
-        warnings.filterwarnings("ignore", message=".* your dataloader is not resumable")
-        trainer.fit(model, data, ckpt_path=checkpoint)
-    print(f"finished: weights, card, figures and logs are in {output_dir}")
+    loggers = list(build(config.logger).values()) if config.logger else []
+    plugins = [WholeCheckpoints()]
+    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers or False, plugins=plugins)
+    _check_devices(trainer, model, config)
+    if first_process():
+        _record(output_dir, config)
+        if checkpoint is not None:
+            print(f"resuming from {checkpoint}")
+    if config.compile:
+        model.compile_networks()
+    announce(loggers, plain(OmegaConf.create(OmegaConf.to_container(config, resolve=True))))
+    try:
+        with warnings.catch_warnings():
+            # Not so: our data starts at the step where the checkpoint ends.
+            warnings.filterwarnings("ignore", message=".* your dataloader is not resumable")
+            trainer.fit(model, data, ckpt_path=checkpoint)
+    finally:
+        finish(loggers)
+    if first_process():
+        print(f"finished: weights, card, figures and logs are in {output_dir}")
+
+
+def _check_devices(trainer: pl.Trainer, model: Training, config: DictConfig) -> None:
+    """Raises SDGError where several devices were asked for and cannot train together."""
+    if trainer.world_size == 1:
+        return
+    if not model.automatic_optimization:
+        raise SDGError("this model trains on one device: use trainer=default trainer.devices=1")
+    if config.trainer.get("sync_batchnorm"):
+        # Lightning would replace the norms by ones that the encoder does not know.
+        raise SDGError("use model.batchnorm=synchronised in place of trainer.sync_batchnorm=true")
+    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    strategy = trainer.strategy
+    environment = strategy.cluster_environment if isinstance(strategy, ParallelStrategy) else None
+    if sweep and not (environment and environment.creates_processes_externally):
+        raise SDGError(
+            "a sweep (-m) cannot start several processes for a job: use trainer.devices=1, or a cluster that "
+            "starts them (hydra/launcher=submitit_slurm), or give the command once for each setting"
+        )
 
 
 def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
     """What an earlier run of the same settings left to resume from, if there was one; writes nothing."""
-    record, last = output_dir / "config.yaml", output_dir / "checkpoints" / "last.ckpt"
+    record = output_dir / "config.yaml"
     if not record.exists():
         return None
     if not config.resume:
+        if not first_process():
+            return None  # the first one has just written the record
         raise SDGError(
             f"{output_dir} is already in use: choose another output_dir, or resume=true to continue"
         )
@@ -61,9 +97,7 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
         raise SDGError(
             f"{output_dir} holds a run with other settings: choose another output_dir, or remove it"
         )
-    if last.exists() and not zipfile.is_zipfile(last):
-        raise SDGError(f"{last} is truncated: remove it to start anew, or put back a whole checkpoint")
-    return last if last.exists() else None
+    return newest_whole(output_dir / "checkpoints")
 
 
 def _record(output_dir: Path, config: DictConfig) -> None:

@@ -34,7 +34,7 @@ class SampleGrid(Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, PriorTraining)
-        if trainer.sanity_checking:
+        if trainer.sanity_checking or not trainer.is_global_zero:
             return
         prior = pl_module.denoiser
         averaged = Denoiser(
@@ -67,7 +67,7 @@ class GeneratorGrid(Callback):
     @no_grad()
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, StyleGANTraining)
-        if trainer.sanity_checking:
+        if trainer.sanity_checking or not trainer.is_global_zero:
             return
         generator = pl_module.exported()
         assert isinstance(generator, StyleGAN2)

@@ -1,7 +1,7 @@
 """Fine-tuning of the time-dependent image encoder: the paper's only training, on images alone."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,10 @@ from sdg.errors import SDGError
 from sdg.networks.clip import CLIP
 from sdg.networks.time_encoder import TimeEncoder
 from sdg.randomness import keyed_generator
+from sdg.training.batchnorm import Policy, freeze, set_policy
+from sdg.training.checkpointing import recompute_blocks
 from sdg.training.optimisation import Optimisation
+from sdg.training.ranks import Ranks
 from sdg.training.teacher_cache import TeacherCache
 from sdg.training.training import Training
 
@@ -31,8 +34,10 @@ class TimeCLIPTraining(Training):
         encoder: makes the student out of CLIP's image tower: ``from_clip`` with its options.
         schedule: that of the prior which the encoder will guide.
         cache_teacher: ask the teacher once for each view of a picture, which data from files can tell.
-        batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released;
-            ``frozen`` keeps CLIP's.
+        batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released, on
+            several devices those of the first; ``synchronised`` takes them over all devices; ``frozen``
+            keeps CLIP's.
+        checkpointing: recompute a ResNet's blocks in the backward pass to save memory.
     """
 
     def __init__(
@@ -41,14 +46,16 @@ class TimeCLIPTraining(Training):
         encoder: Callable[[nn.Module], TimeEncoder],
         schedule: NoiseSchedule,
         optimisation: Optimisation,
-        batchnorm: Literal["train", "frozen"] = "train",
+        batchnorm: Policy = "train",
         cache_teacher: bool = False,
+        checkpointing: bool = False,
         seed: int = 0,
     ):
         super().__init__()
-        if batchnorm not in ("train", "frozen"):
-            raise SDGError(f"model.batchnorm={batchnorm} is unknown: use train or frozen")
         self.encoder = encoder(clip.model.visual).to(memory_format=torch.channels_last)
+        set_policy(self.encoder, batchnorm)
+        if checkpointing:
+            recompute_blocks(self.encoder)
         self.schedule, self.optimisation = schedule, optimisation
         self.batchnorm, self.seed = batchnorm, seed
         # In a list: neither trained nor in the checkpoint.
@@ -62,15 +69,17 @@ class TimeCLIPTraining(Training):
         return self._teacher[0]
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        self._freeze_batchnorm()
+        if self.batchnorm == "frozen":
+            freeze(self.encoder)
         generator = keyed_generator("time clip", self.seed, batch["step"], device=self.device)
-        loss = self._loss(batch, generator)
+        loss = self._loss(batch, generator, Ranks.current())
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         generator = keyed_generator("time clip validation", self.seed, batch_idx, device=self.device)
-        self.log("val/loss", self._loss(batch, generator), batch_size=len(batch["image"]))
+        loss = self._loss(batch, generator, Ranks())
+        self.log("val/loss", loss, batch_size=len(batch["image"]), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.optimisation(self.encoder.parameters(), self.trainer.max_steps)
@@ -83,14 +92,17 @@ class TimeCLIPTraining(Training):
         """The student: what guides."""
         return self.encoder
 
-    def _loss(self, batch: dict, generator: torch.Generator) -> Tensor:
-        images = batch["image"]
-        t = torch.randint(len(self.schedule), images.shape[:1], generator=generator, device=self.device)
-        noise = torch.randn(images.shape, generator=generator, device=self.device)
+    def _loss(self, batch: dict, generator: torch.Generator, ranks: Ranks) -> Tensor:
+        images, steps = batch["image"], len(self.schedule)
+        options: dict[str, Any] = {"generator": generator, "device": self.device}
+        t = ranks.share(lambda n: torch.randint(steps, (n,), **options), len(images))
+        noise = ranks.share(lambda n: torch.randn(n, *images.shape[1:], **options), len(images))
         with torch.no_grad():
             target = self._target(batch)
         student = F.normalize(self.encoder(self.schedule.diffuse(images, t, noise), t).pooled, dim=-1)
-        return distillation_loss(student, target)
+        with torch.no_grad():
+            targets = ranks.gather(target)
+        return distillation_loss(ranks.gather(student), targets)
 
     def _target(self, batch: dict) -> Tensor:
         if self._cache is None:
@@ -101,12 +113,6 @@ class TimeCLIPTraining(Training):
 
     def _ask(self, images: Tensor) -> Tensor:
         return self.teacher.encode_image(images)
-
-    def _freeze_batchnorm(self) -> None:
-        if self.batchnorm == "frozen":
-            for module in self.encoder.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:

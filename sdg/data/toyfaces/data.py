@@ -1,6 +1,7 @@
 """toyfaces as training data: rendered once into memory, read in an order that a resumed run repeats."""
 
 from collections.abc import Sequence
+from itertools import count
 
 import pytorch_lightning as pl
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from sdg.data.steps import StepSampler
+from sdg.data.shard import training_batches
 from sdg.data.toyfaces.attributes import SPLITS, sample_nuisances
 from sdg.data.toyfaces.captions import caption, description
 from sdg.data.toyfaces.render import faces
@@ -38,8 +39,10 @@ class ToyFaces(Dataset):
     A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64,
     ``nuisances`` (B, 11) float32, ``step`` int and, when asked for, B ``captions`` and
     ``descriptions``, new ones at every step: a caption mentions some attributes, a description all there is
-    to see.
+    to see. Captions are numbered as in the whole batch, of which ``rank`` of ``ranks`` asks for its part.
     """
+
+    ranks, rank = 1, 0
 
     def __init__(self, split: str, count: int, size: int, captions: bool = False, seed: int = 0):
         self.split, self.captions, self.seed = split, captions, seed
@@ -59,9 +62,10 @@ class ToyFaces(Dataset):
             "step": step,
         }
         if self.captions:
-            rows_and_numbers = list(enumerate(attributes.tolist(), start=step * len(indices)))
-            batch["captions"] = [caption(row, self.seed, i).text for i, row in rows_and_numbers]
-            batch["descriptions"] = [description(row, self.seed, i) for i, row in rows_and_numbers]
+            numbers = count(step * len(indices) * self.ranks + self.rank, self.ranks)
+            numbered = list(zip(numbers, attributes.tolist(), strict=False))
+            batch["captions"] = [caption(row, self.seed, i).text for i, row in numbered]
+            batch["descriptions"] = [description(row, self.seed, i) for i, row in numbered]
         return batch
 
 
@@ -70,7 +74,7 @@ class ToyFacesData(pl.LightningDataModule):
 
     Args:
         size: side of the pictures in pixels.
-        batch_size: pictures per step.
+        batch_size: pictures per step, on all devices together.
         train_count, val_count: how many faces of each split are held in memory.
         captions: also phrase a caption for every picture.
         seed: of the world, the order and the captions.
@@ -105,8 +109,9 @@ class ToyFacesData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         trainer, faces = self.trainer, self.sets["train"]
         assert trainer is not None, "Lightning gives a data module its trainer before it asks for data"
-        order = StepSampler(len(faces), self.batch_size, trainer.max_steps, self.seed, trainer.global_step)
-        return DataLoader(faces, sampler=order, batch_size=None)
+        faces.ranks, faces.rank = trainer.world_size, trainer.global_rank
+        batches = training_batches(trainer, len(faces), self.batch_size, self.seed)
+        return DataLoader(faces, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
         faces = self.sets["validation"]

@@ -1,0 +1,55 @@
+"""Gradient checkpointing of the time-dependent ResNet: a block's maps are computed again when needed."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from sdg.networks.clip_blocks import Bottleneck, FiLM
+
+NORMS = 3
+"""Modulated norms of a bottleneck, each of which draws a (scale, shift)."""
+
+
+class RecomputedBottleneck(Bottleneck):
+    """A bottleneck that keeps only its input for the backward pass; gradients and statistics are the same."""
+
+    def forward(self, x: Tensor, film: FiLM) -> Tensor:
+        if not (self.training and torch.is_grad_enabled()):
+            return super().forward(x, film)
+        block = super().forward
+        pairs = [next(film) for _ in range(NORMS)]
+        # The recomputation needs an iterator of its own, and must not move the running statistics again.
+        return checkpoint(
+            lambda x: block(x, iter(pairs)), x, use_reentrant=False, context_fn=lambda: _contexts(self)
+        )
+
+
+def recompute_blocks(network: nn.Module) -> None:
+    """Make the bottlenecks of ``network`` recompute themselves; names of parameters and buffers stay."""
+    for module in network.modules():
+        if type(module) is Bottleneck:
+            module.__class__ = RecomputedBottleneck
+
+
+def _contexts(block: nn.Module) -> tuple[AbstractContextManager, AbstractContextManager]:
+    return nullcontext(), _still(block)
+
+
+@contextmanager
+def _still(block: nn.Module) -> Iterator[None]:
+    """The running statistics of a block's norms, held fast."""
+    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    counts = [norm.num_batches_tracked.clone() for norm in norms if norm.num_batches_tracked is not None]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum, count in zip(norms, momenta, counts, strict=True):
+            norm.momentum = momentum
+            assert norm.num_batches_tracked is not None
+            norm.num_batches_tracked.copy_(count)

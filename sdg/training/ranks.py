@@ -1,0 +1,59 @@
+"""Several devices as one: each has its rows of a batch and of its random numbers, and sees all embeddings."""
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+class Ranks(NamedTuple):
+    """The processes that train together, and which of them this one is."""
+
+    size: int = 1
+    rank: int = 0
+
+    @classmethod
+    def current(cls) -> Self:
+        """Those of PyTorch's process group; one alone where there is none."""
+        if dist.is_available() and dist.is_initialized():
+            return cls(dist.get_world_size(), dist.get_rank())
+        return cls()
+
+    def share(self, draw: Callable[[int], Tensor], rows: int) -> Tensor:
+        """This rank's ``rows`` rows of what ``draw`` gives for the whole batch, dealt out as pictures are.
+
+        All ranks draw the same for all of them, so that a step does not depend on how many there are.
+        """
+        return draw(rows * self.size)[self.rank :: self.size]
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows (B, …) of all ranks, (size · B, …), one rank's after the other's; differentiable.
+
+        The gradient of a rank's rows is the sum of the gradients of all ranks. So where every rank computes
+        the loss of the whole batch, the mean over ranks that DDP takes is the gradient of that loss.
+        """
+        return rows if self.size == 1 else _Gather.apply(rows, self)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, ranks: Ranks) -> Tensor:
+        ctx.ranks = ranks
+        parts = [torch.empty_like(rows) for _ in range(ranks.size)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total.chunk(ctx.ranks.size)[ctx.ranks.rank], None
+
+
+def first_process() -> bool:
+    """Whether this process speaks and writes for the others; known before they have found one another."""
+    names = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in names)
