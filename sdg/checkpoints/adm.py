@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from sdg.checkpoints.checkpoint import open_checkpoint
+from sdg.checkpoints.places import find_file
 from sdg.errors import SDGError
 from sdg.networks.unet import ADMUNet
 
@@ -68,14 +69,15 @@ def adm_architecture(
     }
 
 
-def adm_unet(path: str, head_channels: int = 64, channels: int = 3, **options: Any) -> ADMUNet:
+def adm_unet(path: str | None, head_channels: int = 64, channels: int = 3, **options: Any) -> ADMUNet:
     """An :class:`ADMUNet` of the architecture of the weights at ``path``, which are not loaded yet.
 
     Args:
         head_channels, channels: as for :func:`adm_architecture`.
         options: what leaves no trace in the weights, such as ``checkpointing``.
     """
-    return ADMUNet(**adm_architecture(open_checkpoint(path).outline, head_channels, channels), **options)
+    outline = open_checkpoint(find_file(path, "prior.checkpoint")).outline
+    return ADMUNet(**adm_architecture(outline, head_channels, channels), **options)
 
 
 def _depth(state: Mapping[str, Tensor]) -> tuple[int, int]:

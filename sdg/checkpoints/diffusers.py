@@ -1,6 +1,7 @@
 """Unconditional UNets of diffusers behind our Denoiser; their folder says what they predict."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sdg.errors import SDGError
 _PREDICTIONS: dict[str, Parameterisation] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 
 
-def diffusers_denoiser(folder: str) -> Denoiser:
+def diffusers_denoiser(folder: str | None) -> Denoiser:
     """A denoiser around a ``UNet2DModel`` that diffusers saved; its weights are not loaded yet.
 
     The schedule and what the network predicts come from ``scheduler_config.json``, of the folder or, for a
@@ -27,6 +28,10 @@ def diffusers_denoiser(folder: str) -> Denoiser:
     Raises:
         SDGError: diffusers is not installed, the folder holds another model, or one that is conditional.
     """
+    if not folder or os.path.isfile(Path(folder).expanduser()):
+        raise SDGError(
+            f"prior.checkpoint={folder} is no folder that diffusers saved: give one, or prior=adm for a file"
+        )
     path = Path(folder).expanduser()
     network = _unet(model_folder(path))
     places = (path / "scheduler_config.json", path / "scheduler" / "scheduler_config.json")

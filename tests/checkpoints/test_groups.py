@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra.errors import InstantiationException
 from safetensors.torch import load_file
 
 from sdg.checkpoints import load_weights, locate, save_weights, unfilled
 from sdg.checkpoints.identify import identify
-from sdg.config import build
+from sdg.config import build, one_line
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
 from tests.golden.fill import fill, fill_state_dict
@@ -111,6 +112,17 @@ def test_any_unet_of_diffusers_is_loaded_by_its_folder_alone(tmp_path: Path) -> 
     load_weights(denoiser.network, prior.checkpoint)
     x_t, t = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([500])
     assert torch.equal(denoiser.network(x_t, t), model(x_t, t).sample)
+
+
+@pytest.mark.parametrize("group, path", [("adm", "null"), ("diffusers", "null"), ("diffusers", "FILE")])
+def test_a_prior_that_is_read_off_its_file_needs_one(tmp_path: Path, group: str, path: str) -> None:
+    (tmp_path / "w.pt").touch()
+    checkpoint = path.replace("FILE", str(tmp_path / "w.pt"))
+    prior = configure("sample", [f"prior={group}", f"prior.checkpoint={checkpoint}"]).prior
+    with pytest.raises(InstantiationException) as caught:
+        build(prior.denoiser)
+    assert "prior.checkpoint" in one_line(caught.value)
+    assert "give" in one_line(caught.value)
 
 
 def test_every_group_names_its_command_and_size() -> None:
