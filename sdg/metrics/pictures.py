@@ -7,10 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from sdg.data.picture import PREPARATIONS, list_pictures, picture_size
+from sdg.data.locate import find_source
+from sdg.data.picture import PREPARATIONS, list_pictures, picture_size, to_tensor
+from sdg.data.source import PictureSource
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.errors import SDGError
 from sdg.metrics.folder import read_files, read_manifest
@@ -43,45 +44,69 @@ class Pictures(ABC):
 
 
 class FolderPictures(Pictures):
-    """Pictures in files.
+    """Pictures in files, as they are.
 
     Args:
         source: the folder.
         files: at least one.
         records: one for each, or none.
-        side: cut the pictures to squares of that side by ``preparation``; None takes them as they are.
-        preparation: a key of ``PREPARATIONS``.
     """
 
-    def __init__(
-        self,
-        source: str | Path,
-        files: Sequence[Path],
-        records: Sequence[dict] = (),
-        side: int | None = None,
-        preparation: str = "adm",
-    ):
+    def __init__(self, source: str | Path, files: Sequence[Path], records: Sequence[dict] = ()):
         self.source, self.files, self.records = str(source), files, records
-        self.side, self.preparation = side, preparation
-        self.size = picture_size(files[0]) if side is None else (side, side)
+        self.size = picture_size(files[0])
 
     def __len__(self) -> int:
         return len(self.files)
 
     def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
-        return read_files([self.files[row] for row in rows], batch_size, self._prepare)
+        return read_files([self.files[row] for row in rows], batch_size)
 
     @cached_property
     def digest(self) -> str:
-        how = "as they are" if self.side is None else f"{self.preparation} {self.side}"
-        total = hashlib.sha256(how.encode())
+        total = hashlib.sha256(b"as they are")
         for path in self.files:
             with path.open("rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
         return total.hexdigest()
 
-    def _prepare(self, image: Image.Image) -> Image.Image:
-        return image if self.side is None else PREPARATIONS[self.preparation](image, self.side)
+
+class Squares(Pictures):
+    """Pictures of a folder, an archive or an LMDB, cut to squares as the training data is.
+
+    Args:
+        place: where they are from, for people.
+        pictures: where they are.
+        side: of the squares.
+        preparation: a key of ``PREPARATIONS``.
+    """
+
+    def __init__(self, place: str | Path, pictures: PictureSource, side: int, preparation: str):
+        self.source, self.pictures, self.preparation = str(place), pictures, preparation
+        self.size = (side, side)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
+        for start in range(0, len(rows), batch_size):
+            yield torch.stack([self._square(row) for row in rows[start : start + batch_size]])
+
+    def _square(self, row: int) -> Tensor:
+        image, side = self.pictures.open(row), self.size[0]
+        if min(image.size) < side:
+            name = self.pictures.name(row)
+            raise SDGError(
+                f"{name} is {image.width}x{image.height} and cannot be cut to {side}x{side}: leave it out"
+            )
+        return to_tensor(PREPARATIONS[self.preparation](image, side))
+
+    @cached_property
+    def digest(self) -> str:
+        total = hashlib.sha256(f"{self.preparation} {self.size[0]}".encode())
+        for row in range(len(self)):
+            total.update(hashlib.sha256(self.pictures.read(row)).digest())
+        return total.hexdigest()
 
 
 class Renders(Pictures):
@@ -113,7 +138,7 @@ def open_samples(folder: str | Path) -> FolderPictures:
     Raises:
         SDGError: the folder holds no pictures, several runs, or is still being written.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if (folder / "manifest.jsonl").is_file():
         records = read_manifest(folder)
         return FolderPictures(folder, [folder / record["file"] for record in records], records)
@@ -124,12 +149,15 @@ def open_samples(folder: str | Path) -> FolderPictures:
     return FolderPictures(folder, list_pictures(folder))
 
 
-def open_reference(reference: str | Path, size: tuple[int, int], preparation: str | None = None) -> Pictures:
-    """What samples of ``size`` are held against: a folder like theirs, or ``toyfaces:N``.
+def open_reference(
+    reference: str | Path, size: tuple[int, int], preparation: str | None = None, cache: Path = Path()
+) -> Pictures:
+    """What samples of ``size`` are held against: a folder like theirs, ``toyfaces:N``, or a data set.
 
     Args:
-        preparation: how to cut the pictures to the samples' size, a key of ``PREPARATIONS``; None: they must
-            have it.
+        preparation: how to cut the pictures of a folder, a zip archive or an LMDB to squares, a key of
+            ``PREPARATIONS``; None: they are in a folder and have the samples' size.
+        cache: a folder for the list of an LMDB's pictures, which takes long to make.
 
     Raises:
         SDGError: as :func:`open_samples`; also another size, or an unknown preparation.
@@ -138,15 +166,23 @@ def open_reference(reference: str | Path, size: tuple[int, int], preparation: st
         count = str(reference).removeprefix(TOYFACES)
         if not count.isdecimal():
             raise SDGError(f"reference={reference} names no number of faces: use {TOYFACES}2000")
-        return Renders(int(count), size[0])
-    found = open_samples(reference)
+        return Renders(int(count), _side(size))
+    if not Path(reference).expanduser().exists():
+        raise SDGError(f"{reference} is not there: give the folder of the reference's pictures")
     if preparation is not None:
         if preparation not in PREPARATIONS:
             raise SDGError(f"preparation={preparation} is unknown: use {' or '.join(PREPARATIONS)}")
-        return FolderPictures(found.source, found.files, found.records, min(size), preparation)
+        return Squares(reference, find_source(reference, cache, inside=["samples"]), _side(size), preparation)
+    found = open_samples(reference)
     if found.size != size:
         raise SDGError(
             "the reference's pictures are {}x{} and the samples {}x{}: give preparation=adm to cut them as "
             "training does, or a reference of the samples' size".format(*found.size, *size)
         )
     return found
+
+
+def _side(size: tuple[int, int]) -> int:
+    if size[0] != size[1]:
+        raise SDGError("the samples are {}x{}: only squares can be held against squares".format(*size))
+    return size[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from sdg.errors import SDGError
 from sdg.metrics.extractor import Extractor
@@ -17,6 +18,9 @@ _AT_ONCE = 32
 """Pictures in one pass of a network: what Inception can take on a laptop."""
 _HELD = 50_000
 """Pictures whose features are held in memory; of more, only sums."""
+
+_LONG = 1000
+"""Pictures that are worth a progress bar."""
 
 
 class FeatureReader:
@@ -63,7 +67,8 @@ class FeatureReader:
     @torch.no_grad()
     def batches(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Iterator[Tensor]:
         """The same in batches, none of which is kept."""
-        extractor = self.extractor(name)
+        extractor, what = self.extractor(name), f"{name} of {Path(pictures.source).name}"
+        bar = tqdm(total=len(rows), desc=what, unit="pictures", leave=False, disable=len(rows) < _LONG)
         for batch in pictures.batches(rows, _AT_ONCE):
             features = extractor(batch.to(self.device)).float().cpu()
             if not features.isfinite().all():
@@ -72,6 +77,8 @@ class FeatureReader:
                     "the weights that read them"
                 )
             yield features
+            bar.update(len(batch))
+        bar.close()
 
     def moments(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Moments:
         """Moments of the features of the pictures ``rows``, at least one; raises as :meth:`features`."""

@@ -66,16 +66,13 @@ def gather(config: DictConfig) -> Evidence:
         SDGError: samples, reference or mentions cannot be used.
     """
     mentions, samples = Mentions(config.mentions), open_samples(config.samples)
+    cache = cache_folder() / "statistics" if config.cache is None else Path(config.cache)
     reference: Pictures | Path | None = None
-    if config.reference is not None:
-        statistics = str(config.reference).endswith(".safetensors")
-        reference = (
-            Path(config.reference)
-            if statistics
-            else open_reference(config.reference, samples.size, config.preparation)
-        )
+    if str(config.reference).endswith(".safetensors"):
+        reference = Path(config.reference)
+    elif config.reference is not None:
+        reference = open_reference(config.reference, samples.size, config.preparation, cache)
     extractors = {name: partial(build, node) for name, node in config.features.items()}
-    cache = cache_folder() / "statistics" if config.cache is None else config.cache
     reader = FeatureReader(extractors, cache, _device(config.device))
     return Evidence(samples, mentions, partial(_load_judge, config), reader, reference)
 

@@ -48,9 +48,9 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
     runs = []
     for folder in map(Path, folders):
         for path in sorted(folder.rglob("metrics.json")):
-            within = path.parent.relative_to(folder)
-            name = path.parent.name if within == Path() or len(folders) > 1 else within.as_posix()
-            runs.append(_read(path, name or path.parent.resolve().name))
+            within, top = path.parent.relative_to(folder), Path(folder.resolve().name)
+            name = top / within if within == Path() or len(folders) > 1 else within
+            runs.append(_read(path, name.as_posix()))
     if not runs:
         raise SDGError(
             f"no metrics.json below {', '.join(map(str, folders))}: run evaluate.py on samples first"

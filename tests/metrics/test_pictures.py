@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,19 @@ def test_a_reference_has_the_samples_size_or_is_cut_to_it(tmp_path: Path) -> Non
     paint(tmp_path / "0.png", (90, 90, 90), size=(40, 24))
     with pytest.raises(SDGError, match="pictures are 40x24 and the samples 16x16: give preparation=adm"):
         open_reference(tmp_path, (16, 16))
+    with pytest.raises(SDGError, match="nowhere is not there: give the folder of the reference's pictures"):
+        open_reference(tmp_path / "nowhere", (16, 16), "adm")
     with pytest.raises(SDGError, match="preparation=lanczos is unknown: use adm or box"):
         open_reference(tmp_path, (16, 16), "lanczos")
-    assert torch.equal(
-        whole(open_reference(tmp_path, (16, 16), "adm")), torch.full((1, 3, 16, 16), 90, dtype=torch.uint8)
-    )
+    grey = torch.full((1, 3, 16, 16), 90, dtype=torch.uint8)
+    assert torch.equal(whole(open_reference(tmp_path, (16, 16), "adm")), grey)
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(tmp_path / "0.png", "0.png")
+    archived = open_reference(tmp_path / "set.zip", (16, 16), "box")
+    assert torch.equal(whole(archived), grey)
+    assert archived.digest == open_reference(tmp_path, (16, 16), "box").digest
+    with pytest.raises(SDGError, match=r"0.png is 40x24 and cannot be cut to 32x32: leave it out"):
+        whole(open_reference(tmp_path, (32, 32), "adm"))
 
 
 def test_renders_are_unseen_faces() -> None:
@@ -71,6 +80,8 @@ def test_renders_are_unseen_faces() -> None:
     assert torch.equal(whole(reference), ((images + 1) * 127.5).round().to(torch.uint8))
     assert reference.digest == open_reference("toyfaces:3", (16, 16)).digest
     assert reference.digest != open_reference("toyfaces:4", (16, 16)).digest
+    with pytest.raises(SDGError, match="the samples are 16x8: only squares"):
+        open_reference("toyfaces:3", (16, 8))
     for name, problem in (("many", "names no number"), ("0", "1 to 100000"), ("100001", "not 100001")):
         with pytest.raises(SDGError, match=problem):
             open_reference(f"toyfaces:{name}", (16, 16))

@@ -175,6 +175,57 @@ def test_a_folder_of_strangers_is_measured_against_another(
         evaluate(config(*folders, "metrics=[kd_judge]", "device=tpu9000", *small_judge))
 
 
+@pytest.mark.slow
+def test_torch_fidelity_itself_gives_the_same_from_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both from the saved pictures on, with generated Inception weights."""
+    fidelity = pytest.importorskip("torch_fidelity")
+    module = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    own = module.FeatureExtractorInceptionV3
+    with monkeypatch.context() as patch:
+        patch.setattr(own, "load_state_dict", lambda *_: None)
+        patch.setattr(module, "load_state_dict_from_url", lambda *_, **__: {})
+        torch.manual_seed(0)
+        torch.save(own("x", ["2048"]).state_dict(), tmp_path / "inception.pth")
+    for name, first, count in (("a", 0, 12), ("b", 40, 14)):
+        index = torch.arange(first, first + count) + SPLITS["test"].start
+        images = ((faces(0, index, 64)[0] + 1) * 127.5).round().to(torch.uint8)
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / name / f"{i:02d}.png")
+    report = evaluate(
+        config(
+            f"samples='{tmp_path / 'a'}'",
+            f"reference='{tmp_path / 'b'}'",
+            "metrics=[kid_inception_tf,prdc_inception_tf]",
+            f"features.inception_tf.weights='{tmp_path / 'inception.pth'}'",
+            "metrics.kid_inception_tf.subset_size=8",
+            f"cache='{tmp_path / 'cache'}'",
+            "device=cpu",
+        )
+    )
+    theirs = fidelity.calculate_metrics(
+        input1=str(tmp_path / "a"),
+        input2=str(tmp_path / "b"),
+        kid=True,
+        prc=True,
+        feature_extractor="inception-v3-compat",  # else its precision is on VGG-16
+        kid_subset_size=8,
+        feature_extractor_weights_path=str(tmp_path / "inception.pth"),
+        cuda=False,
+        cache=False,
+        verbose=False,
+        batch_size=7,
+        save_cpu_ram=True,  # without worker processes
+    )
+    measures = report["measures"]
+    kid = theirs["kernel_inception_distance_mean"]
+    assert measures["kid_inception_tf"]["value"] == pytest.approx(kid, rel=1e-3)
+    for name in ("precision", "recall"):
+        assert measures[f"prdc_inception_tf/{name}"]["value"] == pytest.approx(theirs[name])
+
+
 def test_the_judge_is_loaded_only_if_it_is_needed(run: Path) -> None:
     report = evaluate(config(f"samples='{run}'", "metrics=score", "judge.checkpoint=nowhere"))
     assert report["measures"].keys() == {"score/text"}
