@@ -1,0 +1,130 @@
+"""One search: every trial runs the commands with settings of its own and reads what they measured."""
+
+import fcntl
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sdg.config import ROOT, plain
+from sdg.errors import SDGError
+from sdg.files import write_whole
+
+FAILURES = 3
+"""So many trials in a row may fail; then something else is wrong."""
+
+
+def search(config: DictConfig) -> None:
+    """Try ``config.trials`` settings out of ``config.space``; the same command again goes on.
+
+    Raises:
+        SDGError: no sweep was chosen, a folder in use, commands that fail again and again, or no good trial.
+    """
+    if OmegaConf.is_missing(config, "name"):
+        raise SDGError("nothing says what to search: choose a sweep of conf/sweep, as +sweep=guidance_scale")
+    try:
+        from sdg.sweep.study import Study
+    except ImportError as error:
+        raise SDGError("a search needs Optuna: pip install 'optuna>=4,<5'") from error
+    folder = Path(config.output_dir)
+    with _alone(folder):
+        _record(folder / "sweep.yaml", config)
+        study = Study(folder / "study.log", plain(config.space), config.direction, config.seed)
+        failed = 0
+        for trial in study.run(config.trials, lambda settings: _evaluate(config, folder, settings)):
+            told = ", ".join(f"{name}={_word(value)}" for name, value in trial.params.items())
+            print(f"{trial.number + 1}/{config.trials}  {told}: {_told(config, trial)}", flush=True)
+            failed = failed + 1 if "error" in trial.user_attrs else 0
+            if failed == FAILURES:
+                raise SDGError(f"{failed} trials in a row failed, the last: {trial.user_attrs['error']}")
+        best = study.best()
+    settings = [f"{name}={_word(value)}" for name, value in best.params.items()]
+    result = {
+        "settings": best.params,
+        config.objective: best.value,
+        "folder": str(_folder(folder, best.params)),
+    }
+    write_whole(folder / "best.json", json.dumps(result, indent=1) + "\n")
+    print(f"best of {len(study.trials)}: {' '.join(settings)} with {config.objective} {best.value:.4g}")
+
+
+def _evaluate(config: DictConfig, folder: Path, settings: Mapping[str, Any]) -> Any:
+    from sdg.sweep.study import Outcome
+
+    place = _folder(folder, settings)
+    log = folder / "logs" / f"{place.name}.log"
+    log.parent.mkdir(exist_ok=True)
+    words = [f"{name}={_word(value)}" for name, value in settings.items()]
+    for command in config.commands:
+        script, *given = (str(word).replace("{folder}", str(place)) for word in command)
+        filled = [new for word in given for new in (words if word == "{settings}" else [word])]
+        with log.open("a", encoding="utf-8") as file:
+            line = [sys.executable, str(ROOT / script), *filled]
+            done = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
+            last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            raise SDGError(f"{script} ended with {done.returncode} ({''.join(last)}): see {log}")
+    measures = _measures(place / "metrics.json")
+    short = {name: least - _value(measures, name) for name, least in (config.keep or {}).items()}
+    return Outcome(_value(measures, config.objective), short)
+
+
+def _measures(path: Path) -> dict[str, dict]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["measures"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SDGError(f"the commands left no {path}: let one of them be evaluate.py") from error
+
+
+def _value(measures: Mapping[str, dict], name: str) -> float:
+    if name not in measures:
+        raise SDGError(f"{name} was not measured: choose among {', '.join(measures)}")
+    return float(measures[name]["value"])
+
+
+def _told(config: DictConfig, trial: Any) -> str:
+    if "error" in trial.user_attrs:
+        return f"failed: {trial.user_attrs['error']}"
+    short = [name for name, by in json.loads(trial.user_attrs["short"]).items() if by > 0]
+    return f"{config.objective} {trial.value:.4g}" + (f", too little {', '.join(short)}" if short else "")
+
+
+def _folder(folder: Path, settings: Mapping[str, Any]) -> Path:
+    """The folder of these settings: given again, they find what they have done already."""
+    return folder / "trials" / ",".join(f"{name}={_word(value)}" for name, value in settings.items())
+
+
+def _word(value: Any) -> str:
+    return {True: "true", False: "false", None: "null"}[value] if value in (True, False, None) else str(value)
+
+
+def _record(path: Path, config: DictConfig) -> None:
+    """Keep the settings of the search; those of another one are refused."""
+    free = {"trials", "output_dir"}
+    settings = {key: value for key, value in plain(config).items() if key not in free}
+    if path.exists() and plain(OmegaConf.load(path)) != settings:
+        raise SDGError(f"{path.parent} holds another search: choose another output_dir, or remove it")
+    write_whole(path, OmegaConf.to_yaml(OmegaConf.create(settings)))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder for this search: of two, each would take the other's trials for interrupted ones."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise SDGError(f"cannot write to {folder} ({error.strerror}): choose another output_dir") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SDGError(
+                f"a search is running in {folder}: wait for it, or choose another output_dir"
+            ) from error
+        yield
