@@ -40,7 +40,7 @@ class FeatureReader:
     ):
         self.makers, self.cache, self.device = extractors, Path(cache), torch.device(device)
         self.built: dict[str, Extractor] = {}
-        self._held: dict[tuple[str, int, tuple[int, ...]], Tensor] = {}
+        self._held: dict[tuple[str, Pictures, tuple[int, ...]], Tensor] = {}
 
     def extractor(self, name: str) -> Extractor:
         """The extractor of a name; raises SDGError for one that is unknown or cannot be built."""
@@ -56,10 +56,10 @@ class FeatureReader:
         Raises:
             SDGError: as :meth:`extractor`; also features that are not finite.
         """
-        every = name, id(pictures), tuple(range(len(pictures)))
+        every = name, pictures, tuple(range(len(pictures)))
         if every in self._held:
             return self._held[every][list(rows)]
-        key = name, id(pictures), tuple(rows)
+        key = name, pictures, tuple(rows)
         if key not in self._held:
             self._held[key] = torch.cat(list(self.batches(name, pictures, rows)))
         return self._held[key]

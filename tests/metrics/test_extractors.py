@@ -1,5 +1,6 @@
 """CLIP, the guide, the judge and Inception as extractors: what they give is what their networks say."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,12 @@ def test_inception_needs_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyP
         InceptionTF()
     with pytest.raises(SDGError, match=r"give features\.inception_tf\.weights=PATH"):
         InceptionTF(tmp_path / "nowhere.pth")
+
+
+def test_inception_needs_torch_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
+    with pytest.raises(SDGError, match="pip install torch-fidelity"):
+        InceptionTF()
 
 
 @pytest.mark.slow
