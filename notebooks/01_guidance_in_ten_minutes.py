@@ -30,12 +30,11 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from sdg.config import ROOT
+from sdg.config import ROOT, build
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
 from sdg.diffusion.timeline import Level
 from sdg.report.grid import draw_grid
-from sdg.sampling.run import build_sampling
 
 # %% tags=["parameters"]
 PROMPTS = [
@@ -60,7 +59,7 @@ FOLDER = ROOT / "outputs" / "notebooks" / "01"
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # where the configuration looks for the weights
 with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
     config = compose("sample", [f"sampler.steps={STEPS}", *OVERRIDES])
-sampling = build_sampling(config)
+sampling = build(config.method)
 
 prior = sampling.denoiser  # x_t -> what the clean picture might be
 guidance = sampling.aims.guidance  # x_t, its noise level, targets -> F and its gradient

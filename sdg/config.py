@@ -29,7 +29,7 @@ _VERBOSE = os.environ.get("HYDRA_FULL_ERROR") == "1"
 """Whether the user wants tracebacks; read before a command sets that variable for Hydra."""
 
 
-def build(config: DictConfig, *args: Any, **kwargs: Any) -> Any:
+def build(config: DictConfig | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
     """Instantiate ``config`` by its ``_target_``s; constructors receive plain lists and dicts."""
     return instantiate(config, *args, _convert_="all", **kwargs)
 

@@ -34,6 +34,7 @@ class SampleConfig:
     paths: Any = None
     prior: Any = None
     encoder: Any = None
+    generator: Any = None
     guidance: Any = None
     sampler: Any = None
     constraint: Any = None

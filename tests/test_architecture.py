@@ -19,7 +19,7 @@ FLOORS = (
 PACKAGES = set[str]().union(*FLOORS)
 GROUND = {"errors", "randomness", "files"}
 HYDRA_SIDE = {"config", "schema"}
-"""For the commands, and for the run.py that each of them calls."""
+"""For the commands, for the run.py that each of them calls, and for the build.py that a method is built by."""
 
 LIBRARIES: dict[str, set[str]] = {
     "diffusion": {"torch"},
@@ -72,7 +72,7 @@ def allowed(path: Path) -> set[str]:
     floor = next(i for i, packages in enumerate(FLOORS) if package in packages)
     below = set[str]().union(*FLOORS[floor + 1 :])
     ground = GROUND - {"files"} if package in LIBRARIES else GROUND
-    return {package} | below | ground | (HYDRA_SIDE if path.name == "run.py" else set())
+    return {package} | below | ground | (HYDRA_SIDE if path.name in {"run.py", "build.py"} else set())
 
 
 def offends(path: Path, module: str) -> bool:

@@ -13,7 +13,6 @@ from sdg.metrics.retrieval import top_k
 from sdg.networks.judge import Judge
 from sdg.sampling.module import GuidedSampling
 from sdg.sampling.plan import PlanEntry
-from sdg.sampling.run import build_sampling
 from tests.tiny import configure
 
 FOLDER = ROOT / "checkpoints"
@@ -32,7 +31,7 @@ def judge() -> Judge:
 
 @pytest.fixture(scope="module")
 def sampling(config: DictConfig) -> GuidedSampling:
-    return build_sampling(config)
+    return build(config.method)
 
 
 def test_each_has_a_card_and_together_they_are_small() -> None:

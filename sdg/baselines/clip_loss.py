@@ -54,9 +54,9 @@ class CLIPLoss(nn.Module):
     ):
         super().__init__()
         if loss not in LOSSES:
-            raise SDGError(f"method.loss.loss={loss} is unknown: use {', '.join(LOSSES)}")
+            raise SDGError(f"method.search.loss.loss={loss} is unknown: use {', '.join(LOSSES)}")
         if resize not in ("bicubic", "area", "bilinear"):
-            raise SDGError(f"method.loss.resize={resize} is unknown: use bicubic, area or bilinear")
+            raise SDGError(f"method.search.loss.resize={resize} is unknown: use bicubic, area or bilinear")
         if crops < 0 or not 0 < crop_min <= 1:
             raise SDGError(
                 f"crops={crops} of at least {crop_min} of a picture cannot be cut: use 0 or more, of 0 to 1"

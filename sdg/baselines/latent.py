@@ -69,15 +69,17 @@ class LatentSearch(nn.Module):
     ):
         super().__init__()
         if start not in ("random", "mean", "zeros"):
-            raise SDGError(f"method.start={start} is unknown: use random, mean or zeros")
+            raise SDGError(f"method.search.start={start} is unknown: use random, mean or zeros")
         if noise not in ("own", "stored"):
-            raise SDGError(f"method.noise={noise} is unknown: use own or stored")
+            raise SDGError(f"method.search.noise={noise} is unknown: use own or stored")
         if candidates < 1:
-            raise SDGError(f"method.candidates={candidates} leaves no start: use 1 or more")
+            raise SDGError(f"method.search.candidates={candidates} leaves no start: use 1 or more")
         if steps < 0:
-            raise SDGError(f"method.steps={steps} is no number of steps: use 0 or more")
+            raise SDGError(f"method.search.steps={steps} is no number of steps: use 0 or more")
         if not 0 <= average < 1:
-            raise SDGError(f"method.average={average} is no decay: use 0 (the last latent) or more, below 1")
+            raise SDGError(
+                f"method.search.average={average} is no decay: use 0 (the last latent) or more, below 1"
+            )
         self.space, self.loss, self.start, self.candidates, self.noise = space, loss, start, candidates, noise
         self.steps, self.lr, self.ramp_up, self.ramp_down = steps, lr, ramp_up, ramp_down
         self.betas, self.weight_decay = (betas[0], betas[1]), weight_decay
@@ -108,6 +110,11 @@ class LatentSearch(nn.Module):
             observe(step, losses.detach())
         return Found(self._picture(averaged, keys), averaged)
 
+    @torch.no_grad()
+    def untouched(self, keys: Keys) -> Tensor:
+        """The pictures of the first starts, no prompt having had a say: (B, 3, S, S)."""
+        return self._picture(self._draw_start(NoiseSource(keys, "latent")), keys)
+
     def ramp(self, step: int) -> float:
         """Learning rate at ``step``, relative to the peak (as StyleCLIP, after Karras et al. 2020)."""
         t = step / self.steps
@@ -117,20 +124,23 @@ class LatentSearch(nn.Module):
 
     def _start(self, target: Tensor, keys: Keys) -> Tensor:
         """The latents the search begins from: the sample's best candidate, or a constant."""
-        if self.start != "random":
-            return self.space.constant(len(keys), self.start)
         source, crops = NoiseSource(keys, "latent"), NoiseSource(keys, "candidate crops")
-        shape = (self.space.generator.latent_dim,)
-        best = self.space.random(source.normal(shape, target.device))
-        if self.candidates == 1:
+        best = self._draw_start(source)
+        if self.start != "random" or self.candidates == 1:
             return best
         least = self.loss(self._picture(best, keys), target, crops)
         for _ in range(self.candidates - 1):
-            latents = self.space.random(source.normal(shape, target.device))
+            latents = self._draw_start(source)
             losses = self.loss(self._picture(latents, keys), target, crops)
             best[losses < least] = latents[losses < least]
             least = torch.minimum(losses, least)
         return best
+
+    def _draw_start(self, source: NoiseSource) -> Tensor:
+        """One start for each sample, the next ones that ``source`` gives."""
+        if self.start != "random":
+            return self.space.constant(len(source.generators), self.start)
+        return self.space.random(source.normal((self.space.generator.latent_dim,), self.space.mean.device))
 
     def _picture(self, latents: Tensor, keys: Keys) -> Tensor:
         # A new source each time gives the same numbers each time.

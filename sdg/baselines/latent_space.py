@@ -38,9 +38,11 @@ class LatentSpace(nn.Module):
     ):
         super().__init__()
         if space not in ("z", "w", "w_plus"):
-            raise SDGError(f"method.space={space} is unknown: use z, w or w_plus")
+            raise SDGError(f"method.search.space.space={space} is unknown: use z, w or w_plus")
         if whiten and space == "z":
-            raise SDGError("method.whiten measures w, and z is white already: use space=w or w_plus")
+            raise SDGError(
+                "method.search.space.whiten measures w, and z is white already: use space=w or w_plus"
+            )
         self.generator = generator.eval().requires_grad_(False)
         self.space, self.whiten, self.truncation = space, whiten, truncation
         z = torch.randn(MEAN_COUNT, generator.latent_dim, generator=keyed_generator("mean latent"))

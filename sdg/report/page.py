@@ -40,7 +40,7 @@ class _Row(NamedTuple):
     def label(self) -> str:
         words = [] if self.prompt is None else [self.prompt]
         picture = [] if self.reference is None else [Path(self.reference).stem]
-        return " + ".join([*words, *picture]) or "guided"
+        return " + ".join([*words, *picture]) or ("guided" if self.records[0]["scale"] else "unguided")
 
     @property
     def view(self) -> str | None:
@@ -53,12 +53,16 @@ def write_page(folder: Path, records: Sequence[dict], title: str) -> Path:
 
     The grid shows at most 24 rows and 8 seeds; the page shows them all.
     """
-    before = {(r["seed"], r["index"]): r for r in records if r["scale"] == 0}
+    # At scale 0 a prompt leads nowhere; a reference may, for ILVR's needs no scale.
+    alone = [r for r in records if r["scale"] == 0 and r["reference"] is None]
+    before = {(r["seed"], r["index"]): r for r in alone}
+    led = [r for r in records if r["scale"] or r["prompt"] is not None or r["reference"] is not None]
+    if not led:
+        led, before = alone, {}
     rows: dict[tuple, _Row] = {}
-    for record in records:
-        if record["scale"] != 0 or record["prompt"] is not None or record["reference"] is not None:
-            key = record["prompt"], record["reference"]
-            rows.setdefault(key, _Row(*key, [])).records.append(record)
+    for record in led:
+        key = record["prompt"], record["reference"]
+        rows.setdefault(key, _Row(*key, [])).records.append(record)
     _write_grid(folder, list(rows.values()), before)
     sections = "\n".join(_section(row, before) for row in rows.values())
     page = folder / "index.html"
@@ -67,7 +71,7 @@ def write_page(folder: Path, records: Sequence[dict], title: str) -> Path:
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
         f"<h1>{html.escape(title)}</h1>\n"
-        f"<p>{len(records)} pictures. Pale: the prior alone. Beside it: the same noise, guided. "
+        f"<p>{len(records)} pictures. Pale: what the model draws alone. Beside it: the same noise, guided. "
         f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
         f'<a href="config.yaml">config.yaml</a></p>\n{sections}\n</html>\n',
     )
@@ -93,11 +97,15 @@ def _details(records: Sequence[dict]) -> str:
     """How the pictures of a row came about: predicted pictures, and the numbers of the steps."""
     parts = [f'<img class="strip" src="{r["strip"]}" alt="on the way">' for r in records if "strip" in r]
     guided = [r["trace"]["guided"] for r in records if (r.get("trace") or {}).get("guided")]
+    curves: dict[str, list] = {}
     if guided:
         curves = {f"score {name}": [g["scores"][name] for g in guided] for name in guided[0]["scores"]}
         curves["gradient rms"] = [g["gradient_rms"] for g in guided]
         curves["clipped"] = [r["trace"]["clipped"] for r in records if r["trace"].get("guided")]
-        parts += [draw_curves(name, lines) for name, lines in curves.items()]
+    losses = [r["trace"]["loss"] for r in records if (r.get("trace") or {}).get("loss")]
+    if losses:
+        curves["loss"] = losses
+    parts += [draw_curves(name, lines) for name, lines in curves.items()]
     if not parts:
         return ""
     return f'<details><summary>on the way</summary><div class="row">{"".join(parts)}</div></details>'

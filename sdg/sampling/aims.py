@@ -8,15 +8,39 @@ from torch import Tensor, nn
 
 from sdg.data.picture import read_picture
 from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
-from sdg.guidance.guidance import Guidance
+from sdg.guidance.guidance import Guidance, Steering
 from sdg.guidance.targets import Aim, Reference, TextTargets
 from sdg.guidance.term import Term
 from sdg.sampling.plan import PlanEntry
 
+CLEAN = Level(0, 1.0, 1.0)
+
+
+class Steer:
+    """The guidance of one group of samples.
+
+    Args:
+        scale: of each sample, (B,).
+    """
+
+    def __init__(self, guidance: Guidance, aim: Aim, scale: Tensor):
+        self.guidance, self.aim, self.scale = guidance, aim, scale
+
+    def __call__(self, x: Tensor, level: Level) -> Steering | None:
+        """What guidance says at x (B, C, H, W) of noise level ``level``; None where it rests."""
+        if self.guidance.rests(level):
+            return None
+        return self.guidance(x, level, self.aim.at(level), self.scale)
+
+    def scores(self, images: Tensor) -> dict[str, Tensor]:
+        """F_k, (B,), of every term for finished images."""
+        return self.guidance.scores(self.guidance.encode(images, CLEAN), self.aim.at(CLEAN))
+
 
 class Aims(nn.Module):
-    """Makes the :class:`Aim` of a group of samples. A term's own target goes before what an entry brings.
+    """Makes the :class:`Steer` of a group of samples. A term's own target goes before what an entry brings.
 
     Args:
         texts: embeds the prompts.
@@ -45,38 +69,26 @@ class Aims(nn.Module):
         self.guidance, self.texts, self.size = guidance, texts, size
         self.fixed, self.share = reference_noise == "fixed", share_reference
 
-    def check(self, prompts: Sequence[str], references: Sequence[str]) -> None:
-        """Find out at once what would fail later.
+    def waiting(self, kind: str) -> dict[str, str]:
+        """What waits for the prompts or references of the plan, in words, and how to do without it."""
+        return {
+            f"the term {name}": f"leave it out with ~guidance.terms.{name}"
+            for name, term in self._reading(kind).items()
+            if term.target is None
+        }
 
-        Raises:
-            SDGError: a term without a target, targets that no term reads, or one that cannot be used.
-        """
-        for kind, given, example in (
-            ("prompt", prompts, "prompts='[\"a smiling face\"]'"),
-            ("reference", references, "references=[face.png]"),
-        ):
-            wanting = [name for name, term in self._reading(kind).items() if term.target is None]
-            if wanting and not given:
-                raise SDGError(
-                    f"nothing says what the term {wanting[0]} should aim at: give {example}, "
-                    f"or leave it out with ~guidance.terms.{wanting[0]}"
-                )
-            if given and not wanting:
-                raise SDGError(
-                    f"no term of this guidance reads a {kind}: leave {kind}s out, or choose guidance=mix"
-                )
+    def check(self, prompts: Sequence[str]) -> None:
+        """Raises SDGError for a prompt, of the plan or of a term, that cannot be encoded."""
         for prompt in [*prompts, *(term.target for term in self._reading("prompt").values())]:
             self.texts([prompt])
-        for path in self.pictures(references):
-            read_picture(path, self.size)
 
     def pictures(self, references: Sequence[str]) -> list[str]:
         """The paths of ``references`` and of the terms' own ones, each once."""
         own = [term.target for term in self._reading("reference").values() if term.target is not None]
         return list(dict.fromkeys([*references, *own]))
 
-    def forward(self, entries: Sequence[PlanEntry]) -> Aim:
-        """What every term aims at, for the samples of ``entries``."""
+    def forward(self, entries: Sequence[PlanEntry]) -> Steer:
+        """The guidance of the samples of ``entries``, each towards its own targets."""
         prompts = {
             name: self.texts([term.target or entry.prompt for entry in entries])
             for name, term in self._reading("prompt").items()
@@ -89,7 +101,8 @@ class Aims(nn.Module):
             if paths not in shared:
                 shared[paths] = self._reference(paths, entries)
             references[name] = shared[paths]
-        return Aim(self.guidance.encode, prompts, references)
+        scale = torch.tensor([entry.scale for entry in entries], device=self.texts.clip.device)
+        return Steer(self.guidance, Aim(self.guidance.encode, prompts, references), scale)
 
     def _reading(self, kind: str) -> dict[str, Term]:
         return {name: term for name, term in self.guidance.terms.items() if term.reads == kind}

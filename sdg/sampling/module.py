@@ -1,10 +1,7 @@
-"""Guided sampling as a LightningModule: Trainer.predict draws the plan."""
+"""Chains of a diffusion prior, steered by guidance, held by constraints, or left alone."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-import pytorch_lightning as pl
-import torch
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
@@ -14,39 +11,26 @@ from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Level, Timeline
 from sdg.errors import SDGError
 from sdg.sampling.aims import Aims
+from sdg.sampling.constraints import Constraints
+from sdg.sampling.method import Method, Sample
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.start import Start
 from sdg.sampling.trace import Trace, to_bytes
 
-CLEAN = Level(0, 1.0, 1.0)
 
-
-class Sample(NamedTuple):
-    """A finished sample."""
-
-    entry: PlanEntry
-    image: Tensor
-    """(3, S, S) uint8, on the CPU."""
-    record: dict
-    """What the manifest says of it: F_k of the finished picture (``scores``), and the steps (``trace``)."""
-    lost: int | None
-    """The step, from 1, at which it became NaN or infinite and worth nothing; None for a good sample."""
-    strip: Tensor | None = None
-    """Predicted clean images on the way, side by side, (3, S, n S) uint8."""
-
-
-class GuidedSampling(pl.LightningModule):
-    """Draws batches of plan entries. What is drawn for an entry does not depend on the batch it comes in.
+class GuidedSampling(Method):
+    """One chain of the prior for each sample.
 
     Args:
-        aims: gives a group of samples its targets; holds the guidance.
-        start: where the chain begins, and what must be kept.
-        group: samples the networks see at a time, whatever the size of a batch; the last group is filled up.
-            Kernels are chosen by the size of their input and each rounds differently, and guided chains
-            amplify that until it shows: only a fixed size draws the same picture to the bit.
+        aims: the guidance, and what it aims at; None for no guidance.
+        start: where the chain begins.
+        constraints: what every state must obey.
         snapshots: keep x̂_0 of every that many steps; 0: of none.
         trace: whether records hold the numbers of every step.
-        on_step: called after every step with the number of images in the batch; a progress bar may listen.
+
+    Raises:
+        SDGError: the encoder reads pictures of another size than the prior draws, or a number that makes no
+            sense.
     """
 
     def __init__(
@@ -54,67 +38,74 @@ class GuidedSampling(pl.LightningModule):
         denoiser: Denoiser,
         sampler: Sampler,
         timeline: Timeline,
-        aims: Aims,
+        aims: Aims | None = None,
         start: Start | None = None,
+        constraints: Constraints | None = None,
         *,
         group: int = 4,
         snapshots: int = 0,
         trace: bool = True,
-        on_step: Callable[[int], None] = lambda images: None,
     ):
-        super().__init__()
-        encoder = aims.guidance.encoder
-        if encoder.image_size != denoiser.image_size:
+        guidance = aims.guidance if aims else None
+        super().__init__(denoiser.image_size, len(timeline), guidance.scale if guidance else 0.0, group)
+        if guidance and guidance.encoder.image_size != denoiser.image_size:
             raise SDGError(
                 f"the prior draws {denoiser.image_size}-px images and the encoder reads "
-                f"{encoder.image_size}-px ones: choose a prior and an encoder that match"
+                f"{guidance.encoder.image_size}-px ones: choose a prior and an encoder that match"
             )
-        if group < 1:
-            raise SDGError(f"group={group} is no number of samples: use 1 or more")
         if snapshots < 0:
             raise SDGError(f"snapshots={snapshots} is no number of steps: use 0 (none) or more")
         self.denoiser = denoiser.eval().requires_grad_(False)
         self.sampler, self.timeline, self.aims, self.start = sampler, timeline, aims, start or Start()
-        self.group, self.snapshots, self.trace = group, snapshots, trace
-        self.on_step = on_step
+        self.constraints = constraints or Constraints(self.start)
+        self.snapshots, self.trace = snapshots, trace
 
-    def predict_step(self, batch: Sequence[PlanEntry], batch_idx: int = 0) -> list[Sample]:
-        """The samples of ``batch``, in its order."""
-        groups = [batch[i : i + self.group] for i in range(0, len(batch), self.group)]
-        return [sample for group in groups for sample in self._draw(group)]
+    def waiting(self, kind: str) -> dict[str, str]:
+        """What waits for prompts or references, in words, and how to do without it."""
+        return (self.aims.waiting(kind) if self.aims else {}) | self.constraints.waiting(kind)
 
-    def _draw(self, entries: Sequence[PlanEntry]) -> list[Sample]:
-        """The samples of at most one group."""
-        group = [*entries, *[entries[-1]] * (self.group - len(entries))]
-        keys, size = [entry.key for entry in group], self.denoiser.image_size
-        aim, guidance = self.aims(group), self.aims.guidance
-        scale = torch.tensor([entry.scale for entry in group], device=self.device)
+    def check(self, prompts: Sequence[str], references: Sequence[str]) -> None:
+        """Raises SDGError for a target that is missing, that nothing reads, or that cannot be used."""
+        super().check(prompts, references)
+        if self.aims:
+            self.aims.check(prompts)
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """Words of a prompt that CLIP's tokenizer has no meaning for."""
+        return self.aims.texts.unknown_words(prompt) if self.aims else []
+
+    def pictures(self, references: Sequence[str]) -> list[str]:
+        """The paths of ``references`` and of the terms' own ones, each once."""
+        return self.aims.pictures(references) if self.aims else super().pictures(references)
+
+    def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
+        """The samples of one group."""
         trace = Trace(self.snapshots)
+        steer = self.aims(entries) if self.aims else None
 
         def guide(x: Tensor, level: Level) -> Tensor | None:
-            if guidance.rests(level):
+            steering = steer(x, level) if steer else None
+            if steering is None:
                 return None
-            steering = guidance(x, level, aim.at(level), scale)
             trace.steered(level, steering)
             return steering.gradient
 
         def observe(moment: Moment) -> None:
             trace(moment)
-            self.on_step(len(entries))
+            tick()
 
         images = generate(
             self.denoiser,
             self.sampler,
             self.timeline,
-            NoiseSource(keys),
-            guide if any(entry.scale for entry in group) else None,
-            start=self.start.picture(size, self.device),
-            constrain=self.start.constraint(keys, size, self.device),
+            NoiseSource([entry.key for entry in entries]),
+            guide if any(entry.scale for entry in entries) else None,
+            start=self.start.picture(self.size, self.device),
+            constrain=self.constraints(entries, self.size, self.device),
             observe=observe,
             device=self.device,
         )
-        scores = guidance.scores(guidance.encode(images, CLEAN), aim.at(CLEAN))
-        return self._finish(entries, images, scores, trace)
+        return self._finish(entries, images, steer.scores(images) if steer else {}, trace)
 
     def _finish(
         self, entries: Sequence[PlanEntry], images: Tensor, scores: dict[str, Tensor], trace: Trace
@@ -127,11 +118,10 @@ class GuidedSampling(pl.LightningModule):
             if entry.scale == 0:
                 # Whether the guide looks at a sample that it does not guide depends on the sample's group.
                 steps[i].pop("guided", None)
-            aimed = entry.scale != 0 or entry.prompt is not None or entry.reference is not None
             record = {
-                "scores": {name: round(value[i], 4) for name, value in values.items()} if aimed else {},
+                "scores": {name: round(value[i], 4) for name, value in values.items()} if entry.aimed else {},
                 "trace": steps[i] if self.trace else None,
             }
-            end = None if finite[i] else len(self.timeline)
+            end = None if finite[i] else self.steps
             samples.append(Sample(entry, pixels[i], record, lost[i] or end, strips[i]))
         return samples

@@ -36,6 +36,11 @@ class PlanEntry(NamedTuple):
         """What the sample's noise is keyed by."""
         return self.seed, self.index
 
+    @property
+    def aimed(self) -> bool:
+        """Whether anything at all leads the sample; else it is what the prior draws alone."""
+        return self.scale != 0 or self.prompt is not None or self.reference is not None
+
     def record(self) -> dict:
         """The entry as plain data, for the manifest."""
         return self._asdict()
@@ -50,7 +55,7 @@ class SamplePlan(Dataset[PlanEntry]):
         references: paths of pictures, likewise.
         samples_per_prompt: indices 0…n-1 of every pair.
         seed: of all samples; a sample's noise is keyed by (seed, index).
-        scale: guidance scale of the guided samples.
+        scale: guidance scale of the guided samples; where it is 0 and nothing is given, all are unguided.
         unguided: whether to draw the unguided samples too.
 
     Raises:
@@ -72,10 +77,9 @@ class SamplePlan(Dataset[PlanEntry]):
             raise SDGError(f"prompt number {empty[0] + 1} is empty: describe what you want to see")
         sentences: list[str | None] = [*dict.fromkeys(prompts)] or [None]
         pictures: list[str | None] = [*dict.fromkeys(references)] or [None]
-        self.rows: list[tuple[str | None, str | None, float]] = [(None, None, 0.0)] if unguided else []
-        self.rows += [
-            (prompt, reference, scale) for prompt, reference in itertools.product(sentences, pictures)
-        ]
+        alone: list[tuple[str | None, str | None, float]] = [(None, None, 0.0)] if unguided else []
+        led = [(prompt, reference, scale) for prompt, reference in itertools.product(sentences, pictures)]
+        self.rows = list(dict.fromkeys([*alone, *led]))
         self.columns, self.seed = samples_per_prompt, seed
 
     def __len__(self) -> int:

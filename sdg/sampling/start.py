@@ -1,13 +1,10 @@
 """Where sampling starts, and what of a picture it must keep."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from sdg.data.picture import picture_size, read_mask, read_picture
-from sdg.diffusion.constraint import KnownRegion
-from sdg.diffusion.noise import NoiseSource
+from sdg.data.picture import picture_size, read_picture
 from sdg.errors import SDGError
 
 
@@ -39,12 +36,3 @@ class Start:
     def picture(self, size: int, device: torch.device) -> torch.Tensor | None:
         """The clean picture to begin from, (1, 3, size, size) in [-1, 1]; None for pure noise."""
         return None if self.image is None else read_picture(Path(self.image), size)[None].to(device)
-
-    def constraint(
-        self, keys: Sequence[tuple[int, int]], size: int, device: torch.device
-    ) -> KnownRegion | None:
-        """What keeps the masked part, with noise of the samples' own; None without a mask."""
-        picture = self.picture(size, device)
-        if picture is None or self.mask is None:
-            return None
-        return KnownRegion(picture, read_mask(self.mask, size)[None].to(device), NoiseSource(keys, "known"))

@@ -44,7 +44,8 @@ class SamplingBar:
         self.bar = tqdm(total=total, initial=done, desc="sampling", unit="img", bar_format=layout)
 
     def __call__(self, images: int) -> None:
-        self.bar.update(images / self.steps)
+        # Fractions of an image add up to a little more than all of them.
+        self.bar.update(min(images / self.steps, self.bar.total - self.bar.n))
 
     def close(self) -> None:
         self.bar.close()

@@ -169,7 +169,7 @@ def test_every_preset_searches(preset: str, like: dict, tmp_path: Any) -> None:
         config = compose(overrides=[*groups, *overrides])
     save_weights(tmp_path / "generator.safetensors", build(config.generator.network))
     save_weights(tmp_path / "clip.safetensors", build(config.encoder.clip))
-    search: LatentSearch = build(config.method)
+    search: LatentSearch = build(config.method.search)
     assert {name: getattr(search, name) for name in like} == like
     search.steps = 2
     assert search(torch.ones(2, 16), KEYS[:2]).images.isfinite().all()

@@ -1,0 +1,30 @@
+"""CLIP on the predicted clean picture: how chains were guided before encoders were taught to read noise."""
+
+import torch
+from torch import Tensor, nn
+
+from sdg.diffusion.denoiser import Denoiser
+from sdg.networks.time_encoder import Features
+
+
+class PredictedClean(nn.Module):
+    """(x_t, t) -> the features of x̂_0(x_t, t), for any term of guidance: gradients pass through the prior.
+
+    An encoder of clean pictures is all it takes, and a forward and a backward pass of the prior's network at
+    every step is what it costs. Where x̂_0 is clamped to [-1, 1] no gradient passes.
+
+    Args:
+        denoiser: the prior.
+        encoder: of clean pictures: (x, t) -> Features, asked at t = 0.
+    """
+
+    def __init__(self, denoiser: Denoiser, encoder: nn.Module):
+        super().__init__()
+        self.denoiser, self.encoder = denoiser, encoder
+        self.image_size = encoder.image_size
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Features:
+        """x_t: (B, C, S, S); t: (1,) int64."""
+        a, sigma = self.denoiser.schedule.coefficients(t, x_t)
+        prediction = self.denoiser.interpret(self.denoiser.network(x_t, t), x_t, a, sigma)
+        return self.encoder(prediction.x0, torch.zeros_like(t))

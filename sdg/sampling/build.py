@@ -1,0 +1,85 @@
+"""From settings to :class:`GuidedSampling`, its networks with their weights."""
+
+from typing import Any, Literal
+
+from sdg.baselines.predicted_clean import PredictedClean
+from sdg.checkpoints import load_weights, locate, unfilled
+from sdg.config import build
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.timeline import Timeline
+from sdg.errors import SDGError
+from sdg.guidance.targets import TextTargets
+from sdg.networks.time_encoder import from_clip
+from sdg.sampling.aims import Aims
+from sdg.sampling.constraints import Constraints
+from sdg.sampling.module import GuidedSampling
+from sdg.sampling.start import Start
+
+Settings = dict[str, Any]
+"""A part of the configuration, not yet built."""
+
+
+def guided_sampling(
+    prior: Settings,
+    encoder: Settings,
+    guidance: Settings,
+    sampler: Settings,
+    constraint: Settings | None,
+    start: Settings,
+    *,
+    encoder_sees: Literal["x_t", "x0"] = "x_t",
+    reference_noise: Literal["fresh", "fixed"] = "fresh",
+    share_reference: bool = False,
+    group: int = 4,
+    snapshots: int = 0,
+    trace: bool = True,
+) -> GuidedSampling:
+    """The method that conf/method describes; of the networks, those that it needs.
+
+    Args:
+        encoder_sees: the noisy state, for which it is fine-tuned (the paper), or, as plain CLIP, the clean
+            picture that the prior predicts.
+
+    Raises:
+        SDGError: weights that cannot be had or do not fit, or settings that make no sense.
+    """
+    if encoder_sees not in ("x_t", "x0"):
+        raise SDGError(f"method.encoder_sees={encoder_sees} is unknown: use x_t or x0")
+    begin: Start = build(start)
+    with unfilled():  # networks take no memory before their weights are read
+        denoiser: Denoiser = build(prior["denoiser"])
+    timeline = Timeline(denoiser.schedule, sampler["steps"], begin.strength)
+    file = locate(prior["checkpoint"], prior.get("url"), prior.get("sha256"), prior.get("download", False))
+    # All weights are looked for before the first takes its time to load.
+    needed = () if not guidance["terms"] else ("clip_checkpoint", "checkpoint")[: 2 - (encoder_sees == "x0")]
+    weights = {key: locate(encoder[key], setting=f"encoder.{key}") for key in needed}
+    load_weights(denoiser.network, file)
+    aims = None
+    if guidance["terms"]:
+        with unfilled():
+            clip = build(encoder["clip"])
+        load_weights(clip, weights["clip_checkpoint"])
+        if encoder_sees == "x0":
+            network = PredictedClean(denoiser, from_clip(clip.model.visual, build(encoder["network"])))
+        else:
+            with unfilled():
+                network = build(encoder["network"])
+            load_weights(network, weights["checkpoint"])
+        aims = Aims(
+            build(guidance, encoder=network),
+            TextTargets(clip),
+            denoiser.image_size,
+            reference_noise,
+            share_reference,
+        )
+    return GuidedSampling(
+        denoiser,
+        build(sampler["rule"]),
+        timeline,
+        aims,
+        begin,
+        Constraints(begin, None if constraint is None else build(constraint)),
+        group=group,
+        snapshots=snapshots,
+        trace=trace,
+    )

@@ -1,0 +1,74 @@
+"""StyleGAN+CLIP behind a plan: a latent of the generator searched for each sample."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from sdg.baselines.latent import LatentSearch
+from sdg.guidance.targets import TextTargets
+from sdg.sampling.method import Method, Sample
+from sdg.sampling.plan import PlanEntry
+from sdg.sampling.trace import to_bytes
+
+
+class LatentSampling(Method):
+    """One latent for each sample; the unguided picture beside it is the generator's own, of the same latent.
+
+    Args:
+        search: looks for the latents; its CLIP reads the prompts too.
+        trace: whether records hold the losses of every step.
+    """
+
+    def __init__(self, search: LatentSearch, group: int = 4, trace: bool = True):
+        super().__init__(search.space.generator.image_size, search.steps, 1.0, group)
+        self.search, self.texts, self.trace = search.eval(), TextTargets(search.loss.clip), trace
+
+    def waiting(self, kind: str) -> dict[str, str]:
+        """Prompts, and nothing else."""
+        return {"StyleGAN+CLIP": "choose method=sdg"} if kind == "prompt" else {}
+
+    def check(self, prompts: Sequence[str], references: Sequence[str]) -> None:
+        """Raises SDGError for prompts that are missing or cannot be encoded, or for references."""
+        super().check(prompts, references)
+        self.texts(prompts)
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """Words of a prompt that CLIP's tokenizer has no meaning for."""
+        return self.texts.unknown_words(prompt)
+
+    def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
+        """The samples of one group. Unguided ones are at their end before the search begins."""
+        keys = [entry.key for entry in entries]
+        free = torch.tensor([not entry.aimed for entry in entries], device=self.device)
+        target, losses = self.texts([entry.prompt for entry in entries]), []
+
+        def observe(step: int, loss: Tensor) -> None:
+            losses.append(loss)
+            tick()
+
+        if free.all():
+            images = self.search.untouched(keys)
+            for _ in range(self.steps):
+                tick()
+        else:
+            found, still = self.search(target, keys, observe).images, self.search.untouched(keys)
+            images = torch.where(free[:, None, None, None], still, found)
+        return self._finish(entries, images, target, losses)
+
+    def _finish(
+        self, entries: Sequence[PlanEntry], images: Tensor, target: Tensor, losses: Sequence[Tensor]
+    ) -> list[Sample]:
+        pixels, finite = to_bytes(images).cpu(), images.isfinite().flatten(1).all(dim=1).tolist()
+        cosines = (self.texts.clip.encode_image(images) * target).sum(dim=1).tolist()
+        curves = torch.stack(list(losses), dim=1).tolist() if losses else [[] for _ in entries]
+        samples = []
+        for i, entry in enumerate(entries):
+            record = {
+                "scores": {"text": round(cosines[i], 4)} if entry.aimed else {},
+                "trace": {"loss": [float(f"{loss:.4g}") for loss in curves[i]]}
+                if self.trace and entry.aimed
+                else None,
+            }
+            samples.append(Sample(entry, pixels[i], record, None if finite[i] else self.steps))
+        return samples

@@ -1,0 +1,193 @@
+"""Every method= behind the same plan and store, with tiny random networks."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sdg.baselines.predicted_clean import PredictedClean
+from sdg.checkpoints import save_weights
+from sdg.config import build, one_line
+from sdg.data.picture import read_picture
+from sdg.data.toyfaces.__main__ import write_references
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.networks.time_encoder import Features
+from sdg.randomness import keyed_generator
+from tests.sampling.test_controls import pictures, records, run
+from tests.tiny import configure, make_weights
+
+GENERATOR = [
+    f"generator.network.{size}"
+    for size in ("latent_dim=8", "mapping_layers=2", "channel_max=8", "image_size=32")
+]
+SEARCH = ("method=stylegan_clip", "method.search.steps=3")
+
+
+@pytest.fixture(scope="module")
+def refs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("refs")
+    write_references(folder, 2, size=32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("weights")
+    generator = build(configure("sample", GENERATOR).generator.network)
+    for parameter in generator.parameters():
+        parameter.data.normal_(std=0.5, generator=keyed_generator("tiny generator", parameter.ndim))
+    save_weights(folder / "generator.safetensors", generator)
+    return [*make_weights(folder), *GENERATOR, f"generator.checkpoint={folder}/generator.safetensors"]
+
+
+def face(refs: Path) -> str:
+    return f"references=[{refs}/face_000.png]"
+
+
+def read(path: Path) -> Tensor:
+    return read_picture(path, 32)
+
+
+def test_unguided_is_the_prior_alone_and_loads_no_encoder(weights: list[str], tmp_path: Path) -> None:
+    run(weights, tmp_path / "sdg", "prompts=[a face]")
+    page = run(weights, tmp_path / "alone", "method=unguided", "encoder.checkpoint=nowhere.pt")
+    assert list(pictures(tmp_path / "alone").values()) == list(pictures(tmp_path / "sdg").values())[:3]
+    assert all(r["scores"] == {} for r in records(tmp_path / "alone"))
+    assert all(r["file"] in page.read_text() for r in records(tmp_path / "alone"))
+    assert (tmp_path / "alone" / "grid.png").exists()
+
+
+def test_ilvr_with_nothing_left_to_the_prior_gives_the_reference(
+    weights: list[str], refs: Path, tmp_path: Path
+) -> None:
+    run(weights, tmp_path, "method=ilvr", face(refs), "constraint.factor=1", "constraint.range_t=-1")
+    for record in records(tmp_path)[3:]:
+        assert torch.equal(read(tmp_path / record["file"]), read(refs / "face_000.png"))
+
+
+def test_ilvr_holds_low_frequencies_and_composes_with_words(
+    weights: list[str], refs: Path, tmp_path: Path
+) -> None:
+    held = ("method=ilvr", face(refs), "constraint.range_t=-1")
+    run(weights, tmp_path / "ilvr", *held)
+    run(weights, tmp_path / "both", *held, "guidance=text", "guidance.scale=30", "prompts=[a smiling face]")
+    run(weights, tmp_path / "free", "method=unguided")
+    alone, both = records(tmp_path / "ilvr"), records(tmp_path / "both")
+    low_pass = configure("sample", [*weights, "method=ilvr"]).constraint
+    low_pass = build(low_pass).low_pass
+    wanted = low_pass(read(refs / "face_000.png")[None])[0]
+
+    def error(folder: str, record: dict) -> float:
+        return (low_pass(read(tmp_path / folder / record["file"])[None])[0] - wanted).abs().mean().item()
+
+    free = records(tmp_path / "free")
+    for i in range(3):
+        # Beside each stands what the prior draws alone, which nothing holds.
+        unheld = (tmp_path / "free" / free[i]["file"]).read_bytes()
+        assert (tmp_path / "ilvr" / alone[i]["file"]).read_bytes() == unheld
+        assert error("ilvr", alone[3 + i]) < 0.3 * error("free", free[i])
+        assert error("both", both[3 + i]) < 0.3 * error("free", free[i])
+    assert both[3]["scores"].keys() == {"text"}
+    assert alone[3]["scores"] == {}
+    assert pictures(tmp_path / "ilvr").values() != pictures(tmp_path / "both").values()
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        ("method=ilvr", "references=[REFS]"),
+        ("method=clip_x0", "prompts=[a face, a hat]"),
+        (*SEARCH, "prompts=[a face, a hat]"),
+    ],
+    ids=["ilvr", "clip_x0", "stylegan_clip"],
+)
+def test_pictures_depend_on_neither_the_batch_nor_a_stop(
+    weights: list[str], refs: Path, tmp_path: Path, method: tuple[str, ...]
+) -> None:
+    settings = [part.replace("REFS", str(refs)) for part in method]
+    run(weights, tmp_path / "8", *settings, "batch_size=8", "group=2")
+    run(weights, tmp_path / "1", *settings, "batch_size=1", "group=2")
+    assert pictures(tmp_path / "8") == pictures(tmp_path / "1")
+    assert len(set(pictures(tmp_path / "8").values())) == len(records(tmp_path / "8")) >= 9
+    (tmp_path / "1" / "samples" / "000004.png").unlink()
+    run(weights, tmp_path / "1", *settings, "batch_size=3", "group=2")
+    assert pictures(tmp_path / "8") == pictures(tmp_path / "1")
+
+
+def test_latents_are_searched_from_the_picture_beside(weights: list[str], tmp_path: Path) -> None:
+    run(weights, tmp_path / "still", "method=stylegan_clip", "method.search.steps=0", "prompts=[a face]")
+    still = records(tmp_path / "still")
+    for before, after in zip(still[:3], still[3:], strict=True):
+        images = [(tmp_path / "still" / record["file"]).read_bytes() for record in (before, after)]
+        assert images[0] == images[1]
+    page = run(
+        weights, tmp_path / "moved", "method=stylegan_clip", "method.search.steps=20", "prompts=[a face]"
+    )
+    moved = records(tmp_path / "moved")
+    for before, after in zip(still[3:], moved[3:], strict=True):
+        assert after["scores"]["text"] > before["scores"]["text"]
+        assert len(after["trace"]["loss"]) == 20
+        assert after["trace"]["loss"][-1] < after["trace"]["loss"][0]
+    assert "<figcaption>loss" in page.read_text()
+
+
+class Halver(nn.Module):
+    """An encoder of 8 numbers: the sum of every row of the first channel."""
+
+    image_size = 8
+
+    def forward(self, x: Tensor, t: Tensor) -> Features:
+        assert t.tolist() == [0]
+        return Features((), x[:, 0].sum(dim=2))
+
+
+def test_the_gradient_of_a_clean_encoder_passes_through_the_prior() -> None:
+    network = nn.Conv2d(3, 3, 1).double()
+    denoiser = Denoiser(Timeless(network), NoiseSchedule.linear(), 8, clip=False)
+    x, t = torch.randn(2, 3, 8, 8, dtype=torch.float64, generator=keyed_generator("x")), torch.tensor([500])
+    x.requires_grad_()
+    total = PredictedClean(denoiser, Halver())(x, t).pooled.sum()
+    (gradient,) = torch.autograd.grad(total, x)
+    a, sigma = denoiser.schedule.coefficients(t, x)
+    # x̂_0 = (x - σ W x)/a, of which the first channel is summed.
+    by_hand = (
+        torch.eye(3, dtype=torch.float64)[0] - sigma.flatten() * network.weight[0, :, 0, 0]
+    ) / a.flatten()
+    assert torch.allclose(gradient, by_hand[None, :, None, None].expand_as(x))
+
+
+class Timeless(nn.Module):
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return self.network(x)
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["method=ilvr"], r"nothing says what ILVR should aim at: give references=\[face.png\]"),
+        (["method=ilvr", "prompts=[a face]", "references=[REFS]"], "nothing here reads a prompt"),
+        (["method=ilvr", "references=[REFS]", "constraint.factor=3"], "N=3 is no power of two"),
+        (["method=unguided", "prompts=[a face]"], "nothing here reads a prompt"),
+        (["method=stylegan_clip"], "nothing says what StyleGAN.CLIP should aim at"),
+        ([*SEARCH, "prompts=[a face]", "references=[REFS]"], "nothing here reads a reference"),
+        ([*SEARCH, "prompts=[a face]", "generator.network.image_size=64"], "does not fit StyleGAN2"),
+        ([*SEARCH, "prompts=[a face]", "generator.checkpoint=nowhere.pt"], "nowhere.pt"),
+        ([*SEARCH, "prompts=['  ']"], "prompt number 1 is empty"),
+        (["method=clip_x0", "prompts=[a face]", "method.encoder_sees=x_1"], "encoder_sees=x_1 is unknown"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    weights: list[str], refs: Path, tmp_path: Path, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  (the message is what counts)
+        run(weights, tmp_path / "run", *[part.replace("REFS", str(refs)) for part in overrides])
+    assert re.search(message, one_line(caught.value)), one_line(caught.value)
+    assert not (tmp_path / "run").exists()
+    assert not isinstance(caught.value, AssertionError | KeyError | TypeError)
