@@ -16,26 +16,22 @@ from sdg.errors import SDGError
 _PREDICTIONS: dict[str, Parameterisation] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 
 
-def diffusers_denoiser(folder: str | None) -> Denoiser:
+def diffusers_denoiser(folder: str | None, schedule: NoiseSchedule | None = None) -> Denoiser:
     """A denoiser around a ``UNet2DModel`` that diffusers saved; its weights are not loaded yet.
 
-    The schedule and what the network predicts come from ``scheduler_config.json``, of the folder or, for a
-    pipeline, of its ``scheduler``. Without one: DDPM's, linear over 1000 steps, predicting ε.
+    What the network predicts comes from ``scheduler_config.json``, of the folder or, for a pipeline, of its
+    ``scheduler``. Without one: ε.
 
     Args:
         folder: with ``config.json`` and ``diffusion_pytorch_model.safetensors``, or that of a pipeline.
+        schedule: by default what :func:`folder_schedule` says.
 
     Raises:
         SDGError: diffusers is not installed, the folder holds another model, or one that is conditional.
     """
-    if not folder or os.path.isfile(Path(folder).expanduser()):
-        raise SDGError(
-            f"prior.checkpoint={folder} is no folder that diffusers saved: give one, or prior=adm for a file"
-        )
-    path = Path(folder).expanduser()
+    path = _saved(folder)
     network = _unet(model_folder(path))
-    places = (path / "scheduler_config.json", path / "scheduler" / "scheduler_config.json")
-    scheduler = next((_read(place) for place in places if place.is_file()), {})
+    scheduler = _scheduler(path)
     clip = scheduler.get("clip_sample", True)
     if scheduler.get("thresholding") or (clip and scheduler.get("clip_sample_range", 1.0) != 1.0):
         raise SDGError(
@@ -48,12 +44,21 @@ def diffusers_denoiser(folder: str | None) -> Denoiser:
         )
     return Denoiser(
         network,
-        read_schedule(scheduler),
+        schedule or folder_schedule(folder),
         network.config.sample_size,
         network.config.in_channels,
         _PREDICTIONS[prediction],
         clip,
     )
+
+
+def folder_schedule(folder: str | None) -> NoiseSchedule:
+    """The schedule of what diffusers saved in ``folder``; DDPM's, linear over 1000 steps, if it does not say.
+
+    Raises:
+        SDGError: no such folder, or a schedule that is not known here.
+    """
+    return read_schedule(_scheduler(_saved(folder)))
 
 
 def read_schedule(scheduler: dict[str, Any]) -> NoiseSchedule:
@@ -77,6 +82,19 @@ def read_schedule(scheduler: dict[str, Any]) -> NoiseSchedule:
     else:
         raise SDGError(f"the schedule {kind} is unknown here: use linear, scaled_linear or squaredcos_cap_v2")
     return NoiseSchedule((1 - beta).cumprod(0))
+
+
+def _saved(folder: str | None) -> Path:
+    if not folder or os.path.isfile(Path(folder).expanduser()):
+        raise SDGError(
+            f"prior.checkpoint={folder} is no folder that diffusers saved: give one, or prior=adm for a file"
+        )
+    return Path(folder).expanduser()
+
+
+def _scheduler(path: Path) -> dict[str, Any]:
+    places = (path / "scheduler_config.json", path / "scheduler" / "scheduler_config.json")
+    return next((_read(place) for place in places if place.is_file()), {})
 
 
 def _unet(folder: Path) -> Any:

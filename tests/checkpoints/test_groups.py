@@ -106,12 +106,18 @@ def test_any_unet_of_diffusers_is_loaded_by_its_folder_alone(tmp_path: Path) -> 
     blocks = {"down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"]}
     model = diffusers.UNet2DModel(16, block_out_channels=(32,), layers_per_block=1, **blocks).eval()
     model.save_pretrained(tmp_path)
-    prior = configure("sample", ["prior=diffusers", f"prior.checkpoint={tmp_path}"]).prior
+    diffusers.DDPMScheduler(num_train_timesteps=700, beta_end=0.01).save_pretrained(tmp_path)
+    words = ["prior=diffusers", f"prior.checkpoint={tmp_path}"]
+    prior = configure("sample", words).prior
     with unfilled():
         denoiser = build(prior.denoiser).eval()
     load_weights(denoiser.network, prior.checkpoint)
     x_t, t = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([500])
     assert torch.equal(denoiser.network(x_t, t), model(x_t, t).sample)
+    assert len(denoiser.schedule) == 700
+    # An encoder for it is fine-tuned on its noise.
+    trained = build(configure("train", ["+experiment=ffhq_clip", *words]).model.schedule)
+    assert torch.equal(trained.alpha_bar, denoiser.schedule.alpha_bar)
 
 
 @pytest.mark.parametrize("group, path", [("adm", "null"), ("diffusers", "null"), ("diffusers", "FILE")])
