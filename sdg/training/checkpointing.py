@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from sdg.errors import SDGError
 from sdg.networks.clip_blocks import Bottleneck, FiLM
 
 NORMS = 3
@@ -28,10 +29,16 @@ class RecomputedBottleneck(Bottleneck):
 
 
 def recompute_blocks(network: nn.Module) -> None:
-    """Make the bottlenecks of ``network`` recompute themselves; names of parameters and buffers stay."""
-    for module in network.modules():
-        if type(module) is Bottleneck:
-            module.__class__ = RecomputedBottleneck
+    """Make the bottlenecks of ``network`` recompute themselves; names of parameters and buffers stay.
+
+    Raises:
+        SDGError: there are none.
+    """
+    blocks = [module for module in network.modules() if type(module) is Bottleneck]
+    if not blocks:
+        raise SDGError("only ResNets can recompute their blocks: use model.checkpointing=false")
+    for block in blocks:
+        block.__class__ = RecomputedBottleneck
 
 
 def _contexts(block: nn.Module) -> tuple[AbstractContextManager, AbstractContextManager]:

@@ -72,7 +72,7 @@ def test_killed_with_all_its_processes_it_goes_on(tmp_path: Path):
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt")["global_step"]
     output = run(tmp_path / "run", weights, *TWO, f"trainer.max_steps={last + 2}")
     assert "resuming from" in output

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from sdg.errors import SDGError
 from sdg.randomness import keyed_generator
 from sdg.training.batchnorm import SynchronisedNorm, set_policy
+from sdg.training.checkpointing import recompute_blocks
 from sdg.training.ranks import Ranks
 from tests.tiny import make_weights
 from tests.training.two_ranks import everything, main, step, training
@@ -54,6 +55,11 @@ def test_recomputing_changes_neither_gradients_nor_statistics_nor_names(weights:
     assert plain.state_dict().keys() == recomputed.state_dict().keys()
     expected, got = step(plain, Ranks()), step(recomputed, Ranks())
     assert all(torch.equal(got[key], value) for key, value in expected.items())
+
+
+def test_a_network_without_blocks_to_recompute_is_named():
+    with pytest.raises(SDGError, match="only ResNets"):
+        recompute_blocks(nn.Linear(2, 2))
 
 
 def test_a_synchronised_norm_alone_is_batchnorm():
