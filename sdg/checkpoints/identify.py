@@ -1,7 +1,8 @@
 """What network a file of weights is for, and which group of the configuration takes it."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,8 @@ from sdg.checkpoints.adm import adm_architecture
 from sdg.checkpoints.time_resnet import time_resnet_architecture
 from sdg.checkpoints.time_vit import time_vit_architecture
 from sdg.errors import SDGError
+from sdg.networks.refined import RefinedUNet
 from sdg.networks.time_clip import TimeResNet
-from sdg.networks.time_vit import TimeViT
 from sdg.networks.unet import ADMUNet
 
 _LSUN: dict[str, Any] = {
@@ -43,6 +44,7 @@ _VIT_B_32: dict[str, Any] = {
     "sinusoid_dim": 128,
     "time_dim": 512,
 }
+_REFINEMENT = {"patch": 2, "width": 64, "depth": 2}
 PRIORS: dict[str, dict[str, Any]] = {
     "lsun_bedroom": _LSUN,
     "ffhq": _LSUN | {"base_channels": 128, "res_blocks": 1, "attention_factors": [16]},
@@ -56,7 +58,7 @@ PRIORS: dict[str, dict[str, Any]] = {
         "patch": 4,
     },
 }
-"""Architectures of the groups in ``conf/prior``, of which those of LSUN share one."""
+"""Architectures of the UNets in ``conf/prior``, of which those of LSUN share one."""
 ENCODERS: dict[str, dict[str, Any]] = {
     "rn50x16": _RN50X16,
     "rn50": _RN50X16 | {"layers": [3, 4, 6, 3], "width": 64, "heads": 32, "output_dim": 1024},
@@ -95,18 +97,11 @@ def identify(state: Mapping[str, Tensor]) -> Identity | None:
     Raises:
         SDGError: a relative of a known network that cannot be loaded, and why.
     """
-    if {"time_embed.0.weight", "input_blocks.0.0.weight", "out.2.weight"} <= state.keys():
-        return _unet(state)
-    if {"visual_frozen.0.weight", "emb_layers.1.weight"} <= state.keys():
-        return _resnet(state)
-    if {"visual.class_embedding", "emb_layers.1.weight"} <= state.keys():
-        return _vit(state)
     plain = {key.removeprefix("model."): value for key, value in state.items()}
-    if {"visual.conv1.weight", "text_projection", "token_embedding.weight"} <= plain.keys():
-        return _clip(plain)
-    if {"conv_in.weight", "time_embedding.linear_1.weight", "conv_out.weight"} <= state.keys():
-        fits = "prior=diffusers prior.checkpoint=FOLDER, the one with its config.json"
-        return Identity("UNet of diffusers", fits)
+    for keys, recognise in _KINDS:
+        for candidate in (state, plain):
+            if keys <= candidate.keys():
+                return recognise(candidate)
     return None
 
 
@@ -133,6 +128,26 @@ def _unet(state: Mapping[str, Tensor]) -> Identity:
     return Identity("UNet of ADM", fits, network, arguments, assumed)
 
 
+def _refined(state: Mapping[str, Tensor]) -> Identity:
+    inner = _unet(
+        {key.removeprefix("unet."): value for key, value in state.items() if key.startswith("unet.")}
+    )
+    unet = cast(ADMUNet, inner.network)
+    width, both = state["enter.weight"].shape[:2]
+    sizes = {
+        "patch": math.isqrt(both // (unet.in_channels + unet.out_channels)),
+        "width": width,
+        "depth": sum(key.startswith("layers.") and key.endswith(".weight") for key in state),
+    }
+    with torch.device("meta"):
+        network = RefinedUNet(unet, **sizes)
+    fits = "a prior= whose denoiser.network has these sizes, as conf/prior/toyfaces.yaml"
+    if inner.arguments == PRIORS["toyfaces"] and sizes == _REFINEMENT:
+        fits = "prior=toyfaces prior.checkpoint=FILE"
+    arguments = {"unet": inner.arguments, **sizes}
+    return Identity("UNet of ADM, refined", fits, network, arguments, inner.assumed)
+
+
 def _resnet(state: Mapping[str, Tensor]) -> Identity:
     arguments = time_resnet_architecture(state)
     with torch.device("meta"):
@@ -142,6 +157,8 @@ def _resnet(state: Mapping[str, Tensor]) -> Identity:
 
 
 def _vit(state: Mapping[str, Tensor]) -> Identity:
+    from sdg.networks.time_vit import TimeViT  # takes seconds to import
+
     arguments = time_vit_architecture(state)
     last = arguments["layers"]
     with torch.device("meta"):
@@ -173,3 +190,20 @@ def _clip(state: Mapping[str, Tensor]) -> Identity:
         network = public_clip(names[0])
     assumed = "nothing but the activation: OpenAI's is QuickGELU"
     return Identity(f"CLIP ({' or '.join(names)})", fits, network, {}, assumed)
+
+
+def _diffusers(state: Mapping[str, Tensor]) -> Identity:
+    return Identity(
+        "UNet of diffusers", "prior=diffusers prior.checkpoint=FOLDER, the one with its config.json"
+    )
+
+
+_KINDS: tuple[tuple[set[str], Callable[[Mapping[str, Tensor]], Identity]], ...] = (
+    ({"time_embed.0.weight", "input_blocks.0.0.weight", "out.2.weight"}, _unet),
+    ({"unet.input_blocks.0.0.weight", "enter.weight", "leave.weight"}, _refined),
+    ({"visual_frozen.0.weight", "emb_layers.1.weight"}, _resnet),
+    ({"visual.class_embedding", "emb_layers.1.weight"}, _vit),
+    ({"visual.conv1.weight", "text_projection", "token_embedding.weight"}, _clip),
+    ({"conv_in.weight", "time_embedding.linear_1.weight", "conv_out.weight"}, _diffusers),
+)
+"""Names by which each kind is known, and what tells the rest."""

@@ -11,7 +11,7 @@ from sdg.diffusion.schedule import NoiseSchedule, look_up
 LAMBDA = 0.001
 """Weight of the variational bound, a sum over all timesteps of which every image draws one."""
 
-MAX_WEIGHT = 5.0
+MAX_WEIGHT = 50.0
 """Largest weight of a squared error of x0."""
 
 
