@@ -11,7 +11,7 @@ from sdg.data.toyfaces import ATTRIBUTES, SPLITS, faces
 from sdg.diffusion.noise import NoiseSource
 from sdg.metrics.retrieval import top_k
 from sdg.networks.judge import Judge
-from sdg.sampling.module import GuidedSampling
+from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.plan import PlanEntry
 from tests.tiny import configure
 

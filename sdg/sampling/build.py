@@ -11,8 +11,8 @@ from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.networks.time_encoder import from_clip
 from sdg.sampling.aims import Aims
+from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.constraints import Constraints
-from sdg.sampling.module import GuidedSampling
 from sdg.sampling.start import Start
 
 Settings = dict[str, Any]

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 from tqdm import tqdm
 
-from sdg.sampling.module import Sample
+from sdg.sampling.chains import Sample
 from sdg.sampling.store import SampleStore
 
 
