@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from torch import nn
+
 from sdg.baselines.predicted_clean import PredictedClean
 from sdg.checkpoints import load_weights, locate, unfilled
 from sdg.config import build
@@ -49,29 +51,27 @@ def guided_sampling(
     with unfilled():  # networks take no memory before their weights are read
         denoiser: Denoiser = build(prior["denoiser"])
     timeline = Timeline(denoiser.schedule, sampler["steps"], begin.strength)
-    file = locate(prior["checkpoint"], prior.get("url"), prior.get("sha256"), prior.get("download", False))
     # All weights are looked for before the first takes its time to load.
-    needed = () if not guidance["terms"] else ("clip_checkpoint", "checkpoint")[: 2 - (encoder_sees == "x0")]
-    weights = {key: locate(encoder[key], setting=f"encoder.{key}") for key in needed}
+    file = locate(prior["checkpoint"], prior.get("url"), prior.get("sha256"), prior.get("download", False))
+    needed: tuple[str, ...] = ()
+    if guidance["terms"]:
+        needed = ("clip_checkpoint",) if encoder_sees == "x0" else ("clip_checkpoint", "checkpoint")
+    files = {key: locate(encoder[key], setting=f"encoder.{key}") for key in needed}
     load_weights(denoiser.network, file)
     aims = None
     if guidance["terms"]:
         with unfilled():
             clip = build(encoder["clip"])
-        load_weights(clip, weights["clip_checkpoint"])
+        load_weights(clip, files["clip_checkpoint"])
         if encoder_sees == "x0":
-            network = PredictedClean(denoiser, from_clip(clip.model.visual, build(encoder["network"])))
+            tower = from_clip(clip.model.visual, build(encoder["network"]))
+            network: nn.Module = PredictedClean(denoiser, tower)
         else:
             with unfilled():
                 network = build(encoder["network"])
-            load_weights(network, weights["checkpoint"])
-        aims = Aims(
-            build(guidance, encoder=network),
-            TextTargets(clip),
-            denoiser.image_size,
-            reference_noise,
-            share_reference,
-        )
+            load_weights(network, files["checkpoint"])
+        steering = build(guidance, encoder=network)
+        aims = Aims(steering, TextTargets(clip), denoiser.image_size, reference_noise, share_reference)
     return GuidedSampling(
         denoiser,
         build(sampler["rule"]),
