@@ -94,6 +94,18 @@ def test_another_configuration_is_refused_and_a_truncated_checkpoint_named(tmp_p
         run("toyfaces_judge", tmp_path / "run", 4)
 
 
+def test_a_truncated_checkpoint_costs_the_steps_since_the_one_before_and_nothing_else(tmp_path: Path, capsys):
+    whole = run("toyfaces_prior", tmp_path / "whole", 6)
+    run("toyfaces_prior", tmp_path / "broken", 4)
+    last = tmp_path / "broken" / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1])
+    resumed = run("toyfaces_prior", tmp_path / "broken", 6)
+    output = capsys.readouterr().out
+    assert f"warning: {last} is truncated" in output
+    assert f"resuming from {last.with_name('previous.ckpt')}" in output
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
 def test_a_missing_teacher_leaves_nothing_behind(tmp_path: Path):
     with pytest.raises(Exception, match="no checkpoint at /nowhere"):
         run("toyfaces_clip", tmp_path / "run", 4, "encoder.clip_checkpoint=/nowhere.safetensors")
