@@ -1,0 +1,25 @@
+"""The progress bar of a training."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import TQDMProgressBar
+
+
+class StepBar(TQDMProgressBar):
+    """Lightning's bar over all batches of the run, with rate and time left, also of a run that goes on.
+
+    Lightning's own counts the batches of an epoch, and knows neither their number nor their rate when it is
+    resumed inside one; here one epoch is the whole run.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Begins where the checkpoint left."""
+        super().on_train_start(trainer)
+        bar, batches = self.train_progress_bar, trainer.accumulate_grad_batches
+        bar.set_description("training")
+        bar.total = trainer.max_steps * batches if trainer.max_steps > 0 else None
+        bar.initial = bar.n = trainer.global_step * batches
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        """Goes on: an epoch is no beginning."""
