@@ -24,6 +24,7 @@ COLORS = {
     "ddim, η = 1": "#9cc7e6",
     "dpmpp_2m, no limit": "#9ccfb0",
     "dpmpp_2m, reach 1": "#1f7a47",
+    "dpmpp_2m_sde, reach 1": "#b08a1e",
 }
 MEASURES = ("Error of the mean", "Error of the variance", "Share of pixels in a wrong mode")
 LOWEST, HIGHEST = 5e-4, 1.0

@@ -43,6 +43,7 @@ METHODS = (
     Method("ddim, η = 1", DDIM(1.0)),
     Method("dpmpp_2m, no limit", DPMSolverPP2M()),
     Method("dpmpp_2m, reach 1", DPMSolverPP2M(reach=1.0)),
+    Method("dpmpp_2m_sde, reach 1", DPMSolverPP2M(reach=1.0, eta=1.0)),
 )
 AT_MEAN = (
     Method("ddpm, small variance, at μ", DDPM("small", gradient_at="mean")),

@@ -11,23 +11,29 @@ from sdg.errors import SDGError
 
 
 class DPMSolverPP2M(Sampler):
-    r"""The second-order multistep rule in x̂_0 (algorithm 2), deterministic; first order at both ends.
+    r"""The second-order multistep rule in x̂_0 (algorithm 2); first order at both ends.
 
     With λ = log(√ᾱ/√(1-ᾱ)), h = λ_s - λ_t and r = h_before/h,
 
-    .. math:: x_s = \frac{\sigma_s}{\sigma_t} x_t - \sqrt{\bar\alpha_s} (e^{-h} - 1) D, \qquad
-              D = \hat x_0 + \frac{1}{2r} (\hat x_0 - \hat x_0^{before})
+    .. math:: x_s = \frac{\sigma_s}{\sigma_t} e^{-\eta h} x_t
+                    + \sqrt{\bar\alpha_s} (1 - e^{-(1 + \eta) h}) D + \sigma_s \sqrt{1 - e^{-2 \eta h}} z
+
+    with :math:`D = \hat x_0 + \frac{1}{2r} (\hat x_0 - \hat x_0^{before})`.
 
     Args:
+        eta: 0 is deterministic, as published; 1 solves the stochastic equation ("2M SDE", appendix D of the
+            paper), whose fresh noise lets later steps mend what earlier ones did wrong.
         reach: the largest 1/r. A step much longer than the one before extrapolates x̂_0 far beyond what is
             known, as the step to t = 0 does on evenly spaced timesteps: of 20 steps it leaves a Gaussian
             mixture with half as much variance again (experiments/samplers). None: no limit, as published.
     """
 
-    def __init__(self, reach: float | None = None):
+    def __init__(self, reach: float | None = None, eta: float = 0.0):
         if reach is not None and not reach >= 0:
             raise SDGError(f"sampler.reach={reach} is no number of steps: use 1, or null for no limit")
-        self.reach = math.inf if reach is None else reach
+        if not 0 <= eta <= 1:
+            raise SDGError(f"sampler.eta={eta} is out of range: use 0 (deterministic) to 1 (stochastic)")
+        self.reach, self.eta = math.inf if reach is None else reach, eta
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         return correct_score(prediction, gradient, step)
@@ -48,8 +54,10 @@ class DPMSolverPP2M(Sampler):
             h_before = _lambda(step.alpha_bar) - _lambda(previous.step.alpha_bar)
             ahead = min(h / h_before, self.reach)
             slope = slope + ahead / 2 * (prediction.x0 - previous.prediction.x0)
-        shrink = ((1 - step.alpha_bar_s) / (1 - step.alpha_bar)) ** 0.5
-        return shrink * x_t - step.alpha_bar_s**0.5 * math.expm1(-h) * slope
+        sigma_s = (1 - step.alpha_bar_s) ** 0.5
+        shrink = sigma_s / (1 - step.alpha_bar) ** 0.5 * math.exp(-self.eta * h)
+        mean = shrink * x_t - step.alpha_bar_s**0.5 * math.expm1(-(1 + self.eta) * h) * slope
+        return mean if not self.eta else mean + sigma_s * (-math.expm1(-2 * self.eta * h)) ** 0.5 * noise
 
 
 def _lambda(alpha_bar: float) -> float:

@@ -131,15 +131,15 @@ CASES = [(method, False) for method in METHODS] + [(method, True) for method in 
     "method, guided", CASES, ids=[f"{'guided' if guided else 'unguided'} {m.name}" for m, guided in CASES]
 )
 def test_every_sampler_approaches_the_closed_form(method: Method, guided: bool) -> None:
-    """With four times the steps, at most half of the pixels stay in a wrong mode, until chance decides.
+    """With four times the steps, at most 60 % of the pixels stay in a wrong mode, until chance decides.
 
     What is left after 160 steps is larger for the mean shift by Σ = β̃, which is too small a Σ under guidance.
     """
     by_steps = [errors(method, steps, guided) for steps in STEPS]
     floor = chance(POSTERIOR if guided else PRIOR, 32_768)
     misplaced = [each.misplaced for each in by_steps]
-    assert misplaced[1] < max(misplaced[0] / 2, 2 * floor[2])
-    assert misplaced[2] < max(misplaced[1] / 2, 2 * floor[2])
+    assert misplaced[1] < max(0.6 * misplaced[0], 2.5 * floor[2])
+    assert misplaced[2] < max(0.6 * misplaced[1], 2.5 * floor[2])
 
     weak = guided and method.name.startswith("ddpm, small")
     limits = (0.05, 0.015, 0.04) if weak else (0.015, 0.013, 0.015)

@@ -75,6 +75,37 @@ def test_unguided_chains_equal_those_of_diffusers(name: str, steps: int) -> None
     torch.testing.assert_close(ours, x.float(), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers with numpy 2
+def test_stochastic_dpmpp_2m_equals_that_of_diffusers_given_the_same_noise() -> None:
+    from diffusers import DPMSolverMultistepScheduler
+
+    timeline, network = Timeline(SCHEDULE, 20), ExactGaussian()
+    before = torch.cat([torch.ones(1), SCHEDULE.alpha_bar[:-1]])
+    scheduler = DPMSolverMultistepScheduler(
+        trained_betas=(1 - SCHEDULE.alpha_bar / before).numpy(),
+        algorithm_type="sde-dpmsolver++",
+        final_sigmas_type="zero",
+    )
+    scheduler.set_timesteps(timesteps=[step.t for step in timeline])
+    source = NoiseSource([(0, 0), (0, 1)])
+    x = source.normal((3, 4, 4)).double()
+    for step in timeline:
+        z = source.normal((3, 4, 4)).double()
+        x = scheduler.step(network(x, torch.tensor([step.t])), step.t, x, variance_noise=z).prev_sample
+    denoiser = Denoiser(network, SCHEDULE, 4, clip=False)
+    ours = generate(denoiser, DPMSolverPP2M(eta=1.0), timeline, NoiseSource([(0, 0), (0, 1)]))
+    torch.testing.assert_close(ours, x.float(), atol=3e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+def test_whatever_its_eta_dpmpp_2m_keeps_a_gaussian(eta: float) -> None:
+    denoiser = Denoiser(ExactGaussian(), SCHEDULE, 16, clip=False)
+    noise = NoiseSource([(0, i) for i in range(64)])
+    x = generate(denoiser, DPMSolverPP2M(1.0, eta), Timeline(SCHEDULE, 100), noise)
+    assert abs(float(x.mean()) - MEAN) < 0.01
+    assert abs(float(x.std()) - STD) < 0.02
+
+
 @pytest.mark.parametrize("sampler, order", [(DDIM(), 1), (DPMSolverPP2M(), 2)])
 def test_order_of_convergence_to_the_exact_flow(sampler: Sampler, order: int) -> None:
     """A Gaussian's probability flow is affine: its end point from any noise is known in closed form."""
@@ -99,5 +130,6 @@ def test_order_of_convergence_to_the_exact_flow(sampler: Sampler, order: int) ->
 
 
 def test_eta_out_of_range_is_refused() -> None:
-    with pytest.raises(SDGError, match=r"use 0 .* to 1"):
-        DDIM(1.5)
+    for sampler in (DDIM, lambda eta: DPMSolverPP2M(eta=eta)):
+        with pytest.raises(SDGError, match=r"use 0 .* to 1"):
+            sampler(1.5)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.controls import __main__ as controls
-from experiments.controls import measures
+from experiments.controls import measures, sweep
 from experiments.cost import __main__ as cost
 from experiments.figures import __main__ as figures
 from sdg.checkpoints import save_weights
@@ -92,6 +92,22 @@ def test_one_command_draws_and_measures_every_control(
     assert text.count("| ddpm | 2 |") == 4
     assert "`python -m experiments.controls --samplers ddpm" in text
     assert (tmp_path / "report" / "blend.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_scales_and_stages_are_swept_in_one_table_for_each_control(
+    tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "load_judge", lambda: JudgeReader(judge(), 32))
+    monkeypatch.setattr(sweep, "SCALES", {"structure": (1, 2), "style": (1e-9,)})
+    monkeypatch.setattr(sweep, "STAGES", dict(list(sweep.STAGES.items())[:2]))
+    options = ["--steps", "2", "--targets", "1", "--samples", "1"]
+    folders = ["--output", str(tmp_path / "output"), "--report", str(tmp_path)]
+    sweep.main([*options, *folders, "--sample", *tiny])
+    lines = (tmp_path / "sweep.md").read_text().splitlines()
+    cells = [line.split(" | ")[:2] for line in lines if line.startswith("| layer")]
+    first, second = sweep.STAGES
+    assert cells == [["| " + stages, scale] for stages in (first, second) for scale in ("1", "2")]
+    assert any(line.startswith("| 1e-09 | ") for line in lines)
 
 
 def test_figures_hold_a_row_for_each_target(tiny: list[str], tmp_path: Path) -> None:

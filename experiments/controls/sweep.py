@@ -1,0 +1,90 @@
+"""Which scales, and which stages for structure: ``python -m experiments.controls.sweep`` (see ``--help``).
+
+Draws towards the same references at several settings and writes ``sweep.md``: what the defaults in
+conf/guidance were chosen by. Finished samples are kept.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.controls.study import Row, measure
+from experiments.controls.table import PROTOCOL
+from experiments.running import invocation, launch, load_judge, machine
+from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.styles import STYLES
+
+FOLDER = Path(__file__).parent
+STAGES = {
+    "layer1 + layer2": "{layer1: 1.0, layer2: 1.0, layer3: 0.0}",
+    "layer2 + layer3": "{layer1: 0.0, layer2: 1.0, layer3: 1.0}",
+    "layer3": "{layer1: 0.0, layer2: 0.0, layer3: 1.0}",
+    "layer3 + layer4": "{layer1: 0.0, layer2: 0.0, layer3: 1.0, layer4: 1.0}",
+}
+"""Sets of stages whose agreement is structure, in the words of conf/guidance/structure.yaml."""
+SCALES = {"content": (100, 200, 400, 800), "structure": (200, 400, 800), "style": (1e-4, 2e-4, 4e-4)}
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    options.references = options.output / "references"
+    write_references(options.references, options.targets)
+    options.faces = [f"face_{i:03d}.png" for i in range(options.targets)]
+    options.styles = [f"style_{name}.png" for name in STYLES]
+    judge, lines = load_judge(), []
+    for control, scales in SCALES.items():
+        rows = []
+        for stages, words in (STAGES if control == "structure" else {"": ""}).items():
+            for scale in scales:
+                print(f"{control}, scale {scale:g} {stages}", flush=True)
+                one = argparse.Namespace(**vars(options))
+                one.output = options.output / f"{stages or 'all'}_{scale:g}".replace(" + ", "_")
+                one.scales = {control: scale}
+                one.sample = [
+                    *options.sample,
+                    *([f"guidance.terms.structure.stages={words}"] if words else []),
+                ]
+                rows.append((stages, scale, measure(one, control, options.sampler, options.steps, judge)))
+        lines += section(control, rows)
+    text = (
+        f"# What scales and stages do\n\n`{invocation('controls.sweep', arguments)}`, on {machine()}: "
+        f"{options.targets} references (5 for style), {options.samples} samples of each, {options.steps} steps of "
+        f"{options.sampler}; in brackets the unguided samples of the same noise.\n\n"
+    )
+    protocol = [f"- **{name}**: {words}." for name, words in PROTOCOL.items() if "right" not in name]
+    options.report.mkdir(parents=True, exist_ok=True)
+    (options.report / "sweep.md").write_text(text + "\n".join([*lines, *protocol]) + "\n", encoding="utf-8")
+    print(f"look at {options.report / 'sweep.md'}")
+
+
+def section(control: str, rows: Sequence[tuple[str, float, Row]]) -> list[str]:
+    """The table of one control."""
+    names = list(rows[0][2].values)
+    head = ["stages", "scale", *names] if rows[0][0] else ["scale", *names]
+    lines = [f"## {control.capitalize()}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for stages, scale, row in rows:
+        cells = [f"{guided:.3f} ({unguided:.3f})" for guided, unguided in row.values.values()]
+        lines.append(f"| {' | '.join([*([stages] if stages else []), f'{scale:g}', *cells])} |")
+    return [*lines, ""]
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.controls.sweep",
+        description="Measure content, structure and style at several scales and stages. Resumable.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--sampler", default="ddpm", help="what steps")
+    add("--steps", type=int, default=25, help="sampling steps")
+    add("--targets", type=int, default=6, help="reference faces")
+    add("--samples", type=int, default=4, help="samples of each")
+    add("--seed", type=int, default=3, help="of the samples")
+    add("--output", type=Path, default=Path("outputs/controls_sweep"), help="folder of the samples")
+    add("--report", type=Path, default=FOLDER, help="folder of the table")
+    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    launch(main)
