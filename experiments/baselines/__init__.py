@@ -1,0 +1,1 @@
+"""Other people's methods beside ours: python -m experiments.baselines"""

@@ -1,0 +1,105 @@
+"""The methods that are compared: how ``sample.py`` is told to run each, and by whom it is guided."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from omegaconf import OmegaConf
+
+from experiments.running import configuration
+from sdg.checkpoints.places import find_file
+from sdg.errors import SDGError
+
+PROMPTS, REFERENCES = "prompts", "references"
+PRIOR, CLIP = "prior.checkpoint", "encoder.clip_checkpoint"
+
+
+class Contender(NamedTuple):
+    """A method."""
+
+    settings: dict[str, list[str]]
+    """What it can aim at -> its settings of ``sample.py``."""
+    guide: str | None
+    """The extractor (conf/features) that sees what it climbs on; None: it has no guide."""
+    knob: str | None
+    """The setting that ``--scales`` changes."""
+    weights: tuple[str, ...]
+    """Settings that name the files it needs."""
+
+
+CONTENDERS = {
+    "unguided": Contender(
+        {PROMPTS: ["method=unguided"], REFERENCES: ["method=unguided"]}, None, None, (PRIOR,)
+    ),
+    "ilvr": Contender({REFERENCES: ["method=ilvr"]}, None, "constraint.factor", (PRIOR,)),
+    "sdg": Contender(
+        {PROMPTS: ["guidance=text"], REFERENCES: ["guidance=content"]},
+        "guide",
+        "guidance.scale",
+        (PRIOR, CLIP, "encoder.checkpoint"),
+    ),
+    "clip_x0": Contender(
+        {
+            PROMPTS: ["method=clip_x0", "guidance=text"],
+            REFERENCES: ["method=clip_x0", "guidance=content"],
+        },
+        "clip_guide",
+        "guidance.scale",
+        (PRIOR, CLIP),
+    ),
+    "stylegan_clip": Contender(
+        {PROMPTS: ["method=stylegan_clip"]}, "clip_guide", "method.search.lr", ("generator.checkpoint", CLIP)
+    ),
+}
+
+
+def at_hand(names: Sequence[str], settings: Sequence[str]) -> list[str]:
+    """Those whose weights are there; of each other one a line is printed.
+
+    Raises:
+        SDGError: none is left.
+    """
+    config, found = configuration("sample", settings), []
+    for name in names:
+        try:
+            for key in CONTENDERS[name].weights:
+                find_file(OmegaConf.select(config, key), key)
+        except SDGError as error:
+            print(f"{name} is left out: {error}")
+        else:
+            found.append(name)
+    if not found:
+        raise SDGError("no method has its weights: train them, or give their paths with --sample")
+    return found
+
+
+def tuned(name: str, options: argparse.Namespace) -> dict[str, float]:
+    """Settings other than the configured ones: what the sweep found, then what ``--scales`` says."""
+    found = read_settings(options.settings).get(name, {})
+    knob = CONTENDERS[name].knob
+    return found | ({knob: options.scales[name]} if knob and name in options.scales else {})
+
+
+def words(settings: dict[str, float]) -> list[str]:
+    """Settings as the command line takes them."""
+    return [f"{key}={value:g}" for key, value in settings.items()]
+
+
+def read_settings(path: Path) -> dict[str, dict[str, float]]:
+    """What a sweep wrote: method -> setting -> value; nothing where there is no such file.
+
+    Raises:
+        SDGError: the file is not a sweep's.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: {key: float(value) for key, value in found[name].items()}
+            for name in found.keys() & CONTENDERS
+        }
+    except (ValueError, AttributeError, TypeError) as error:
+        raise SDGError(f"{path} does not hold settings of methods: write it anew with sweep") from error

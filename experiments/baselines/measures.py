@@ -1,0 +1,112 @@
+"""What is measured of samples that aimed at prompts or at references."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from experiments.controls.measures import face_attributes, kept_attributes, nuisance_distances
+from experiments.controls.study import PROMPTS as POOL
+from sdg.baselines.resize import LowPass
+from sdg.metrics.alignment import TextAlignment
+from sdg.metrics.bootstrap import bootstrap_mean
+from sdg.metrics.diversity import PairwiseDistance
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.measure import Measure
+from sdg.metrics.pictures import FolderPictures
+from sdg.metrics.retrieve import AdversarialGap, ReferenceRetrieval, TextRetrieval
+
+LEAST = 40
+"""Different answers that the prompts of the experiment on text alignment have at least, as a pool."""
+GUIDES = {"cosine by E'": "guide", "cosine by CLIP": "clip_guide"}
+DIVERSITY = PairwiseDistance("judge", normalise=True)
+
+Measures = Mapping[str, Measure | None]
+"""None: not for this method."""
+
+
+def towards_prompts(evidence: Evidence, guide: str | None) -> Measures:
+    """Of samples that aimed at prompts of ``POOL``, by an extractor's guidance or by none."""
+    rates = aligned(evidence)
+    by_judge = TextRetrieval("judge_answers", POOL, LEAST)(evidence)[0]
+    gap = AdversarialGap(guide, "judge_answers", POOL, LEAST)(evidence)[0] if guide else None
+    return {
+        **rates,
+        **{name: similarity(evidence, encoder) for name, encoder in GUIDES.items()},
+        "found by its guide": gap and Measure("", gap.beside[1] if gap.beside else 0.0, gap.count),
+        "found by the judge": by_judge,
+        "adversarial gap": gap,
+        "diversity": DIVERSITY(evidence)[0],
+    }
+
+
+def aligned(evidence: Evidence) -> dict[str, Measure]:
+    """What the judge sees of what the prompts mention."""
+    rates = {measure.name: measure for measure in TextAlignment()(evidence)}
+    return {"mentioned right": rates["mentioned"], "all right": rates["all"]}
+
+
+def towards_references(evidence: Evidence, guide: str | None) -> Measures:
+    """Of samples that aimed at faces that ``python -m sdg.data.toyfaces`` wrote."""
+    least = len(evidence.targets)
+    by_judge = ReferenceRetrieval("judge", least)(evidence)[0]
+    by_guide = ReferenceRetrieval(guide, least)(evidence)[0] if guide else None
+    return {
+        **faithful(evidence),
+        **{name: similarity(evidence, encoder) for name, encoder in GUIDES.items()},
+        "found by its guide": by_guide,
+        "found by the judge": by_judge,
+        "adversarial gap": by_guide and Measure("", by_guide.value - by_judge.value, by_guide.count),
+        "diversity": DIVERSITY(evidence)[0],
+    }
+
+
+def faithful(evidence: Evidence) -> dict[str, Measure]:
+    """How much of a reference is kept: its true attributes, and its pose as the judge reads it off it."""
+    pictures = references(evidence)
+    truth = face_attributes(pictures.files[0].parent)
+    attributes = torch.tensor([truth[path.name] for path in pictures.files])
+    judge = evidence.judge
+    nuisances = judge.read(pictures.batches(range(len(pictures)), judge.batch_size)).nuisances
+    each = len(evidence.rows) // len(pictures)
+    judged, rows = evidence.guided, range(len(evidence.rows))
+    pose, _ = nuisance_distances(judged, rows, nuisances.repeat_interleave(each, dim=0))
+    kept = kept_attributes(judged, rows, attributes.repeat_interleave(each, dim=0))
+    return {
+        "attributes kept": _over_targets(evidence, kept),
+        "distance in pose": _over_targets(evidence, pose),
+    }
+
+
+def pixel_distance(evidence: Evidence, low_pass: LowPass) -> Measure:
+    """Mean difference of samples and references in levels of 255, both seen through φ."""
+    pictures = references(evidence)
+    own = torch.cat(list(evidence.samples.batches(evidence.rows, 64))).double()
+    wanted = torch.cat(list(pictures.batches(range(len(pictures)), 64))).double()
+    away = low_pass(own - wanted.repeat_interleave(len(own) // len(wanted), dim=0))
+    return _over_targets(evidence, away.abs().mean(dim=(1, 2, 3)))
+
+
+def similarity(evidence: Evidence, encoder: str) -> Measure:
+    """Mean cosine of samples and what they aimed at."""
+    features = evidence.features
+    samples = features.features(encoder, evidence.samples, evidence.rows)
+    if None in (prompts := [prompt for prompt, _ in evidence.targets]):
+        targets = features.features(encoder, pictures := references(evidence), range(len(pictures)))
+    else:
+        targets = features.extractor(encoder).texts([str(prompt) for prompt in prompts]).cpu()
+    each = len(samples) // len(targets)
+    return _over_targets(evidence, F.cosine_similarity(samples, targets.repeat_interleave(each, dim=0)))
+
+
+def references(evidence: Evidence) -> FolderPictures:
+    """The reference of every target."""
+    return FolderPictures("references", [Path(str(reference)) for _, reference in evidence.targets])
+
+
+def _over_targets(evidence: Evidence, values: Tensor) -> Measure:
+    """The mean of a value of every sample, with an interval over targets."""
+    means = values.double().unflatten(0, (len(evidence.targets), -1)).mean(dim=1)
+    return Measure("", means.mean().item(), len(values), bootstrap_mean(means))

@@ -1,0 +1,147 @@
+"""Every method on the same prompts, references and seeds."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from experiments.baselines import page
+from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, at_hand, tuned, words
+from experiments.baselines.measures import POOL, Measures, towards_prompts, towards_references
+from experiments.baselines.runs import (
+    Bench,
+    drawn,
+    faces,
+    led_by_chance,
+    named,
+    seconds_per_image,
+    some,
+)
+from sdg.metrics.measure import Measure
+from sdg.metrics.pictures import open_samples
+from sdg.report.grid import draw_grid, open_picture
+
+CLAIMS = (
+    # where, what is claimed, of which measure, who has more, who has less
+    (REFERENCES, "SDG keeps more of what a reference shows than ILVR", "found by the judge", "sdg", "ilvr"),
+    (REFERENCES, "SDG is more diverse than ILVR", "diversity", "sdg", "ilvr"),
+    (PROMPTS, "SDG is more diverse than StyleGAN+CLIP", "diversity", "sdg", "stylegan_clip"),
+    (
+        PROMPTS,
+        "StyleGAN+CLIP is stronger on the CLIP that it climbs on",
+        "cosine by CLIP",
+        "stylegan_clip",
+        "sdg",
+    ),
+)
+"""The paper's, in measures of ours."""
+
+
+class Run(NamedTuple):
+    """One method on one kind of target."""
+
+    folder: Path
+    settings: list[str]
+    values: Measures
+
+
+Runs = dict[str, dict[str, Run]]
+"""Kind of target -> method -> run."""
+
+
+def study(options: argparse.Namespace) -> Path:
+    """Draw, measure and show all methods that can be run; returns the page."""
+    names = at_hand(options.methods, options.sample)
+    if not options.settings.is_file():
+        print(f"there is no {options.settings}, which sweep writes: scales are the configured ones")
+    targets = {PROMPTS: some(POOL, options.prompts), REFERENCES: faces(options)}
+    bench = Bench(options, POOL)
+    count = options.samples * max(map(len, targets.values()))
+    before = drawn(options, "unguided", ["method=unguided"], count)
+    free = open_samples(before)
+    runs: Runs = {PROMPTS: {}, REFERENCES: {}}
+    for name in names:
+        contender, settings = CONTENDERS[name], words(tuned(name, options))
+        for kind, given in contender.settings.items():
+            print(" ".join([name, kind, *settings]), flush=True)
+            if name == "unguided":
+                folder, own = before, led_by_chance(free, targets[kind], kind, options.samples)
+            else:
+                run = "_".join([name, kind, *(word.partition("=")[2] for word in settings)])
+                folder = drawn(options, run, [*given, *settings, named(kind, targets[kind])], options.samples)
+                own = open_samples(folder)
+            measures = towards_prompts if kind == PROMPTS else towards_references
+            runs[kind][name] = Run(folder, settings, measures(bench(own, free), contender.guide))
+    return page.save(options, "methods", lines(options, runs), figure(runs, targets))
+
+
+def lines(options: argparse.Namespace, runs: Runs) -> list[str]:
+    """The page."""
+    what = (
+        f"{options.prompts} prompts and {options.references} faces nobody was trained on, {options.samples} "
+        f"samples of each, with the same seeds; chains take {options.steps} steps of ddpm."
+    )
+    shown = [*page.head("All methods side by side", options, what), "![One sample of each](methods.png)", ""]
+    for title, kind in (("Prompts", PROMPTS), ("References", REFERENCES)):
+        if runs[kind]:
+            shown += [f"## {title}", "", *_table(runs[kind]), ""]
+    shown += ["## What the paper says of them", "", *_claims(runs), "", "## Settings", ""]
+    changed = {name: run.settings for own in runs.values() for name, run in own.items() if run.settings}
+    shown += [f"- {name}: `{' '.join(settings)}`" for name, settings in changed.items()]
+    more = {
+        "cosine by E', by CLIP": "of sample and target, by the time-dependent encoder at t = 0, which guides "
+        "sdg, and by the plain CLIP that it was made from, which guides clip_x0 and stylegan_clip",
+        "found by": f"share of samples whose own target is the most similar one: of {POOL.name}'s prompts "
+        "(what the judge reads, against what they mention), or of the references (cosine of features)",
+        "adversarial gap": "found by its guide minus found by the judge, which guides nobody",
+        "seconds per image": "wall time of the whole run, loading and writing included, by its images",
+        "unguided": "the prior's own samples, other ones for every target: what chance gives",
+    }
+    names = ["mentioned right, all right", "attributes kept", "distance in pose", "diversity"]
+    return [*shown, "", "All other settings are the configured ones.", "", *page.protocols(names, more)]
+
+
+def _table(runs: dict[str, Run]) -> list[str]:
+    """A row for each measure, a column for each method."""
+    table = [page.row("", *runs), page.rule(len(runs) + 1)]
+    for name in next(iter(runs.values())).values:
+        table.append(page.row(name, *(page.cell(run.values[name]) for run in runs.values())))
+    times = [seconds_per_image(run.folder) for run in runs.values()]
+    return [*table, page.row("seconds per image", *("–" if t is None else f"{t:.2f}" for t in times))]
+
+
+def _claims(runs: Runs) -> list[str]:
+    """Whether the paper's orderings are found here."""
+    told = []
+    for kind, claim, measure, more, less in CLAIMS:
+        if more not in runs[kind] or less not in runs[kind]:
+            continue
+        first, second = (runs[kind][name].values[measure] or Measure("", 0.0, 0) for name in (more, less))
+        verdict = "so it is here" if first.value > second.value else "not so here"
+        told.append(f"- {claim}: {verdict} ({measure}: {first.value:.2f} against {second.value:.2f}).")
+    return told or ["The methods that it speaks of were not drawn."]
+
+
+def figure(runs: Runs, targets: dict[str, list[str]]) -> Image.Image:
+    """A row for each prompt and reference, a column for each method; empty where it takes no such target."""
+    names = list(dict.fromkeys(name for own in runs.values() for name in own))
+    drawings = {(kind, name): _first(run.folder, kind) for kind in runs for name, run in runs[kind].items()}
+    blank = Image.new("RGB", open_picture(targets[REFERENCES][0]).size, "white")
+    rows: list[tuple[str, Sequence[Image.Image]]] = []
+    for kind, own in targets.items():
+        for target in own:
+            lead = blank if kind == PROMPTS else open_picture(target)
+            files = [drawings.get((kind, name), {}) for name in names]
+            pictures = [found.get(target) or found.get(None) for found in files]
+            shown = [blank if path is None else open_picture(path) for path in pictures]
+            rows.append((target if kind == PROMPTS else "", [lead, *shown]))
+    return draw_grid(rows, ["reference", *names], lead=1, group=len(names))
+
+
+def _first(folder: Path, kind: str) -> dict[str | None, Path]:
+    """The sample of index 0 of every target; of None where a run aims at nothing."""
+    run, key = open_samples(folder), kind.removesuffix("s")
+    found = zip(run.files, run.records, strict=True)
+    return {record[key]: file for file, record in found if record["index"] == 0}

@@ -1,0 +1,66 @@
+"""What the pages of the experiment share."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+import sdg
+from experiments.running import invocation, machine
+from sdg.metrics.measure import Measure
+
+PROTOCOLS = {
+    "mentioned right, all right": "attribute values that the prompt mentions, as the judge reads them",
+    "attributes kept": "share of the reference's eight true attributes that the judge reads off the sample",
+    "distance in pose": "mean difference to the reference in x, y, scale and tilt as the judge reads "
+    "them, of ranges scaled to 2",
+    "diversity": "squared distance of the judge's features, of length 1, mean over the pairs of samples of "
+    "one target, mean over targets",
+}
+
+
+def head(title: str, options: argparse.Namespace, what: str) -> list[str]:
+    """Title, command, machine, and what was drawn."""
+    command = invocation("baselines", options.arguments)
+    versions = f"sdg {sdg.__version__} and torch {torch.__version__}"
+    return [f"# {title}", "", f"`{command}`, on {machine()}, with {versions}. {what}", ""]
+
+
+def cell(measure: Measure | None, digits: int = 2) -> str:
+    """A value with its interval, if it has one."""
+    if measure is None:
+        return "–"
+    low, high = measure.interval or (0.0, 0.0)
+    interval = f" ({low:.{digits}f} … {high:.{digits}f})" if high > low else ""
+    return f"{measure.value:.{digits}f}{interval}"
+
+
+def row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def rule(columns: int) -> str:
+    """What stands below the first row of a table."""
+    return "|---" * columns + "|"
+
+
+def protocols(names: Sequence[str], more: dict[str, str]) -> list[str]:
+    """What the numbers are."""
+    told = {name: PROTOCOLS[name] for name in names} | more
+    lines = [f"- **{name}**: {text}." for name, text in told.items()]
+    return ["## Protocols", "", *lines, "- Intervals: 95 % bootstrap over targets.", ""]
+
+
+def save(
+    options: argparse.Namespace, name: str, lines: Sequence[str], figure: Image.Image | None = None
+) -> Path:
+    """``name.md``, and ``name.png`` in a palette: a third of the size in the repository."""
+    options.report.mkdir(parents=True, exist_ok=True)
+    if figure is not None:
+        small = figure.quantize(192, dither=Image.Dither.NONE)
+        small.save(options.report / f"{name}.png", optimize=True)
+    page = options.report / f"{name}.md"
+    page.write_text("\n".join(lines), encoding="utf-8")
+    return page

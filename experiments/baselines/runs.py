@@ -1,0 +1,97 @@
+"""Runs of ``sample.py`` with a clock beside, and their pictures as evidence for metrics."""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from experiments.running import configuration, draw, load_judge
+from sdg.config import build
+from sdg.data.toyfaces.__main__ import write_references
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.mentions import Mentions
+from sdg.metrics.pictures import FolderPictures
+from sdg.metrics.reader import FeatureReader
+
+
+def drawn(options: argparse.Namespace, name: str, settings: Sequence[str], samples: int) -> Path:
+    """``samples`` of every target, or what is left to draw; ``seconds.jsonl`` says how long it took."""
+    folder = options.output / name
+    given = [f"seed={options.seed}", f"sampler.steps={options.steps}", "batch_size=32", "trace=false"]
+    given += [f"samples_per_prompt={samples}", "unguided=false"]
+    before, start = _count(folder), time.perf_counter()
+    draw(folder, [*given, *settings, *options.sample])
+    if images := _count(folder) - before:
+        with (folder / "seconds.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"images": images, "seconds": time.perf_counter() - start}) + "\n")
+    return folder
+
+
+def seconds_per_image(folder: Path) -> float | None:
+    """Of a run, loading and writing included; None where nobody looked at the clock."""
+    if not (path := folder / "seconds.jsonl").is_file():
+        return None
+    parts = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return sum(part["seconds"] for part in parts) / sum(part["images"] for part in parts)
+
+
+def named(key: str, values: Sequence[str]) -> str:
+    """A setting that is a list of words."""
+    return f"{key}=[{', '.join(map(repr, values))}]"
+
+
+def some(path: Path, count: int) -> list[str]:
+    """``count`` prompts of a file at even distances, or all of them."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["prompt"] for line in lines[:: max(1, len(lines) // count)]][:count]
+
+
+def faces(options: argparse.Namespace) -> list[str]:
+    """Paths of the reference faces, which are written if they are not there; nobody was trained on them."""
+    folder = options.output / "references"
+    size = configuration("sample", options.sample).prior.denoiser.image_size
+    write_references(folder, options.references, size)
+    return [str(folder / f"face_{i:03d}.png") for i in range(options.references)]
+
+
+class Bench:
+    """Where runs are measured: networks are loaded once.
+
+    Args:
+        mentions: the file that says what prompts mention.
+    """
+
+    def __init__(self, options: argparse.Namespace, mentions: Path):
+        self.mentions, self.judge = Mentions(mentions), load_judge(options.evaluate)
+        config = configuration("evaluate", [f"mentions='{mentions}'", *options.evaluate])
+        makers = {name: partial(build, node) for name, node in config.features.items()}
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.reader = FeatureReader(makers, options.output / "statistics", device)
+
+    def __call__(self, run: FolderPictures, unguided: FolderPictures) -> Evidence:
+        """A run, and the unguided samples that metrics set beside it."""
+        files, records = [*unguided.files, *run.files], [*unguided.records, *run.records]
+        samples = FolderPictures(run.source, files, records)
+        return Evidence(samples, self.mentions, lambda: self.judge, self.reader)
+
+
+def led_by_chance(unguided: FolderPictures, targets: Sequence[str], kind: str, each: int) -> FolderPictures:
+    """Unguided samples as if they had aimed at ``targets``, ``each`` other ones at every target.
+
+    It takes ``each`` samples for every target; ``kind`` is prompts or references.
+    """
+    records = []
+    for number, target in enumerate(targets):
+        aim = {"prompt": target, "reference": None}
+        if kind == "references":
+            aim = {"prompt": None, "reference": target, "reference_file": str(Path(target).absolute())}
+        records += [unguided.records[number * each + i] | aim | {"index": i} for i in range(each)]
+    return FolderPictures(unguided.source, unguided.files[: len(records)], records)
+
+
+def _count(folder: Path) -> int:
+    return len(list((folder / "samples").glob("*.png")))

@@ -1,0 +1,79 @@
+"""Settings for the methods that have none for this prior, found on prompts that no result is measured on."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.baselines import page
+from experiments.baselines.contenders import CONTENDERS, PROMPTS, at_hand, words
+from experiments.baselines.measures import DIVERSITY, POOL, aligned
+from experiments.baselines.runs import Bench, drawn, named, seconds_per_image, some
+from sdg.files import write_whole
+from sdg.metrics.measure import Measure
+from sdg.metrics.pictures import open_samples
+
+SWEEP = POOL.with_name("sweep.jsonl")
+
+
+class Point(NamedTuple):
+    """One setting of one method."""
+
+    name: str
+    settings: dict[str, float]
+    values: dict[str, Measure]
+    seconds: float | None
+
+
+def study(options: argparse.Namespace) -> Path:
+    """Draw and measure all settings, and keep the best of every method; returns the page."""
+    grids = {
+        "clip_x0": [{"guidance.scale": scale} for scale in options.clip_scales],
+        "stylegan_clip": [
+            {"method.search.steps": steps, "method.search.lr": rate}
+            for steps in options.search_steps
+            for rate in options.rates
+        ],
+    }
+    names = at_hand(options.methods, options.sample)
+    prompts, bench = some(SWEEP, options.prompts), Bench(options, SWEEP)
+    free = open_samples(drawn(options, "unguided", ["method=unguided"], options.samples))
+    points = []
+    for name in names:
+        for settings in grids[name]:
+            print(" ".join([name, *words(settings)]), flush=True)
+            run = "_".join([name, *(f"{value:g}" for value in settings.values())])
+            given = [*CONTENDERS[name].settings[PROMPTS], *words(settings), named(PROMPTS, prompts)]
+            folder = drawn(options, run, given, options.samples)
+            evidence = bench(open_samples(folder), free)
+            values = aligned(evidence) | {"diversity": DIVERSITY(evidence)[0]}
+            points.append(Point(name, settings, values, seconds_per_image(folder)))
+    best = [choose([point for point in points if point.name == name]) for name in names]
+    options.report.mkdir(parents=True, exist_ok=True)
+    found = {point.name: point.settings for point in best}
+    write_whole(options.report / "settings.json", json.dumps(found, indent=2) + "\n")
+    return page.save(options, "sweep", lines(options, points, best))
+
+
+def choose(points: list[Point]) -> Point:
+    """The setting with the most mentioned attributes right; of equals, the first, which is the mildest."""
+    return max(points, key=lambda point: point.values["mentioned right"].value)
+
+
+def lines(options: argparse.Namespace, points: list[Point], best: list[Point]) -> list[str]:
+    """The page."""
+    what = (
+        f"{options.prompts} prompts of `{SWEEP.name}`, on which no result is measured, {options.samples} "
+        f"samples of each; chains take {options.steps} steps of ddpm. Bold: the most mentioned attributes "
+        "right, kept in `settings.json`, where `methods` finds it."
+    )
+    names = list(points[0].values)
+    columns = ["method", "settings", *names, "seconds per image"]
+    table = [page.row(*columns), page.rule(len(columns))]
+    for point in points:
+        text = f"`{' '.join(words(point.settings))}`"
+        cells = [page.cell(measure) for measure in point.values.values()]
+        seconds = "–" if point.seconds is None else f"{point.seconds:.2f}"
+        table.append(page.row(point.name, f"**{text}**" if point in best else text, *cells, seconds))
+    protocols = page.protocols(["mentioned right, all right", "diversity"], {})
+    return [*page.head("Settings of the baselines", options, what), *table, "", *protocols]
