@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.baselines import ilvr, methods, sweep
-from experiments.baselines.contenders import CONTENDERS
+from experiments.baselines.contenders import CONTENDERS, SWEPT
 from experiments.running import launch
 from sdg.errors import SDGError
 
@@ -45,8 +45,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _sweep(parser: argparse.ArgumentParser) -> None:
-    add, swept = parser.add_argument, ["clip_x0", "stylegan_clip"]
-    add("--methods", nargs="+", choices=swept, default=swept, help="which ones")
+    add = parser.add_argument
+    add("--methods", nargs="+", choices=SWEPT, default=SWEPT, help="which ones")
     add("--prompts", type=int, default=6, help="prompts of sweep.jsonl")
     add("--clip-scales", nargs="+", type=float, default=[50, 100, 200, 400, 800], help="of clip_x0")
     add("--search-steps", nargs="+", type=int, default=[100, 300], help="of stylegan_clip")

@@ -53,6 +53,8 @@ CONTENDERS = {
         {PROMPTS: ["method=stylegan_clip"]}, "clip_guide", "method.search.lr", ("generator.checkpoint", CLIP)
     ),
 }
+SWEPT = ("clip_x0", "stylegan_clip")
+"""Those whose configured settings are not of this prior and this generator."""
 
 
 def at_hand(names: Sequence[str], settings: Sequence[str]) -> list[str]:

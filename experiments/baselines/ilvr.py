@@ -107,4 +107,4 @@ def figure(
             kept = Image.fromarray(to_bytes(seen).permute(1, 2, 0).numpy())
             rows.append((f"N = {factor}", [open_picture(path), kept, *map(open_picture, own)]))
     samples = [""] * options.samples
-    return draw_grid(rows, ["reference", "through φ", *samples], lead=2, group=options.samples, label=60)
+    return draw_grid(rows, ["reference", "what N keeps", *samples], lead=2, group=options.samples, label=60)

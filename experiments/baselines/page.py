@@ -37,6 +37,11 @@ def cell(measure: Measure | None, digits: int = 2) -> str:
     return f"{measure.value:.{digits}f}{interval}"
 
 
+def seconds(value: float | None) -> str:
+    """A time, if somebody looked at the clock."""
+    return "–" if value is None else f"{value:.2f}"
+
+
 def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -23,20 +24,24 @@ def drawn(options: argparse.Namespace, name: str, settings: Sequence[str], sampl
     folder = options.output / name
     given = [f"seed={options.seed}", f"sampler.steps={options.steps}", "batch_size=32", "trace=false"]
     given += [f"samples_per_prompt={samples}", "unguided=false"]
-    before, start = _count(folder), time.perf_counter()
+    before, start, cpu = _count(folder), time.perf_counter(), time.process_time()
     draw(folder, [*given, *settings, *options.sample])
     if images := _count(folder) - before:
+        spent = {"wall": time.perf_counter() - start, "cpu": time.process_time() - cpu}
         with (folder / "seconds.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"images": images, "seconds": time.perf_counter() - start}) + "\n")
+            file.write(json.dumps({"images": images} | spent) + "\n")
     return folder
 
 
-def seconds_per_image(folder: Path) -> float | None:
-    """Of a run, loading and writing included; None where nobody looked at the clock."""
+def seconds_per_image(folder: Path, clock: Literal["wall", "cpu"]) -> float | None:
+    """Of a run, loading and writing included; None where nobody looked at the clock.
+
+    The processor's clock stands still while others have the processor.
+    """
     if not (path := folder / "seconds.jsonl").is_file():
         return None
     parts = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return sum(part["seconds"] for part in parts) / sum(part["images"] for part in parts)
+    return sum(part[clock] for part in parts) / sum(part["images"] for part in parts)
 
 
 def named(key: str, values: Sequence[str]) -> str:

@@ -22,7 +22,8 @@ class Point(NamedTuple):
     name: str
     settings: dict[str, float]
     values: dict[str, Measure]
-    seconds: float | None
+    cpu: float | None
+    """CPU seconds per image."""
 
 
 def study(options: argparse.Namespace) -> Path:
@@ -47,7 +48,7 @@ def study(options: argparse.Namespace) -> Path:
             folder = drawn(options, run, given, options.samples)
             evidence = bench(open_samples(folder), free)
             values = aligned(evidence) | {"diversity": DIVERSITY(evidence)[0]}
-            points.append(Point(name, settings, values, seconds_per_image(folder)))
+            points.append(Point(name, settings, values, seconds_per_image(folder, "cpu")))
     best = [choose([point for point in points if point.name == name]) for name in names]
     options.report.mkdir(parents=True, exist_ok=True)
     found = {point.name: point.settings for point in best}
@@ -68,12 +69,13 @@ def lines(options: argparse.Namespace, points: list[Point], best: list[Point]) -
         "right, kept in `settings.json`, where `methods` finds it."
     )
     names = list(points[0].values)
-    columns = ["method", "settings", *names, "seconds per image"]
+    columns = ["method", "settings", *names, "CPU seconds per image"]
     table = [page.row(*columns), page.rule(len(columns))]
     for point in points:
         text = f"`{' '.join(words(point.settings))}`"
         cells = [page.cell(measure) for measure in point.values.values()]
-        seconds = "–" if point.seconds is None else f"{point.seconds:.2f}"
-        table.append(page.row(point.name, f"**{text}**" if point in best else text, *cells, seconds))
+        table.append(
+            page.row(point.name, f"**{text}**" if point in best else text, *cells, page.seconds(point.cpu))
+        )
     protocols = page.protocols(["mentioned right, all right", "diversity"], {})
     return [*page.head("Settings of the baselines", options, what), *table, "", *protocols]

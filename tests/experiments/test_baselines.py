@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
@@ -168,11 +169,12 @@ def test_the_clock_counts_what_each_part_of_a_run_drew(tiny: list[str], tmp_path
         (folder / "samples" / "000001.png").unlink(missing_ok=True)
     times = [json.loads(line) for line in (folder / "seconds.jsonl").read_text().splitlines()]
     assert [part["images"] for part in times] == [3, 1]
-    assert seconds_per_image(folder) == pytest.approx(sum(part["seconds"] for part in times) / 4)
+    for clock in ("wall", "cpu"):
+        assert seconds_per_image(folder, clock) == pytest.approx(sum(part[clock] for part in times) / 4)
     drawn(given, "run", ["method=unguided"], 3)
     drawn(given, "run", ["method=unguided"], 3)
     assert len((folder / "seconds.jsonl").read_text().splitlines()) == 3
-    assert seconds_per_image(tmp_path) is None
+    assert seconds_per_image(tmp_path, "wall") is None
 
 
 def folders(tmp_path: Path) -> list[str]:
@@ -225,7 +227,6 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
     assert "–" not in prompts["seconds per image"] + prompts["diversity"] + references["diversity"]
     assert "- sdg: `guidance.scale=5`" in page
     assert "- clip_x0: `guidance.scale=3`" in page
-    # The unguided samples' own noise is that of the others, so only what leads them differs.
     runs = tmp_path / "all" / "output"
     assert sorted(path.name for path in runs.iterdir() if (path / "manifest.jsonl").exists()) == [
         *(
@@ -238,6 +239,10 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
         "stylegan_clip_prompts_2_" + f"{found['stylegan_clip']['method.search.lr']:g}",
         "unguided",
     ]
+    for name, sees, scale in (("sdg_references_5", "x_t", 5), ("clip_x0_references_3", "x0", 3)):
+        config = OmegaConf.load(runs / name / "config.yaml")
+        assert (config.method.encoder_sees, config.guidance.scale) == (sees, scale)
+        assert list(config.guidance.terms) == ["content"]
     with Image.open(tmp_path / "all" / "report" / "methods.png") as figure:
         assert figure.width > 6 * 128
         assert figure.height > 4 * 128
@@ -245,9 +250,7 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
 
 def test_ilvr_is_measured_at_every_n(tiny: list[str], judging: list[str], tmp_path: Path) -> None:
     few = ["--factors", "16", "2", "--references", "2", "--samples", "2", "--steps", "4"]
-    # Without a prior that knows the data, the last and free step forgets what was held.
-    held = ["--sample", *tiny, "--evaluate", *judging]
-    baselines.main(["ilvr", *few, *folders(tmp_path), *held])
+    baselines.main(["ilvr", *few, *folders(tmp_path), "--sample", *tiny, "--evaluate", *judging])
     page = (tmp_path / "report" / "ilvr.md").read_text()
     rows = table(page)
     assert list(rows) == ["N", "2", "16", "unguided"]
