@@ -7,9 +7,11 @@ from sdg.config import entry
 
 @entry("sample")
 def main(config: DictConfig) -> None:
-    from sdg.sampling.run import sample
+    from sdg.sampling.run import first_process, sample
 
-    print(f"look at {sample(config)}")
+    page = sample(config)
+    if first_process():
+        print(f"look at {page}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
         def main() -> Any:
             # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
+            # Once for all processes of a run, which inherit it: they write to one folder.
+            os.environ.setdefault("SDG_STARTED", time.strftime("%Y-%m-%d_%H-%M-%S"))
             os.environ["HYDRA_FULL_ERROR"] = (
                 "1"  # else Hydra prints a shortened traceback of its own and exits
             )

@@ -17,7 +17,7 @@ FLOORS = (
 )
 """From top to bottom: a package imports itself, packages of lower floors, and the ground."""
 PACKAGES = set[str]().union(*FLOORS)
-GROUND = {"errors", "randomness", "files"}
+GROUND = {"errors", "randomness", "files", "processes"}
 HYDRA_SIDE = {"config", "schema"}
 """For the commands and for files named in COMPOSED."""
 COMPOSED = {"__main__.py", "run.py", "build.py"}
@@ -73,7 +73,7 @@ def allowed(path: Path) -> set[str]:
         return set()
     floor = next(i for i, packages in enumerate(FLOORS) if package in packages)
     below = set[str]().union(*FLOORS[floor + 1 :])
-    ground = GROUND - {"files"} if package in LIBRARIES else GROUND
+    ground = GROUND - {"files", "processes"} if package in LIBRARIES else GROUND
     return {package} | below | ground | (HYDRA_SIDE if path.name in COMPOSED else set())
 
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from torch.utils.data import DataLoader, Subset
 
 from sdg.config import build, plain
 from sdg.data.picture import list_pictures, read_picture
 from sdg.errors import SDGError
+from sdg.processes import first_process
 from sdg.report.page import write_page
 from sdg.sampling.method import Method
 from sdg.sampling.plan import SamplePlan, read_prompts
+from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
 from sdg.sampling.trace import to_bytes
 from sdg.sampling.writer import SamplingBar, StoreWriter
@@ -25,7 +26,7 @@ def sample(config: DictConfig) -> Path:
     """Draw the plan of ``config`` into ``config.output_dir``; what an earlier run finished is kept.
 
     Returns:
-        The path of the page that shows the pictures.
+        The path of the page that shows the pictures; on any process but the first, the folder.
 
     Raises:
         SDGError: unusable input, or samples that became NaN.
@@ -41,32 +42,39 @@ def sample(config: DictConfig) -> Path:
     plan = SamplePlan(prompts, references, columns, config.seed, method.scale, config.unguided)
     # Whatever is wrong with the input ends the run before anything is written.
     method.check(prompts, references)
-    for prompt in prompts:
-        if unknown := method.unknown_words(prompt):
-            print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
+    writer = StoreWriter()
+    trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
+    settings = _settings(config, prompts, references)
+    store = writer.store = SampleStore(config.output_dir, settings, trainer.global_rank)
+    if first_process():
+        for path in method.pictures(references):
+            store.write_picture(reference_file(path), to_bytes(read_picture(path, method.size)))
+        for prompt in prompts:
+            if unknown := method.unknown_words(prompt):
+                print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
+    _draw(trainer, method, PlanShard(plan, store.done, config.batch_size))
+    if not first_process():
+        return store.folder
 
-    store = SampleStore(config.output_dir, _settings(config, prompts, references))
-    for path in method.pictures(references):
-        store.write_picture(reference_file(path), to_bytes(read_picture(path, method.size)))
-    writer = StoreWriter(store)
-    bar = SamplingBar(len(plan), len(store.done), method.steps)
-    method.on_step = bar
-    todo = Subset(plan, [entry.id for entry in plan if entry.id not in store.done])
-    if len(todo):
-        batches = DataLoader(todo, batch_size=config.batch_size, collate_fn=list)
-        trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
-        trainer.predict(method, batches, return_predictions=False)
-    bar.close()
-    records = store.finish()
+    records, lost = store.finish()
     page = write_page(store.folder, records, title=" ".join(["sample.py", *prompts[:1]]))
-    if writer.broken:
-        first = min(sample.lost or 0 for sample in writer.broken)
+    if lost:
+        first = min(record["lost"] for record in lost)
         raise SDGError(
-            f"{len(writer.broken)} of {len(plan)} samples became NaN, the first at step {first} of "
+            f"{len(lost)} of {len(plan)} samples became NaN, the first at step {first} of "
             f"{method.steps}, and were not kept: lower guidance.scale ({method.scale}), or limit the "
             "gradient with guidance.clamp"
         )
     return page
+
+
+def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard) -> None:
+    if not shard.left():
+        return
+    bar = SamplingBar(len(shard.plan), len(shard.done), method.steps, trainer.world_size)
+    method.on_step = bar
+    trainer.predict(method, datamodule=shard, return_predictions=False)
+    bar.close()
 
 
 def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> str:

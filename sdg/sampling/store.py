@@ -19,33 +19,41 @@ class SampleStore:
     A sample's record is appended to the manifest before its picture takes its final name, so after a kill a
     sample is either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
 
+    Several processes may fill one folder, each with entries of its own: each appends to a manifest of its
+    own, and the first makes one of them all at the end.
+
     Args:
         folder: pictures go to ``folder/samples``.
         settings: text that describes everything the samples depend on, kept as ``config.yaml``.
+        rank: of this process; the first checks the folder and describes it.
 
     Raises:
         SDGError: the folder is in use by other settings, or is not a folder of ours, or cannot be written.
     """
 
-    def __init__(self, folder: str | Path, settings: str):
+    def __init__(self, folder: str | Path, settings: str, rank: int = 0):
         self.folder = Path(folder)
         self.samples = self.folder / "samples"
-        self.manifest = self.folder / "manifest.jsonl"
-        record = self.folder / "config.yaml"
+        self.manifest = self.folder / (f"manifest-{rank}.jsonl" if rank else "manifest.jsonl")
         try:
-            if record.exists() and record.read_text() != settings:
-                raise SDGError(f"{self.folder} holds samples of other settings: choose another output_dir")
-            if not record.exists() and self.folder.exists() and any(self.folder.iterdir()):
-                raise SDGError(f"{self.folder} is not empty: choose another output_dir")
+            if rank == 0:
+                self._describe(settings)
             self.samples.mkdir(parents=True, exist_ok=True)
-            write_whole(record, settings)
             write_whole(self.manifest, "".join(_whole_lines(self.manifest)))
         except OSError as error:
             raise SDGError(
                 f"cannot write to {self.folder} ({error.strerror}): choose another output_dir"
             ) from error
-        drawn = {int(name.stem) for name in self.samples.glob("*.png")}
-        self.done = drawn & self._records().keys()
+        self.done = self._drawn() & self._records().keys()
+
+    def _describe(self, settings: str) -> None:
+        record = self.folder / "config.yaml"
+        if record.exists() and record.read_text() != settings:
+            raise SDGError(f"{self.folder} holds samples of other settings: choose another output_dir")
+        if not record.exists() and self.folder.exists() and any(self.folder.iterdir()):
+            raise SDGError(f"{self.folder} is not empty: choose another output_dir")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(record, settings)
 
     def write(self, entry: PlanEntry, image: Tensor, record: dict, strip: Tensor | None = None) -> None:
         """Keep one sample: ``image`` (3, H, W) uint8, and what the manifest says of it besides its entry.
@@ -60,11 +68,13 @@ class SampleStore:
         _save(image, part)
         if entry.reference is not None:
             files["reference_file"] = reference_file(entry.reference)
-        line = json.dumps(entry.record() | files | record, ensure_ascii=False)
-        with self.manifest.open("a", encoding="utf-8") as manifest:
-            manifest.write(line + "\n")
+        self._note(entry.record() | files | record)
         os.replace(part, path)
         self.done.add(entry.id)
+
+    def lose(self, entry: PlanEntry, step: int) -> None:
+        """Note that a sample became worth nothing at ``step``, from 1; it will be drawn again."""
+        self._note(entry.record() | {"lost": step})
 
     def write_picture(self, name: str, image: Tensor) -> None:
         """Keep another picture, (3, H, W) uint8, as ``folder/name``."""
@@ -74,19 +84,36 @@ class SampleStore:
         _save(image, part)
         os.replace(part, path)
 
-    def finish(self) -> list[dict]:
-        """Rewrite the manifest: the record of every picture once, in order of id; returns the records."""
-        records = self._records()
-        kept = [records[i] for i in sorted(self.done)]
+    def finish(self) -> tuple[list[dict], list[dict]]:
+        """One manifest with the record of every picture once, in order of id, whoever drew it.
+
+        Returns:
+            These records, and those of the samples that were lost.
+        """
+        records, drawn = self._records(), self._drawn()
+        kept = [records[i] for i in sorted(drawn & records.keys())]
+        lost = [record for i, record in sorted(records.items()) if i not in drawn and "lost" in record]
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
-        write_whole(self.manifest, lines)
-        for part in self.folder.glob("*/*.part"):
-            part.unlink()
-        return kept
+        write_whole(self.folder / "manifest.jsonl", lines)
+        for leftover in (*self.folder.glob("*/*.part"), *self.folder.glob("manifest-*.jsonl")):
+            leftover.unlink()
+        return kept, lost
+
+    def _note(self, record: dict) -> None:
+        with self.manifest.open("a", encoding="utf-8") as manifest:
+            manifest.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def _drawn(self) -> set[int]:
+        return {int(name.stem) for name in self.samples.glob("*.png")}
 
     def _records(self) -> dict[int, dict]:
-        """The last record of every sample, by id."""
-        return {record["id"]: record for record in map(json.loads, _whole_lines(self.manifest))}
+        """The last record of every sample, by id; a picture's goes before that of an attempt that failed."""
+        records: dict[int, dict] = {}
+        for path in sorted(self.folder.glob("manifest*.jsonl")):
+            for record in map(json.loads, _whole_lines(path)):
+                if "lost" not in record or record["id"] not in records:
+                    records[record["id"]] = record
+        return records
 
 
 def reference_file(path: str) -> str:

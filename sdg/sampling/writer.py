@@ -7,17 +7,21 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 from tqdm import tqdm
 
-from sdg.sampling.chains import Sample
+from sdg.processes import first_process
+from sdg.sampling.method import Sample
 from sdg.sampling.store import SampleStore
 
 
 class StoreWriter(BasePredictionWriter):
-    """Puts every finished sample into the store, but those that were lost into ``broken``."""
+    """Puts every finished sample into ``store``, and notes there those that were lost.
 
-    def __init__(self, store: SampleStore):
+    The store is given once it is known which process this is, which the trainer tells.
+    """
+
+    store: SampleStore
+
+    def __init__(self) -> None:
         super().__init__(write_interval="batch")
-        self.store = store
-        self.broken: list[Sample] = []
 
     def write_on_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
@@ -26,7 +30,11 @@ class StoreWriter(BasePredictionWriter):
             if sample.lost is None:
                 self.store.write(sample.entry, sample.image, sample.record, sample.strip)
             else:
-                self.broken.append(sample)
+                self.store.lose(sample.entry, sample.lost)
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The samples of every process are in the folder before any of them goes on."""
+        trainer.strategy.barrier("samples written")
 
 
 class SamplingBar:
@@ -36,16 +44,24 @@ class SamplingBar:
         total: images in the plan.
         done: of them finished by an earlier run.
         steps: sampling steps per image.
+        processes: that draw at the same pace; the first shows what they are likely to have done together.
     """
 
-    def __init__(self, total: int, done: int, steps: int):
-        self.steps = steps
+    def __init__(self, total: int, done: int, steps: int, processes: int = 1):
+        self.steps, self.processes = steps, processes
         layout = "{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total} images [{elapsed}<{remaining}, {rate_fmt}]"
-        self.bar = tqdm(total=total, initial=done, desc="sampling", unit="img", bar_format=layout)
+        self.bar = tqdm(
+            total=total,
+            initial=done,
+            desc="sampling",
+            unit="img",
+            bar_format=layout,
+            disable=not first_process(),
+        )
 
     def __call__(self, images: int) -> None:
         # Fractions of an image add up to a little more than all of them.
-        self.bar.update(min(images / self.steps, self.bar.total - self.bar.n))
+        self.bar.update(min(images * self.processes / self.steps, self.bar.total - self.bar.n))
 
     def close(self) -> None:
         self.bar.close()

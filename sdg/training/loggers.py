@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 import sdg
 from sdg.files import write_whole
-from sdg.training.ranks import first_process
+from sdg.processes import first_process
 
 
 def wandb_logger(

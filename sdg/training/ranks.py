@@ -1,6 +1,5 @@
 """Several devices as one: each has its rows of a batch and of its random numbers, and sees all embeddings."""
 
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
@@ -51,9 +50,3 @@ class _Gather(torch.autograd.Function):
         total = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total.chunk(ctx.ranks.size)[ctx.ranks.rank], None
-
-
-def first_process() -> bool:
-    """Whether this process speaks and writes for the others; known before they have found one another."""
-    names = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-    return all(os.environ.get(name, "0") == "0" for name in names)

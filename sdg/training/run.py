@@ -15,8 +15,8 @@ from sdg.checkpoints import load_weights
 from sdg.config import build, plain
 from sdg.errors import SDGError
 from sdg.files import write_whole
+from sdg.processes import first_process
 from sdg.training.loggers import announce, finish
-from sdg.training.ranks import first_process
 from sdg.training.training import Training
 from sdg.training.whole_checkpoints import WholeCheckpoints, newest_whole
 

@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from sdg.errors import SDGError
-from sdg.training.ranks import first_process
+from sdg.processes import first_process
 
 NEWEST, BEFORE = "last.ckpt", "previous.ckpt"
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sdg.errors import SDGError
 from sdg.sampling.plan import SamplePlan
+from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore
 
 PLAN = SamplePlan(["a", "b"], [], samples_per_prompt=2, seed=0, scale=1.0)
@@ -26,7 +27,8 @@ def fill(store: SampleStore, ids: list[int]) -> None:
 def test_pictures_and_records_survive(tmp_path: Path):
     store = SampleStore(tmp_path / "run", "settings")
     fill(store, [2, 0])
-    records = SampleStore(tmp_path / "run", "settings").finish()
+    records, lost = SampleStore(tmp_path / "run", "settings").finish()
+    assert not lost
     assert [record["id"] for record in records] == [0, 2]
     assert records[1] == PLAN[2].record() | {"file": "samples/000002.png", "score": 0.2}
     assert PLAN[2].record() == {
@@ -51,7 +53,7 @@ def test_a_killed_run_leaves_only_whole_samples(tmp_path: Path):
     again = SampleStore(tmp_path, "settings")
     assert again.done == {0, 1}
     fill(again, [2, 3])
-    assert [record["id"] for record in again.finish()] == [0, 1, 2, 3]
+    assert [record["id"] for record in again.finish()[0]] == [0, 1, 2, 3]
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -63,6 +65,52 @@ def test_resumed_folder_equals_undisturbed_one(tmp_path: Path):
     fill(halves, [i for i in range(4) if i not in halves.done])
     assert whole.finish() == halves.finish()
     assert whole.manifest.read_bytes() == halves.manifest.read_bytes()
+
+
+def test_processes_fill_one_folder_and_the_first_puts_it_in_order(tmp_path: Path) -> None:
+    alone = SampleStore(tmp_path / "alone", "s")
+    fill(alone, [0, 1, 2, 3])
+    stores = [SampleStore(tmp_path / "three", "s", rank) for rank in range(3)]
+    for rank, store in enumerate(stores):
+        fill(store, list(range(rank, 4, 3)))
+    # A killed run leaves their manifests apart: each process must find what all have done.
+    again = [SampleStore(tmp_path / "three", "s", rank) for rank in range(3)]
+    assert [store.done for store in again] == [{0, 1, 2, 3}] * 3
+    assert again[0].finish() == alone.finish()
+    files = [
+        {path.name: path.read_bytes() for path in folder.glob("*.jsonl")}
+        for folder in (alone.folder, again[0].folder)
+    ]
+    assert files[0] == files[1]
+
+
+def test_a_lost_sample_is_told_and_drawn_again(tmp_path: Path) -> None:
+    first, second = SampleStore(tmp_path, "s"), SampleStore(tmp_path, "s", rank=1)
+    fill(first, [0, 1])
+    second.lose(PLAN[2], 7)
+    second.lose(PLAN[3], 4)
+    kept, lost = first.finish()
+    assert [record["id"] for record in kept] == [0, 1]
+    assert [(record["id"], record["lost"]) for record in lost] == [(2, 7), (3, 4)]
+    again = SampleStore(tmp_path, "s")
+    assert again.done == {0, 1}
+    again.lose(PLAN[2], 7)
+    fill(again, [2, 3])
+    again.lose(PLAN[3], 1)  # of an attempt elsewhere: the picture is there
+    kept, lost = again.finish()
+    assert [record["id"] for record in kept] == [0, 1, 2, 3]
+    assert not lost
+    assert not any("lost" in record for record in kept)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 5])
+def test_every_entry_left_is_drawn_by_one_process(processes: int) -> None:
+    shard = PlanShard(PLAN, {1, 4}, batch_size=2)
+    shares = [shard.left(rank, processes) for rank in range(processes)]
+    assert sorted(i for share in shares for i in share) == [i for i in range(len(PLAN)) if i not in {1, 4}]
+    # What others have done changes nothing for a process.
+    fewer = PlanShard(PLAN, {1, 4, *shares[-1]}, batch_size=2)
+    assert [fewer.left(rank, processes) for rank in range(processes - 1)] == shares[:-1]
 
 
 def test_a_picture_without_a_record_is_drawn_again(tmp_path: Path):

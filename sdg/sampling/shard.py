@@ -1,0 +1,37 @@
+"""The share of a plan that falls to each process."""
+
+from collections.abc import Collection
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader, Subset
+
+from sdg.sampling.plan import SamplePlan
+
+
+class PlanShard(pl.LightningDataModule):
+    """What is left to draw, dealt out by number: process r of n draws the entries r, r + n, r + 2n, …
+
+    Nothing is padded or drawn twice, and which entries are a process's does not depend on what others have
+    done.
+
+    Args:
+        done: ids that need not be drawn.
+        batch_size: entries of a batch of one process.
+    """
+
+    allow_zero_length_dataloader_with_multiple_devices = True
+
+    def __init__(self, plan: SamplePlan, done: Collection[int], batch_size: int):
+        super().__init__()
+        self.plan, self.done, self.batch_size = plan, frozenset(done), batch_size
+
+    def left(self, rank: int = 0, processes: int = 1) -> list[int]:
+        """Numbers of the entries that one process has still to draw."""
+        return [i for i in range(rank, len(self.plan), processes) if i not in self.done]
+
+    def predict_dataloader(self) -> DataLoader:
+        """Batches of this process's entries."""
+        trainer = self.trainer
+        assert trainer is not None
+        mine = self.left(trainer.global_rank, trainer.world_size)
+        return DataLoader(Subset(self.plan, mine), batch_size=self.batch_size, collate_fn=list)
