@@ -72,8 +72,7 @@ def lines(options: argparse.Namespace, rows: Sequence[Row], size: int) -> list[s
     names = ["N", *([] if size == 256 else ["N at 256 px"]), "φ keeps", *COLUMNS]
     table = [page.row(*names), page.rule(len(names))]
     for factor, values in rows:
-        digits = [1 if name in COLUMNS[2:5] else 2 for name in COLUMNS]
-        cells = [page.cell(values.get(name), d) for name, d in zip(COLUMNS, digits, strict=True)]
+        cells = [page.cell(name, values.get(name)) for name in COLUMNS]
         kept = ["unguided", "", "nothing"]
         if factor is not None:
             kept = [str(factor), f"{factor * 256 // size}", f"{size // factor} × {size // factor}"]

@@ -63,6 +63,8 @@ def study(options: argparse.Namespace) -> Path:
     targets = {PROMPTS: some(POOL, options.prompts), REFERENCES: faces(options)}
     bench = Bench(options, POOL)
     count = options.samples * max(map(len, targets.values()))
+    # The first run of a process also waits for what is imported late.
+    drawn(options, "warm_up", ["method=unguided", "sampler.steps=1"], 1)
     before = drawn(options, "unguided", ["method=unguided"], count)
     free = open_samples(before)
     runs: Runs = {PROMPTS: {}, REFERENCES: {}}
@@ -112,7 +114,7 @@ def _table(runs: dict[str, Run]) -> list[str]:
     """A row for each measure, a column for each method."""
     table = [page.row("", *runs), page.rule(len(runs) + 1)]
     for name in next(iter(runs.values())).values:
-        table.append(page.row(name, *(page.cell(run.values[name]) for run in runs.values())))
+        table.append(page.row(name, *(page.cell(name, run.values[name]) for run in runs.values())))
     for name, clock in CLOCKS.items():
         table.append(
             page.row(name, *(page.seconds(seconds_per_image(r.folder, clock)) for r in runs.values()))
@@ -127,8 +129,9 @@ def _claims(runs: Runs) -> list[str]:
         if more not in runs[kind] or less not in runs[kind]:
             continue
         first, second = (runs[kind][name].values[measure] or Measure("", 0.0, 0) for name in (more, less))
+        one, other = (page.cell(measure, value) for value in (first, second))
         verdict = "so it is here" if first.value > second.value else "not so here"
-        told.append(f"- {claim}: {verdict} ({measure}: {page.cell(first)} against {page.cell(second)}).")
+        told.append(f"- {claim}: {verdict} ({measure}: {one} against {other}).")
     return told or ["The methods that it speaks of were not drawn."]
 
 

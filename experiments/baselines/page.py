@@ -20,6 +20,8 @@ PROTOCOLS = {
     "one target, mean over targets",
 }
 
+DIGITS = {"diversity": 3, "pixels": 1, "pixels through φ": 1, "… unguided": 1}
+
 
 def head(title: str, options: argparse.Namespace, what: str) -> list[str]:
     """Title, command, machine, and what was drawn."""
@@ -28,10 +30,11 @@ def head(title: str, options: argparse.Namespace, what: str) -> list[str]:
     return [f"# {title}", "", f"`{command}`, on {machine()}, with {versions}. {what}", ""]
 
 
-def cell(measure: Measure | None, digits: int = 2) -> str:
-    """A value with its interval, if it has one."""
+def cell(name: str, measure: Measure | None) -> str:
+    """The value of a named measure with its interval, if it has one."""
     if measure is None:
         return "–"
+    digits = DIGITS.get(name, 2)
     low, high = measure.interval or (0.0, 0.0)
     interval = f" ({low:.{digits}f} … {high:.{digits}f})" if high > low else ""
     return f"{measure.value:.{digits}f}{interval}"

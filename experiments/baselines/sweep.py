@@ -73,7 +73,7 @@ def lines(options: argparse.Namespace, points: list[Point], best: list[Point]) -
     table = [page.row(*columns), page.rule(len(columns))]
     for point in points:
         text = f"`{' '.join(words(point.settings))}`"
-        cells = [page.cell(measure) for measure in point.values.values()]
+        cells = [page.cell(name, measure) for name, measure in point.values.items()]
         table.append(
             page.row(point.name, f"**{text}**" if point in best else text, *cells, page.seconds(point.cpu))
         )

@@ -238,6 +238,7 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
         ),
         "stylegan_clip_prompts_2_" + f"{found['stylegan_clip']['method.search.lr']:g}",
         "unguided",
+        "warm_up",
     ]
     for name, sees, scale in (("sdg_references_5", "x_t", 5), ("clip_x0_references_3", "x0", 3)):
         config = OmegaConf.load(runs / name / "config.yaml")
