@@ -1,0 +1,1 @@
+"""How fast a step is, beside what else computes it: python -m experiments.benchmark"""

@@ -1,0 +1,274 @@
+"""A step does nothing twice and waits for nothing: forwards, copies, reads and recompiles, counted.
+
+On the meta device a number that Python reads is an error: that the loop runs there at all says that the host
+never waits. What a step adds is the difference between a chain of three steps and one of two.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from experiments.benchmark.counters import Counts, Saved
+from sdg.diffusion.ddim import DDIM
+from sdg.diffusion.ddpm import DDPM
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.dpmpp import DPMSolverPP2M
+from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.timeline import Timeline
+from sdg.guidance.content import Content
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.structure import Structure
+from sdg.guidance.style import Style
+from sdg.guidance.targets import TextTargets
+from sdg.guidance.term import Term
+from sdg.guidance.text import Text
+from sdg.networks.clip import small_clip
+from sdg.networks.time_clip import TimeResNet
+from sdg.networks.unet import ADMUNet
+from sdg.sampling.aims import Aims
+from sdg.sampling.chains import GuidedSampling
+from sdg.sampling.plan import PlanEntry
+from tests.golden.fill import fill_state_dict
+
+GROUP = 3
+
+
+def everything() -> dict[str, Term]:
+    """A term of every kind."""
+    stages = {"layer2": 1.0, "layer3": 1.0}
+    return {"text": Text(), "content": Content(), "structure": Structure(stages), "style": Style(weight=1e-9)}
+
+
+def make(
+    steps: int = 2,
+    terms: dict[str, Term] | None = None,
+    sampler: Sampler | None = None,
+    share: bool = False,
+    device: str = "meta",
+) -> GuidedSampling:
+    """The method of the product around tiny networks."""
+    unet = ADMUNet(32, 1, (1, 2), (2,), head_channels=32, patch=2)
+    encoder = TimeResNet((1, 1, 1, 1), 8, 4, 16, image_size=32, sinusoid_dim=16, time_dim=24)
+    clip = small_clip(
+        ["a", "face", "hat"],
+        image_size=32,
+        embed_dim=16,
+        vision={"layers": [1, 1, 1, 1], "width": 4, "head_width": 32},
+        text={"context_length": 8, "width": 16, "heads": 2, "layers": 1},
+    )
+    for network in (unet, encoder, clip):
+        network.load_state_dict(fill_state_dict(network.state_dict()))
+    schedule = NoiseSchedule.linear()
+    guidance = Guidance(encoder, terms or {"text": Text()}, scale=100.0)
+    return GuidedSampling(
+        Denoiser(unet, schedule, 32),
+        sampler or DDPM(),
+        Timeline(schedule, steps),
+        Aims(guidance, TextTargets(clip), 32, share_reference=share),
+        group=GROUP,
+        snapshots=2,
+    ).to(device)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[str]:
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (32, 32), color=(200, 40 * len(name), 0)).save(tmp_path / name)
+    return [str(tmp_path / name) for name in ("a.png", "b.png")]
+
+
+def entries(pictures: Sequence[str] = (), count: int = GROUP) -> list[PlanEntry]:
+    """A group; its references, if any, in turns."""
+    paths = [pictures[i % len(pictures)] if pictures else None for i in range(count)]
+    return [PlanEntry(i, ("a face", "a hat")[i % 2], paths[i], 0, i, 100.0) for i in range(count)]
+
+
+@pytest.fixture
+def unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out what takes the pictures to the host, once they are drawn."""
+    monkeypatch.setattr(GuidedSampling, "_finish", lambda *arguments: [])
+
+
+def calls(module: nn.Module) -> list[int]:
+    """Fills with the size of the batch of every forward of ``module``."""
+    sizes: list[int] = []
+
+    def note(network: nn.Module, arguments: tuple[Any, ...]) -> None:
+        sizes.append(len(arguments[0]))
+
+    module.register_forward_pre_hook(note)
+    return sizes
+
+
+def draw(method: GuidedSampling, group: list[PlanEntry]) -> None:
+    method.draw(group, lambda: None)
+
+
+def counted(steps: int, group: list[PlanEntry], **settings: Any) -> Counts:
+    method = make(steps, **settings)
+    with Counts() as counts:
+        draw(method, group)
+    return counts
+
+
+# --- what crosses from the host to the device, and what it waits for
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.parametrize("sampler", [DDPM(), DDPM(gradient_at="mean"), DDIM(0.5), DPMSolverPP2M()])
+def test_noise_alone_crosses_to_the_device(sampler: Sampler) -> None:
+    """It is drawn on the host, so that it is the same for every device; nothing else is."""
+    step = counted(3, entries(), sampler=sampler).minus(counted(2, entries(), sampler=sampler))
+    assert step.crossings == {"aten._to_copy": 1}
+    assert not step.reads
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.parametrize("share", [False, True])
+def test_a_reference_adds_its_own_noise_and_nothing_else(pictures: list[str], share: bool) -> None:
+    settings: dict[str, Any] = {"share": share}
+    two = counted(2, entries(pictures), terms=everything(), **settings)
+    step = counted(3, entries(pictures), terms=everything(), **settings).minus(two)
+    assert step.crossings == {"aten._to_copy": 2}
+    assert not step.reads
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.parametrize("limits", [{"clamp": 1.0}, {"normalise": True}])
+def test_limits_of_the_gradient_are_set_on_the_device(limits: dict[str, Any]) -> None:
+    def counted(steps: int) -> Counts:
+        method = make(steps)
+        vars(method.aims.guidance).update(limits)
+        with Counts() as counts:
+            draw(method, entries())
+        return counts
+
+    assert counted(3).minus(counted(2)).crossings == {"aten._to_copy": 1}
+
+
+# --- what is computed once
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.parametrize("terms", [{"text": Text()}, everything()], ids=["one", "four"])
+def test_one_forward_of_each_network_in_a_step_however_many_terms(
+    pictures: list[str], terms: dict[str, Term]
+) -> None:
+    method = make(2, terms)
+    unet, encoder = calls(method.denoiser.network), calls(method.aims.guidance.encoder)
+    draw(method, entries(pictures))
+    assert unet == [GROUP] * 2
+    references = int(len(terms) > 1)
+    # Of the noisy pictures, and of their references where a term reads them; last, of the finished ones.
+    assert encoder == [GROUP] * (1 + references) * 3
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_shared_references_are_encoded_once_each(pictures: list[str]) -> None:
+    method = make(2, everything(), share=True)
+    encoder = calls(method.aims.guidance.encoder)
+    draw(method, entries(pictures))
+    assert Counter(encoder) == {GROUP: 3, 1: 3 * len(pictures)}
+    method = make(2, everything(), share=True)
+    encoder = calls(method.aims.guidance.encoder)
+    draw(method, entries(pictures[:1]))
+    assert Counter(encoder) == {GROUP: 3, 1: 3}
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_a_prompt_is_encoded_once_in_a_run() -> None:
+    method = make()
+    texts = calls(method.aims.texts.clip.model.transformer)
+    method.check(["a face", "a hat"], [])
+    for _ in range(2):
+        method.predict_step(entries(count=2 * GROUP))
+    assert texts == [1, 1]
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_what_lies_between_the_networks_is_little() -> None:
+    """Operators of a guided step outside UNet and encoder: noise, x0, the score, the shift, the trace."""
+    step = counted(3, entries()).minus(counted(2, entries()))
+    method = make(2)
+    x, t = torch.zeros(GROUP, 3, 32, 32, device="meta"), torch.zeros(1, dtype=torch.int64, device="meta")
+    with torch.no_grad(), Counts() as unet:
+        method.denoiser.network(x, t)
+    with Counts() as encoder:
+        pooled = method.aims.guidance.encoder(x.requires_grad_(), t).pooled
+        torch.autograd.grad(pooled.sum(), x)
+    assert step.operators - unet.operators - encoder.operators <= 80
+
+
+# --- what autograd keeps
+
+
+class Watched:
+    """Bytes that autograd keeps in every forward of a network."""
+
+    def __init__(self, network: nn.Module):
+        self.bytes: list[int] = []
+        self.saved = Saved(network)
+        network.register_forward_pre_hook(self._enter)
+        network.register_forward_hook(self._leave)
+
+    def _enter(self, network: nn.Module, arguments: tuple[Any, ...]) -> None:
+        self.saved = Saved(network)
+        self.saved.__enter__()
+
+    def _leave(self, network: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> None:
+        self.saved.__exit__(None, None, None)
+        self.bytes.append(self.saved.bytes)
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_no_gradient_enters_the_prior() -> None:
+    method = make(2)
+    unet, encoder = Watched(method.denoiser.network), Watched(method.aims.guidance.encoder)
+    draw(method, entries())
+    assert unet.bytes == [0] * 2
+    # One backward pass a step, and none for the scores of the finished pictures.
+    assert encoder.bytes == [encoder.bytes[0]] * 2 + [0]
+    assert encoder.bytes[0] > 0
+
+
+def test_all_weights_are_frozen() -> None:
+    assert not [name for name, weight in make().named_parameters() if weight.requires_grad]
+
+
+# --- what is compiled
+
+
+@pytest.fixture
+def dynamo() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch.compiler.set_stance("default")
+    torch._dynamo.reset()
+
+
+@pytest.mark.usefixtures("dynamo")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_nothing_is_compiled_anew_after_the_first_step() -> None:
+    """Both networks, as one graph each; the backend that runs the graph as it is costs no time."""
+    method = make(4, device="cpu")
+    method.denoiser.network.compile(backend="eager", fullgraph=True)
+    method.aims.guidance.encoder.compile(backend="eager", fullgraph=True)
+    taken: list[int] = []
+
+    def tick() -> None:
+        taken.append(len(taken))
+        # The scores of the finished pictures need no gradient and may be compiled for that.
+        torch.compiler.set_stance("fail_on_recompile" if len(taken) < 4 else "default")
+
+    compiled = method.draw(entries(), tick)
+    assert len(taken) == 4
+    plain = make(4, device="cpu").draw(entries(), lambda: None)
+    for one, other in zip(compiled, plain, strict=True):
+        assert torch.equal(one.image, other.image)

@@ -1,0 +1,123 @@
+"""What the networks cost at full size, counted on the meta device: no weights, no time, the same everywhere.
+
+Operators and bytes are bounds: with fewer, lower them.
+"""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from experiments.benchmark.counters import Counts, Saved
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.timeline import Timeline
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.text import Text
+from sdg.networks.time_clip import TimeResNet
+from sdg.networks.unet import ADMUNet
+
+STEP = Timeline(NoiseSchedule.linear(), 100).steps[50]
+
+
+class Budget(NamedTuple):
+    """Of what the prior says of one picture."""
+
+    gflop: float
+    operators: int
+    guided: float
+    """Floating-point operations of a step guided by text, in those of an unguided one."""
+
+
+LSUN, FFHQ = Budget(2239.7, 793, 1.058), Budget(387.9, 481, 1.335)
+
+
+def unet(budget: Budget) -> Denoiser:
+    with torch.device("meta"):
+        network = ADMUNet() if budget is LSUN else ADMUNet(128, 1, attention_factors=(16,))
+    return Denoiser(network.eval().requires_grad_(False), NoiseSchedule.linear(), 256)
+
+
+@pytest.fixture(scope="module")
+def guidance() -> Guidance:
+    with torch.device("meta"):
+        return Guidance(TimeResNet(), {"text": Text()}, scale=100.0)
+
+
+def steer(guidance: Guidance, pictures: int = 1) -> Tensor:
+    x, words = torch.zeros(pictures, 3, 256, 256, device="meta"), torch.zeros(pictures, 768, device="meta")
+    return guidance(x, STEP.level, {"text": words}, torch.zeros(pictures, device="meta")).gradient
+
+
+def gflop(counts: Counts) -> float:
+    return counts.flops / 1e9
+
+
+@pytest.mark.parametrize("budget", [LSUN, FFHQ], ids=["lsun", "ffhq"])
+def test_a_step_costs_what_its_arithmetic_costs(guidance: Guidance, budget: Budget) -> None:
+    denoiser = unet(budget)
+    with torch.no_grad(), Counts() as unguided:
+        denoiser(torch.zeros(1, 3, 256, 256, device="meta"), STEP)
+    assert gflop(unguided) == pytest.approx(budget.gflop, abs=0.1)
+    assert unguided.operators <= budget.operators
+    with Counts() as guided:
+        steer(guidance)
+    assert 1 + guided.flops / unguided.flops == pytest.approx(budget.guided, abs=0.001)
+
+
+def test_a_gradient_costs_a_forward_and_a_backward_of_the_encoder(guidance: Guidance) -> None:
+    with torch.no_grad(), Counts() as forward:
+        guidance.encode(torch.zeros(1, 3, 256, 256, device="meta"), STEP.level)
+    assert gflop(forward) == pytest.approx(65.0, abs=0.1)
+    with Counts() as both:
+        steer(guidance)
+    assert gflop(both) == pytest.approx(129.8, abs=0.1)
+    assert both.operators <= 1564
+
+
+def test_operators_do_not_multiply_with_the_batch(guidance: Guidance) -> None:
+    with Counts() as one:
+        steer(guidance)
+    with Counts() as eight:
+        steer(guidance, pictures=8)
+    assert eight.operators <= one.operators + 10
+    # Only the time layers are the same whatever the batch.
+    assert 8 * 0.998 < eight.flops / one.flops < 8
+
+
+def test_a_gradient_keeps_a_third_of_a_gigabyte_for_a_picture(guidance: Guidance) -> None:
+    with Saved(guidance) as saved:
+        steer(guidance)
+    assert 0.3e9 < saved.bytes < 0.36e9
+
+
+def test_the_counters_see_what_slows_a_loop() -> None:
+    """Weights that want gradients, a number that Python reads, and tensors made by the host."""
+    layer = nn.Linear(64, 64)
+    with Saved(layer) as saved:
+        hidden = layer(torch.zeros(16, 64).requires_grad_()).exp()
+    assert saved.bytes == 2 * 16 * 64 * 4
+    assert hidden.requires_grad
+    x = torch.zeros(2, device="meta")
+    with Counts() as counts:
+        x * 2 + torch.full((1,), 3.0, device="meta")
+        torch.where(x > 0, x, 0)
+    assert (counts.crossings, counts.reads) == ({}, {})
+    with Counts() as counts:
+        torch.zeros(2).to("meta")
+        x.copy_(torch.zeros(2))
+        x.add_(torch.tensor([1.0, 2.0], device="meta"))
+        torch.zeros(2).sum().item()
+    assert counts.crossings == {"aten._to_copy": 1, "aten.copy_": 1, "aten.lift_fresh": 1}
+    assert counts.reads == {"aten._local_scalar_dense": 1}
+    with Counts() as counts:
+        y = x + 1
+        y.mul_(2)
+        y = y + 1
+    assert counts.peak == 2 * x.nbytes
+    for read in (Tensor.item, bool):
+        with pytest.raises(RuntimeError, match="meta"):
+            read(x.sum())
+    with pytest.raises(NotImplementedError, match="meta"):
+        x.tolist()
