@@ -43,6 +43,11 @@ def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
     return {str(key): value for key, value in settings.items()}
 
 
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """The same with every interpolation filled in."""
+    return plain(OmegaConf.create(OmegaConf.to_container(config, resolve=True)))
+
+
 def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
     """Make a function of the configuration a command: Hydra's command line, errors as one line.
 

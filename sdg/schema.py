@@ -40,6 +40,7 @@ class SampleConfig:
     constraint: Any = None
     method: Any = None
     trainer: Any = None
+    logger: Any = None
     prompts: list[str] = field(default_factory=list)
     prompts_file: str | None = None
     references: list[str] = field(default_factory=list)

@@ -41,6 +41,12 @@ class PlanEntry(NamedTuple):
         """Whether anything at all leads the sample; else it is what the prior draws alone."""
         return self.scale != 0 or self.prompt is not None or self.reference is not None
 
+    @property
+    def label(self) -> str:
+        """What leads the sample, in words."""
+        picture = [] if self.reference is None else [Path(self.reference).stem]
+        return " + ".join([*([] if self.prompt is None else [self.prompt]), *picture]) or "unguided"
+
     def record(self) -> dict:
         """The entry as plain data, for the manifest."""
         return self._asdict()

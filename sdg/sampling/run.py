@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
 
-from sdg.config import build, plain
+from sdg.config import build, plain, resolved
 from sdg.data.picture import list_pictures, read_picture
 from sdg.errors import SDGError
 from sdg.processes import first_process
+from sdg.report.grid import open_picture
+from sdg.report.loggers import announce, finish, show_pictures, show_table
 from sdg.report.page import write_page
 from sdg.sampling.method import Method
 from sdg.sampling.plan import SamplePlan, read_prompts
@@ -20,6 +23,9 @@ from sdg.sampling.writer import SamplingBar, StoreWriter
 
 # After Lightning has been imported, which sets the level itself: only what a user can act on.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+_TABLE_ROWS = 1000
+"""Of the table that loggers get; the folder has all."""
 
 
 def sample(config: DictConfig) -> Path:
@@ -52,12 +58,15 @@ def sample(config: DictConfig) -> Path:
         for prompt in prompts:
             if unknown := method.unknown_words(prompt):
                 print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
+        writer.loggers = list(build(config.logger).values()) if config.logger else []
+        announce(writer.loggers, resolved(config))
     _draw(trainer, method, PlanShard(plan, store.done, config.batch_size))
     if not first_process():
         return store.folder
 
     records, lost = store.finish()
     page = write_page(store.folder, records, title=" ".join(["sample.py", *prompts[:1]]))
+    _show(writer.loggers, store.folder, records)
     if lost:
         first = min(record["lost"] for record in lost)
         raise SDGError(
@@ -77,8 +86,29 @@ def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard) -> None:
     bar.close()
 
 
+def _show(loggers: list[Logger], folder: Path, records: list[dict]) -> None:
+    """The grid, and a table of all samples, for loggers."""
+    if not loggers:
+        return
+    if (grid := folder / "grid.png").exists():
+        show_pictures(loggers, "grid", [open_picture(grid)], [""], len(records))
+    rows = [
+        {
+            "prompt": record["prompt"],
+            "reference": record["reference"],
+            "picture": open_picture(folder / record["file"]),
+            "seed": f"{record['seed']}.{record['index']}",
+            "scale": record["scale"],
+            "scores": ", ".join(f"{name} {score:.3g}" for name, score in record["scores"].items()),
+        }
+        for record in records[:_TABLE_ROWS]
+    ]
+    show_table(loggers, "all samples", rows)
+    finish(loggers)
+
+
 def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> str:
     """What the samples depend on, as text; how they are computed (batch size, devices) may change."""
-    free = ("batch_size", "trainer", "output_dir", "prompts_file")
+    free = ("batch_size", "trainer", "logger", "output_dir", "prompts_file")
     settings = {key: value for key, value in plain(config).items() if key not in free}
     return OmegaConf.to_yaml(OmegaConf.create(settings | {"prompts": prompts, "references": references}))

@@ -5,27 +5,34 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
+from pytorch_lightning.loggers import Logger
+from torchvision.transforms.functional import to_pil_image
 from tqdm import tqdm
 
 from sdg.processes import first_process
+from sdg.report.loggers import show_pictures
 from sdg.sampling.method import Sample
 from sdg.sampling.store import SampleStore
 
 
 class StoreWriter(BasePredictionWriter):
-    """Puts every finished sample into ``store``, and notes there those that were lost.
+    """Puts every finished sample into ``store``, notes there those that were lost, shows all to ``loggers``.
 
-    The store is given once it is known which process this is, which the trainer tells.
+    Both are given once it is known which process this is, which the trainer tells.
     """
 
     store: SampleStore
 
     def __init__(self) -> None:
         super().__init__(write_interval="batch")
+        self.loggers: list[Logger] = []
 
     def write_on_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
     ) -> None:
+        pictures = [to_pil_image(sample.image) for sample in prediction]
+        captions = [sample.entry.label for sample in prediction]
+        show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
         for sample in prediction:
             if sample.lost is None:
                 self.store.write(sample.entry, sample.image, sample.record, sample.strip)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from PIL import Image
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
-from torchvision.transforms.functional import to_tensor
+
+from sdg.report.loggers import show_pictures
 
 
 def keep_figure(trainer: pl.Trainer, folder: Path, name: str, figure: Image.Image) -> None:
@@ -15,8 +15,4 @@ def keep_figure(trainer: pl.Trainer, folder: Path, name: str, figure: Image.Imag
     step = trainer.global_step
     folder.mkdir(parents=True, exist_ok=True)
     figure.save(folder / f"{name}_{step:06d}.png")
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.log_image(key=name, images=[figure], step=step)
-        elif isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(name, to_tensor(figure.convert("RGB")), step)
+    show_pictures(trainer.loggers, name, [figure], [""], step)

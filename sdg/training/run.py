@@ -12,11 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.strategies import ParallelStrategy
 
 from sdg.checkpoints import load_weights
-from sdg.config import build, plain
+from sdg.config import build, plain, resolved
 from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.processes import first_process
-from sdg.training.loggers import announce, finish
+from sdg.report.loggers import announce, finish
 from sdg.training.training import Training
 from sdg.training.whole_checkpoints import WholeCheckpoints, newest_whole
 
@@ -51,7 +51,7 @@ def train(config: DictConfig) -> None:
             print(f"resuming from {checkpoint}")
     if config.compile:
         model.compile_networks()
-    announce(loggers, plain(OmegaConf.create(OmegaConf.to_container(config, resolve=True))))
+    announce(loggers, resolved(config))
     try:
         with warnings.catch_warnings():
             # Not so: our data starts at the step where the checkpoint ends.

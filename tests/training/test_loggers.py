@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from wandb.proto.wandb_internal_pb2 import Record
 
-from sdg.training.loggers import code_version, wandb_logger
+from sdg.report.loggers import code_version, wandb_logger
 from sdg.training.run import train
 from tests.tiny import TRAINING, configure
 

@@ -1,13 +1,16 @@
-"""Where the curves of a training go, besides its folder."""
+"""Where the curves and the pictures of a run go, besides its folder."""
 
 import netrc
 import os
 import subprocess
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger, WandbLogger
+from PIL import Image
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from torchvision.transforms.functional import to_tensor
 
 import sdg
 from sdg.files import write_whole
@@ -49,6 +52,29 @@ def finish(loggers: list[Logger]) -> None:
     for logger in loggers:
         if isinstance(logger, WandbLogger) and first_process():
             logger.experiment.finish()
+
+
+def show_pictures(
+    loggers: Sequence[Logger], name: str, pictures: Sequence[Image.Image], captions: Sequence[str], step: int
+) -> None:
+    """Hand pictures to every logger that takes some."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(key=name, images=list(pictures), step=step, caption=list(captions))
+        elif isinstance(logger, TensorBoardLogger):
+            for i, picture in enumerate(pictures):
+                tag = name if len(pictures) == 1 else f"{name}/{i}"
+                logger.experiment.add_image(tag, to_tensor(picture.convert("RGB")), step)
+
+
+def show_table(loggers: Sequence[Logger], name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Hand a table, whose cells are plain or pictures, to every logger that takes some."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and rows:
+            from wandb import Image as Picture  # takes a second to import
+
+            cells = [[Picture(c) if isinstance(c, Image.Image) else c for c in row.values()] for row in rows]
+            logger.log_table(key=name, columns=list(rows[0]), data=cells)
 
 
 def code_version() -> str:
