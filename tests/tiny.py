@@ -12,9 +12,9 @@ from sdg.randomness import keyed_generator
 
 NETWORKS = [
     "prior.denoiser.image_size=32",
-    "prior.denoiser.network.base_channels=32",
-    "prior.denoiser.network.head_channels=32",
-    "prior.denoiser.network.patch=4",
+    "prior.denoiser.network.unet.base_channels=32",
+    "prior.denoiser.network.unet.head_channels=32",
+    "prior.denoiser.network.width=8",
     "encoder.clip.image_size=32",
     "encoder.clip.embed_dim=16",
     "encoder.clip.vision={layers: [1, 1, 1, 1], width: 4, head_width: 32}",

@@ -101,7 +101,8 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
 
 
 def _refuse_what_is_no_checkpoint(path: Path, start: bytes) -> None:
-    if start.lstrip().startswith(b"<"):
+    # A safetensors file begins with the length of its header in 8 bytes, which may look like text in part.
+    if start.lstrip().startswith(b"<") and b"\0" not in start[:8]:
         raise SDGError(
             f"{path} is a web page, not a checkpoint: its server wants a login or a click, "
             f"so fetch it by browser"

@@ -11,6 +11,7 @@ from sdg.diffusion.loss import diffusion_loss
 from sdg.randomness import keyed_generator
 from sdg.training.optimisation import Optimisation, exponential_average
 from sdg.training.ranks import Ranks
+from sdg.training.timesteps import Timesteps, Uniform
 from sdg.training.training import Training
 
 
@@ -22,19 +23,26 @@ class PriorTraining(Training):
     Args:
         denoiser: the prior to train.
         ema_decay: of the weight average.
+        timesteps: which it is trained on; it is always validated on all alike.
     """
 
     def __init__(
-        self, denoiser: Denoiser, optimisation: Optimisation, ema_decay: float = 0.999, seed: int = 0
+        self,
+        denoiser: Denoiser,
+        optimisation: Optimisation,
+        ema_decay: float = 0.999,
+        timesteps: Timesteps | None = None,
+        seed: int = 0,
     ):
         super().__init__()
         self.denoiser, self.optimisation, self.seed = denoiser, optimisation, seed
+        self.timesteps = timesteps or Uniform()
         denoiser.network.to(memory_format=torch.channels_last)
         self.average = exponential_average(denoiser.network, ema_decay)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         generator = keyed_generator("prior", self.seed, batch["step"], device=self.device)
-        loss = self._loss(batch["image"], generator, Ranks.current())
+        loss = self._loss(batch["image"], generator, Ranks.current(), self.timesteps)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
@@ -45,7 +53,7 @@ class PriorTraining(Training):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         generator = keyed_generator("prior validation", self.seed, batch_idx, device=self.device)
-        loss = self._loss(batch["image"], generator, Ranks())
+        loss = self._loss(batch["image"], generator, Ranks(), Uniform())
         self.log("val/loss", loss, batch_size=len(batch["image"]), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -59,15 +67,14 @@ class PriorTraining(Training):
         """The averaged network: what sampling loads."""
         return self.average.module
 
-    def _loss(self, x0: Tensor, generator: torch.Generator, ranks: Ranks) -> Tensor:
-        steps = len(self.denoiser.schedule)
+    def _loss(self, x0: Tensor, generator: torch.Generator, ranks: Ranks, timesteps: Timesteps) -> Tensor:
         options: dict[str, Any] = {"generator": generator, "device": x0.device}
 
-        def timesteps(count: int) -> Tensor:
-            # Stratified: each image draws t from a stratum of its own, shifted by one uniform number for all.
+        def quantiles(count: int) -> Tensor:
+            # Stratified: each image draws from a stratum of its own, shifted by one uniform number for all.
             strata = torch.arange(count, device=x0.device) / count
-            return ((strata + torch.rand((), **options)) % 1 * steps).long()
+            return (strata + torch.rand((), **options)) % 1
 
-        t = ranks.share(timesteps, len(x0))
+        t = timesteps(ranks.share(quantiles, len(x0)), self.denoiser.schedule)
         noise = ranks.share(lambda n: torch.randn(n, *x0.shape[1:], **options), len(x0))
         return diffusion_loss(self.denoiser, x0, t, noise).mean()

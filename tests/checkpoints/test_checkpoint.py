@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,10 @@ class TestMalice:
         )
         with pytest.raises(SDGError, match="holds no tensors"):
             read_state("w.pt")
+
+
+def test_a_header_whose_length_reads_as_a_tag_is_no_web_page(tmp_path: Path) -> None:
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(0x3C20)
+    assert struct.pack("<Q", len(header)).lstrip().startswith(b"<")
+    (tmp_path / "w.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + struct.pack("<f", 2.5))
+    assert open_checkpoint(tmp_path / "w.safetensors").outline["a"].shape == (1,)

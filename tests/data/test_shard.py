@@ -35,7 +35,7 @@ def test_accumulated_batches_hold_the_pictures_of_larger_ones(step: int):
 
 
 def test_a_batch_that_does_not_divide_evenly_is_refused():
-    with pytest.raises(SDGError, match="cannot be divided among 3 devices: .* use a multiple of 3"):
+    with pytest.raises(SDGError, match=r"cannot be divided among 3 devices: .* use a multiple of 3"):
         list(Shard(StepSampler(10, 4, 1), 3, 0))
 
 

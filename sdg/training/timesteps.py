@@ -1,0 +1,44 @@
+"""Which timesteps a prior is trained on."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.errors import SDGError
+
+
+class Timesteps(Protocol):
+    """Quantiles u (B,) in [0, 1) -> original timesteps t (B,) int64."""
+
+    def __call__(self, u: Tensor, schedule: NoiseSchedule) -> Tensor: ...
+
+
+class Uniform:
+    """All alike (Ho et al. 2020)."""
+
+    def __call__(self, u: Tensor, schedule: NoiseSchedule) -> Tensor:
+        return (u * len(schedule)).long()
+
+
+class LogNormal:
+    """Most where details are decided: log(√(1-ᾱ)/√ᾱ) ~ N(mean, std²) (Karras et al. 2022, appendix F).
+
+    Args:
+        mean, std: of the logarithm of the noise relative to the picture.
+        uniform: share of the timesteps that stays uniform, so that no level is forgotten.
+    """
+
+    def __init__(self, mean: float = 0.1, std: float = 1.1, uniform: float = 0.2):
+        if not std > 0 or not 0 <= uniform < 1:
+            raise SDGError(f"timesteps of std={std} and uniform={uniform} cannot be drawn: use > 0, 0 to 1")
+        self.mean, self.std, self.uniform = mean, std, uniform
+
+    def __call__(self, u: Tensor, schedule: NoiseSchedule) -> Tensor:
+        alpha_bar = schedule.alpha_bar.to(torch.float32).to(u.device)
+        levels = 0.5 * ((1 - alpha_bar) / alpha_bar).log()
+        place = ((u - self.uniform) / (1 - self.uniform)).clamp(1e-6, 1 - 1e-6)
+        drawn = torch.searchsorted(levels, self.mean + self.std * torch.special.ndtri(place))
+        uniform = Uniform()((u / self.uniform).clamp(max=1 - 1e-6), schedule) if self.uniform else drawn
+        return torch.where(u < self.uniform, uniform, drawn.clamp(max=len(schedule) - 1))
