@@ -1,6 +1,7 @@
 """Look into files of weights, and write them as ours: ``python -m sdg.checkpoints --help``."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -72,4 +73,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as head may stop listening
     main()
