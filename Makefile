@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ENV := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format typecheck env clean distclean
+.PHONY: help demo test test-all bench lint format typecheck env clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: $(ENV)  ## run the tests, but for the slow ones
 
 test-all: $(ENV)  ## run every test
 	$(PY) -m pytest
+
+bench: $(ENV)  ## time a step against other ways to compute it
+	$(PY) -m experiments.benchmark
 
 lint: $(ENV) typecheck  ## check style, formatting and types; changes nothing
 	$(PY) -m ruff check .

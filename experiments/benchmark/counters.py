@@ -22,6 +22,8 @@ class Counts(FlopCount):
         super().__init__()
         self.operators = 0
         """Of ATen, views left out: about the kernels that a GPU launches."""
+        self.written = 0
+        """Bytes of what they give: what a memory has to take."""
         self.crossings: Counter[str] = Counter()
         """Operators by name that take tensors from device to device, or make them of Python's numbers."""
         self.reads: Counter[str] = Counter()
@@ -43,6 +45,8 @@ class Counts(FlopCount):
             self.crossings[name] += 1
         self.operators += not func.is_view
         for x in tree_leaves(out):
+            if isinstance(x, Tensor) and not func.is_view:
+                self.written += x.nbytes
             if isinstance(x, Tensor) and x.untyped_storage()._cdata not in old:
                 self._born(x.untyped_storage())
         return out
@@ -57,7 +61,7 @@ class Counts(FlopCount):
     def minus(self, other: "Counts") -> "Counts":
         """What this one counted more than ``other``; its own peak."""
         rest = Counts()
-        rest.peak = self.peak
+        rest.peak, rest.written = self.peak, self.written - other.written
         rest.flops, rest.operators = self.flops - other.flops, self.operators - other.operators
         rest.crossings, rest.reads = self.crossings - other.crossings, self.reads - other.reads
         return rest

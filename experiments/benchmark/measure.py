@@ -1,0 +1,82 @@
+"""Counts, and times in turns, within one process."""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from experiments.benchmark.contest import Contestant, Networks, contestants
+from experiments.benchmark.counters import Counts
+
+
+class Peak(NamedTuple):
+    """Something that does nothing but arithmetic: how fast this machine can be."""
+
+    name: str
+    gflop: float
+    run: Callable[[], Tensor]
+
+
+def count(networks: Networks, options: argparse.Namespace) -> list[Counts]:
+    """Of one more step of every contestant, on the meta device, so the same on every machine."""
+    there = networks.on("meta")
+    fewer, more = (
+        [_counted(one) for one in contestants(there, argparse.Namespace(**vars(options) | {"steps": steps}))]
+        for steps in (2, 3)
+    )
+    return [many.minus(few) for few, many in zip(fewer, more, strict=True)]
+
+
+def _counted(one: Contestant) -> Counts:
+    with Counts() as counts:
+        one.run()
+    return counts
+
+
+def peaks(device: torch.device, batch: int) -> list[Peak]:
+    """Matrix products and convolutions of good-natured size, in float32 as the networks are."""
+    n = 8192 if device.type == "cuda" else 2048
+    a, b = torch.randn(n, n, device=device), torch.randn(n, n, device=device)
+    found = [Peak("matmul", 2 * n**3 / 1e9, lambda: a @ b)]
+    weight = torch.randn(256, 256, 3, 3, device=device)
+    x = torch.randn(batch, 256, 64, 64, device=device)
+    gflop = 2 * 9 * 256**2 * 64**2 * batch / 1e9
+    for layout in (torch.contiguous_format, torch.channels_last):
+        w, y = weight.to(memory_format=layout), x.to(memory_format=layout)
+        found.append(Peak("convolution", gflop, lambda w=w, y=y: F.conv2d(y, w, padding=1)))
+    return found
+
+
+def race(runs: Sequence[Callable[[], Tensor]], rounds: int, device: torch.device) -> list[list[float]]:
+    """Milliseconds of each run in each round; every other round goes backwards."""
+    times: list[list[float]] = [[] for _ in runs]
+    for number in tqdm(range(rounds + 1), desc="rounds"):
+        order = range(len(runs)) if number % 2 else reversed(range(len(runs)))
+        for i in order:
+            _wait(device)
+            start = time.perf_counter()
+            runs[i]()
+            _wait(device)
+            if number:  # the first warms up
+                times[i].append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def kernels(one: Contestant, steps: int) -> int | None:
+    """Launches on a GPU in a step; None without one."""
+    if not torch.cuda.is_available():
+        return None
+    with torch.profiler.profile() as profile:
+        one.run()
+        torch.cuda.synchronize()
+    return sum(event.count for event in profile.key_averages() if "LaunchKernel" in event.key) // steps
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()

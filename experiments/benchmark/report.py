@@ -1,0 +1,108 @@
+"""What the benchmark writes for people: tables and a figure."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from experiments.benchmark.contest import GROUPS, OURS
+
+INK, FAINT, MINE, OTHER = "#24242a", "#7d7d88", "#c2452d", "#9cc7e6"
+Report = dict[str, Any]
+"""What the JSON file holds."""
+
+
+def relative(own: list[float], base: list[float]) -> tuple[float, float, float]:
+    """Median, least and most of the ratios, round by round: what slows a round down slows both."""
+    ratios = [mine / other for mine, other in zip(own, base, strict=True)]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def write_tables(report: Report, file: Path) -> None:
+    """``<model>.md``: a table for each group, and what guidance costs."""
+    size = f"{report['size']}-px pictures" if report["size"] else "pictures of its own size"
+    speeds = {kind: _best(report, kind) for kind in ("convolution", "matmul")}
+    lines = [
+        f"# Benchmark of {report['model']}",
+        "",
+        f"`{report['command']}`, on {report['machine']}, with sdg {report['sdg']} and torch "
+        f"{report['torch'].split('+')[0]}, float32: {size}, {report['batch']} at a time, {report['rounds']} "
+        f"rounds of {report['steps']} steps.",
+        "",
+        f"![Times, in those of sdg]({report['model']}.svg)",
+        "",
+        "Times are in those of sdg in the same round: the median of the rounds, least and most. Peaks are "
+        "the fastest 3×3 convolution and matrix product of the same run. GFLOP, operators (views left out) "
+        "and copies from the host are of one step, MB the most that lay there beyond weights; all four "
+        "counted on tensors without numbers.",
+    ]
+    for group in GROUPS:
+        rows = {row["name"]: row for row in report["rows"] if row["group"] == group}
+        lines += ["", f"## {group}", "", *_table(report, rows, speeds)]
+    lines += ["", "## Guided, in times of unguided", "", *_ratios(report), ""]
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _table(report: Report, rows: dict[str, Any], speeds: dict[str, float]) -> list[str]:
+    gpu = report["gpu"]
+    titles = ["", *(["ms"] if gpu else []), "time", "of the convolution's peak", "of the matrix product's"]
+    titles += ["GFLOP", "operators", *(["kernels"] if gpu else []), "copies", "MB"]
+    lines = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
+    for name, row in rows.items():
+        middle, least, most = relative(row["milliseconds"], rows[OURS]["milliseconds"])
+        typical = statistics.median(row["milliseconds"])
+        time = "1" if name == OURS else f"{middle:.2f} ({least:.2f} … {most:.2f})"
+        gflop = row["gflop"] or rows[OURS]["gflop"]
+        rates = [f"{1000 * gflop / typical / speed:.2f}" for speed in speeds.values()]
+        counted = [_number(row[key]) for key in ("operators", *(["kernels"] if gpu else []), "copies")]
+        cells = [name, *([f"{typical:.2f}"] if gpu else []), time, *rates, f"{gflop:.1f}", *counted]
+        lines.append(f"| {' | '.join(cells)} | {_number(row['peak_megabytes'])} |")
+    return lines
+
+
+def _ratios(report: Report) -> list[str]:
+    """What guidance costs each way, beside what its arithmetic costs."""
+    rows = {(row["group"], row["name"]): row for row in report["rows"]}
+    _, plain, *guided = GROUPS
+    lines = ["| | guided by | time | arithmetic |", "|---|---|---:|---:|"]
+    for group in guided:
+        for name in (name for kind, name in rows if kind == group):
+            base, row = rows.get((plain, name), rows[plain, OURS]), rows[group, name]
+            middle, least, most = relative(row["milliseconds"], base["milliseconds"])
+            kind = group.removeprefix("step guided by ")
+            time = f"{middle:.2f} ({least:.2f} … {most:.2f})"
+            lines.append(f"| {name} | {kind} | {time} | {row['gflop'] / base['gflop']:.2f} |")
+    return lines
+
+
+def draw_bars(report: Report, file: Path) -> None:
+    """``<model>.svg``: the time of each, in times of ours of the same group."""
+    with mpl.rc_context({"font.size": 8.5, "text.color": INK, "svg.hashsalt": "sdg", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(8, 4.6), layout="constrained")
+        counts = [sum(row["group"] == group for row in report["rows"]) for group in GROUPS]
+        for axes, group in zip(figure.subplots(4, 1, sharex=True, height_ratios=counts), GROUPS, strict=True):
+            rows = {row["name"]: row["milliseconds"] for row in report["rows"] if row["group"] == group}
+            found = [relative(times, rows[OURS]) for times in rows.values()]
+            middles = [middle for middle, *_ in found]
+            spread = [[m - low for m, low, _ in found], [high - m for m, _, high in found]]
+            colors = [MINE if name.startswith(OURS + ",") or name == OURS else OTHER for name in rows]
+            axes.barh(list(rows), middles, 0.7, xerr=spread, color=colors, ecolor=FAINT)
+            for height, middle in enumerate(middles):
+                axes.text(0.02, height, f"{middle:.2f}", va="center", color="white")
+            axes.invert_yaxis()
+            axes.set_title(group, loc="left", fontsize=9, fontweight="bold", color=INK)
+            axes.axvline(1, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
+            axes.spines[["top", "right", "left"]].set_visible(False)
+            axes.tick_params(colors=INK, left=False)
+        axes.set_xlabel("time, in times of sdg's", color=INK)
+        figure.savefig(file, metadata={"Date": None})
+
+
+def _best(report: Report, kind: str) -> float:
+    return max(peak["gflop_per_second"] for peak in report["peaks"] if peak["name"] == kind)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}"

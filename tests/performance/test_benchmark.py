@@ -1,0 +1,85 @@
+"""The benchmark compares like with like, and its tables say what its numbers say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from experiments.benchmark import __main__ as experiment
+from experiments.benchmark.report import draw_bars, relative, write_tables
+from experiments.benchmark.rival import rival
+from experiments.cost.__main__ import MODELS
+from sdg.errors import SDGError
+from sdg.networks.refined import RefinedUNet
+from sdg.networks.unet import ADMUNet
+from tests.golden.fill import fill_state_dict
+
+FOLDER = Path(experiment.__file__).parent
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"res_blocks": 1, "channel_mult": [1, 1], "attention_factors": [2], "patch": 2},
+        {"res_blocks": 2, "channel_mult": [1, 1, 2], "attention_factors": [1, 4]},
+        {"res_blocks": 1, "channel_mult": [1, 2, 2], "attention_factors": [2]},
+    ],
+)
+def test_diffusers_unet_computes_what_ours_does(settings: dict[str, Any]) -> None:
+    pytest.importorskip("diffusers")
+    settings |= {"base_channels": 32, "head_channels": 16}
+    unet = ADMUNet(**settings).eval()
+    unet.load_state_dict(fill_state_dict(unet.state_dict()))
+    x, t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([321])
+    with torch.no_grad():
+        expected = unet(x, t)
+        torch.testing.assert_close(rival(unet, settings)(x, t), expected, rtol=1e-4, atol=1e-5)
+        refined = RefinedUNet(unet, width=32)
+        refined.load_state_dict(fill_state_dict(refined.state_dict()))
+        theirs = rival(refined, {"unet": settings})
+        torch.testing.assert_close(theirs(x, t), refined(x, t), rtol=1e-4, atol=1e-5)
+    assert not torch.equal(theirs(x, t), expected)
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    assert relative([2.0, 20.0, 40.0], [1.0, 10.0, 10.0]) == (2.0, 2.0, 4.0)
+
+
+@pytest.mark.parametrize("options", ["--steps 1", "--batch 0", "--rounds 0"])
+def test_a_mistake_is_told_and_nothing_written(tmp_path: Path, options: str) -> None:
+    with pytest.raises(SDGError, match="use --steps from 2, --batch and --rounds from 1"):
+        experiment.main([*options.split(), "--report", str(tmp_path / "report")])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_times_what_was_found_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["--size", "32", "--batch", "2", "--steps", "2", "--rounds", "2", "--report", str(tmp_path)]
+    experiment.main(arguments)
+    report = json.loads((tmp_path / "toyfaces.json").read_text())
+    rows = {(row["group"], row["name"]): row for row in report["rows"]}
+    assert len(rows) == 11
+    assert all(len(row["milliseconds"]) == 2 for row in rows.values())
+    own, released = (rows["step guided by text", name] for name in ("sdg", "as released"))
+    assert (own["copies"], own["reads"]) == (1, 0)
+    assert released["copies"] >= 10
+    assert released["gflop"] > own["gflop"]
+    assert "python -m experiments.benchmark --size 32" in (tmp_path / "toyfaces.md").read_text()
+    assert (tmp_path / "toyfaces.svg").read_text().count("as released") == 3
+
+    monkeypatch.setattr(experiment, "TOLERANCE", 1e-9)
+    with pytest.raises(SDGError, match=r"not the same computation.* as released"):
+        experiment.main(arguments)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.stem)
+def test_tables_on_file_are_those_of_the_numbers_on_file(file: Path, tmp_path: Path) -> None:
+    report = json.loads(file.read_text("utf-8"))
+    assert report["model"] in MODELS
+    assert all(row["apart"] < experiment.TOLERANCE for row in report["rows"])
+    write_tables(report, tmp_path / "table.md")
+    assert (tmp_path / "table.md").read_text("utf-8") == file.with_suffix(".md").read_text("utf-8")
+    draw_bars(report, tmp_path / "bars.svg")
+    assert (tmp_path / "bars.svg").stat().st_size == file.with_suffix(".svg").stat().st_size
