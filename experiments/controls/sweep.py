@@ -22,7 +22,7 @@ STAGES = {
     "layer3 + layer4": "{layer1: 0.0, layer2: 0.0, layer3: 1.0, layer4: 1.0}",
 }
 """Sets of stages whose agreement is structure, in the words of conf/guidance/structure.yaml."""
-SCALES = {"content": (100, 200, 400, 800), "structure": (200, 400, 800), "style": (1e-4, 2e-4, 4e-4)}
+SCALES = {"content": (100, 200, 400, 800), "structure": (200, 400, 800), "style": (5e-5, 1e-4, 2e-4)}
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -81,10 +81,10 @@ class Evidence:
 
     @cached_property
     def unguided_rows(self) -> list[int]:
-        """Rows of the samples of scale 0, one for each (seed, index)."""
+        """Rows of the samples that nothing led, one for each (seed, index)."""
         rows: dict[tuple[int, int], int] = {}
         for row, record in enumerate(self.samples.records):
-            if record["scale"] == 0:
+            if record["scale"] == 0 and record.get("reference") is None:
                 rows.setdefault(_noise(record), row)
         return list(rows.values())
 
