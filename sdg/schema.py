@@ -52,6 +52,7 @@ class SampleConfig:
     seed: int = 0
     batch_size: int = 8
     group: int = 4
+    dtype: str = "float32"
     snapshots: int = 0
     trace: bool = True
     output_dir: str = "outputs/sample"

@@ -26,5 +26,4 @@ class PredictedClean(nn.Module):
     def forward(self, x_t: Tensor, t: Tensor) -> Features:
         """x_t: (B, C, S, S); t: (1,) int64."""
         a, sigma = self.denoiser.schedule.coefficients(t, x_t)
-        prediction = self.denoiser.interpret(self.denoiser.network(x_t, t), x_t, a, sigma)
-        return self.encoder(prediction.x0, torch.zeros_like(t))
+        return self.encoder(self.denoiser.predict(x_t, t, a, sigma).x0, torch.zeros_like(t))

@@ -68,7 +68,15 @@ class Denoiser(nn.Module):
     def forward(self, x_t: Tensor, step: Step) -> Prediction:
         """x_t: (B, C, H, W) -> Prediction of the same shape."""
         t = torch.full((1,), step.t, dtype=torch.int64, device=x_t.device)
-        return self.interpret(self.network(x_t, t), x_t, step.alpha_bar**0.5, step.sigma)
+        return self.predict(x_t, t, step.alpha_bar**0.5, step.sigma)
+
+    def predict(self, x_t: Tensor, t: Tensor, a: float | Tensor, sigma: float | Tensor) -> Prediction:
+        """The same at an original timestep t (1,); ``a`` = √ᾱ and ``sigma`` = √(1-ᾱ), floats or (1, 1, 1, 1).
+
+        The network computes in the dtype of its weights, everything else in that of x_t.
+        """
+        dtype = next((parameter.dtype for parameter in self.network.parameters()), x_t.dtype)
+        return self.interpret(self.network(x_t.to(dtype), t).to(x_t.dtype), x_t, a, sigma)
 
     def interpret(self, output: Tensor, x_t: Tensor, a: float | Tensor, sigma: float | Tensor) -> Prediction:
         """Read a network's output at x_t; ``a`` = √ᾱ and ``sigma`` = √(1-ᾱ) are floats or (B, 1, 1, 1)."""

@@ -68,7 +68,7 @@ class Guidance(nn.Module):
         """x_t: (B, C, H, W) of noise level ``level``; targets by term; scale: (B,)."""
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
-            scores = self.scores(self.encoder(x, _time(level, x)), targets)
+            scores = self.scores(self._see(x, level), targets)
             weighted = [self.terms[name].weight_at(level.progress) * score for name, score in scores.items()]
             total = torch.stack(weighted).sum(dim=0)
             (gradient,) = torch.autograd.grad(((1 if self.normalise else scale) * total).sum(), x)
@@ -78,7 +78,7 @@ class Guidance(nn.Module):
     @torch.no_grad()
     def encode(self, x: Tensor, level: Level) -> Features:
         """The encoder's features of images (B, C, H, W) noised to ``level``, without a gradient."""
-        return self.encoder(x, _time(level, x))
+        return self._see(x, level)
 
     def scores(self, features: Features, targets: Mapping[str, Tensor | Features]) -> dict[str, Tensor]:
         """F_k, (B,), by term, of images with these features."""
@@ -92,6 +92,13 @@ class Guidance(nn.Module):
         """Stays in eval mode, whatever becomes of its parent: batch statistics would mix the samples."""
         return super().train(False)
 
+    def _see(self, x: Tensor, level: Level) -> Features:
+        """What the encoder, which computes in the dtype of its weights, gives to terms, in that of x."""
+        t = torch.full((1,), level.t, dtype=torch.int64, device=x.device)
+        dtype = next((parameter.dtype for parameter in self.encoder.parameters()), x.dtype)
+        stages, pooled = self.encoder(x.to(dtype), t)
+        return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))
+
     def _limit(self, gradient: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient as it may be used, and the rms (B,) it had."""
         rms = gradient.square().mean(dim=(1, 2, 3)).sqrt()
@@ -102,7 +109,3 @@ class Guidance(nn.Module):
             factor = factor * (self.clamp / (factor * rms).abs()).clamp(max=1)
         finite = rms.isfinite()[:, None, None, None]
         return torch.where(finite, factor[:, None, None, None] * gradient, 0), rms
-
-
-def _time(level: Level, like: Tensor) -> Tensor:
-    return torch.full((1,), level.t, dtype=torch.int64, device=like.device)

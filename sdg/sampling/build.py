@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from sdg.baselines.predicted_clean import PredictedClean
@@ -30,6 +31,7 @@ def guided_sampling(
     start: Settings,
     *,
     encoder_sees: Literal["x_t", "x0"] = "x_t",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     reference_noise: Literal["fresh", "fixed"] = "fresh",
     share_reference: bool = False,
     group: int = 4,
@@ -41,12 +43,16 @@ def guided_sampling(
     Args:
         encoder_sees: the noisy state, for which it is fine-tuned (the paper), or, as plain CLIP, the clean
             picture that the prior predicts.
+        dtype: of the weights and the arithmetic of prior and encoder; x_t, tables, scores and the sum of
+            gradients stay float32.
 
     Raises:
         SDGError: weights that cannot be had or do not fit, or settings that make no sense.
     """
     if encoder_sees not in ("x_t", "x0"):
         raise SDGError(f"method.encoder_sees={encoder_sees} is unknown: use x_t or x0")
+    if dtype not in ("float32", "bfloat16", "float16"):
+        raise SDGError(f"dtype={dtype} is unknown: use float32, bfloat16 or float16")
     begin: Start = build(start)
     with unfilled():  # networks take no memory before their weights are read
         denoiser: Denoiser = build(prior["denoiser"])
@@ -57,19 +63,19 @@ def guided_sampling(
     if guidance["terms"]:
         needed = ("clip_checkpoint",) if encoder_sees == "x0" else ("clip_checkpoint", "checkpoint")
     files = {key: locate(encoder[key], setting=f"encoder.{key}") for key in needed}
-    load_weights(denoiser.network, file)
+    load_weights(denoiser.network, file, getattr(torch, dtype))
     aims = None
     if guidance["terms"]:
         with unfilled():
             clip = build(encoder["clip"])
         load_weights(clip, files["clip_checkpoint"])
         if encoder_sees == "x0":
-            tower = from_clip(clip.model.visual, build(encoder["network"]))
+            tower = from_clip(clip.model.visual, build(encoder["network"])).to(getattr(torch, dtype))
             network: nn.Module = PredictedClean(denoiser, tower)
         else:
             with unfilled():
                 network = build(encoder["network"])
-            load_weights(network, files["checkpoint"])
+            load_weights(network, files["checkpoint"], getattr(torch, dtype))
         steering = build(guidance, encoder=network)
         aims = Aims(steering, TextTargets(clip), denoiser.image_size, reference_noise, share_reference)
     return GuidedSampling(

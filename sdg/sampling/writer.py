@@ -1,5 +1,6 @@
 """Callbacks of a sampling run: files as soon as samples are done, and a bar over the whole job."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ class StoreWriter(BasePredictionWriter):
                 self.store.write(sample.entry, sample.image, sample.record, sample.strip)
             else:
                 self.store.lose(sample.entry, sample.lost)
+        if trainer.received_sigterm:  # Lightning catches it, and goes on predicting
+            sys.exit(143)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The samples of every process are in the folder before any of them goes on."""

@@ -81,3 +81,25 @@ def test_killed_at_25_moments_a_run_ends_as_if_undisturbed(tmp_path: Path) -> No
         for root in (tmp_path / "whole", tmp_path / "killed")
     ]
     assert trees[0] == trees[1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
+def test_told_to_end_a_run_ends_after_its_batch(tmp_path: Path) -> None:
+    weights = make_weights(tmp_path)
+    torch.set_num_threads(1)
+    plan = ("prompts=[a face, a hat, hair]", "samples_per_prompt=200", "batch_size=2", "group=2")
+    child = os.fork()
+    if not child:
+        try:
+            run(weights, tmp_path / "run", *plan)
+        except SystemExit as told:
+            os._exit(int(str(told.code)))
+        os._exit(0)
+    deadline = time.time() + 60
+    while not list((tmp_path / "run").glob("samples/*.png")) and time.time() < deadline:
+        time.sleep(0.05)
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 143
+    assert 0 < len(list((tmp_path / "run").glob("samples/*.png"))) < 800

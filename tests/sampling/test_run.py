@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from sdg.config import build
+from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
+from sdg.sampling.plan import PlanEntry
 from sdg.sampling.run import sample
 from tests.tiny import configure, make_weights
 
@@ -97,3 +101,26 @@ def test_bad_input_leaves_nothing_behind(weights: list[str], tmp_path: Path, ove
     with pytest.raises(Exception, match=message):
         run(weights, tmp_path / "run", override)
     assert not (tmp_path / "run").exists()
+
+
+def test_half_precision_sees_nearly_the_same(weights: list[str]) -> None:
+    x = NoiseSource([(0, i) for i in range(4)]).normal((3, 32, 32))
+    clean, gradients = [], []
+    for dtype in ("float32", "bfloat16"):
+        method = build(configure("sample", [*weights, f"dtype={dtype}", "sampler.steps=4"]).method)
+        networks = (method.denoiser.network, method.aims.guidance.encoder)
+        assert {p.dtype for network in networks for p in network.parameters()} == {getattr(torch, dtype)}
+        step = method.timeline.steps[2]
+        clean.append(method.denoiser(x, step).x0.detach())
+        steer = method.aims([PlanEntry(i, "a face", None, 0, i, 30.0) for i in range(4)])
+        gradients.append(steer(x, step.level).gradient)
+        assert clean[-1].dtype == gradients[-1].dtype == torch.float32
+    assert 0 < float((clean[0] - clean[1]).norm() / clean[0].norm()) < 0.02
+    alike = torch.cosine_similarity(gradients[0].flatten(1), gradients[1].flatten(1))
+    assert (alike > 0.9).all()
+    assert (alike < 1).any()
+
+
+def test_an_unknown_dtype_is_refused(weights: list[str]) -> None:
+    with pytest.raises(Exception, match="dtype=int8 is unknown"):
+        build(configure("sample", [*weights, "dtype=int8", "prompts=[a face]"]).method)
