@@ -31,9 +31,16 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from sdg.config import ROOT, build
+from sdg.data.toyfaces import SPLITS, faces
+from sdg.data.toyfaces.styles import draw_style
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
 from sdg.diffusion.timeline import Level
+from sdg.guidance.content import Content
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.style import Style
+from sdg.guidance.targets import Aim, Reference
+from sdg.guidance.text import Text
 from sdg.report.grid import draw_grid
 
 # %% tags=["parameters"]
@@ -44,6 +51,9 @@ PROMPTS = [
     "a bearded person on a yellow background",
 ]
 SCALES = [0.0, 25.0, 100.0, 400.0]
+FACE, PAINTING = 1, "night"  # a face nobody was trained on, by its number, and a painted style
+SENTENCE = "a face with glasses and a hat"
+WEIGHTS = [0.0, 0.25, 0.5, 1.0]
 SEEDS = 4
 STEPS = 50
 OVERRIDES: list[str] = []
@@ -173,8 +183,90 @@ show(draw_cosines(cosines), "cosines")
 # That cosine is the guide's own opinion: guidance climbs it by construction, so it proves little.
 # Whether a face really has red hair is told by a judge that never guides (`python evaluate.py --help`).
 #
+# ## Towards a picture
+#
+# A target can be a picture too. At every step it is noised as much as $x_t$ is, and the same encoder reads
+# both; so nothing is compared that is not equally hard to see. There are two questions to ask:
+#
+# - **content**, what does it show? The cosine of the two embeddings.
+# - **style**, how is it painted? The distance, with a minus, of the Gram matrices of the encoder's feature
+#   maps, which forget where things are.
+#
+# All of them are terms of one sum, $F = \sum_k w_k F_k$, and cost one pass of the encoder together. Their
+# numbers are of different sizes, so a weight of 1 below means the scale that `sample.py` uses for that term
+# alone.
+
+# %%
+FULL = {"text": (Text, 400.0), "content": (Content, 400.0), "style": (Style, 2e-4)}
+face = faces(0, torch.tensor([SPLITS["test"].start + FACE]), prior.image_size)[0][0]
+painting = draw_style(PAINTING, prior.image_size)
+wanted = {"content": face, "style": painting}
+
+
+def draw_towards(weights: dict[str, float], prompts: list[str], keys: list[tuple[int, int]]) -> Tensor:
+    """A picture (B, 3, S, S) for each prompt and noise; one weight for each term."""
+    terms = {name: FULL[name][0](weight=weight * FULL[name][1]) for name, weight in weights.items()}
+    mix = Guidance(guidance.encoder, terms, scale=1.0)
+    references = {
+        name: Reference(wanted[name].expand(len(keys), -1, -1, -1), NoiseSource(keys, "reference"))
+        for name in weights
+        if name in wanted
+    }
+    aim = Aim(mix.encode, {"text": texts(prompts)}, references)
+
+    def guide(x_t: Tensor, level: Level) -> Tensor:
+        return mix(x_t, level, aim.at(level), torch.ones(len(keys))).gradient
+
+    return generate(prior, sampler, timeline, NoiseSource(keys), guide)
+
+
+# %% [markdown]
+# The same noise as above under each term alone. What is aimed at stands at the left.
+
+# %%
+keys = [(0, index) for index in range(SEEDS)]
+alone = {name: draw_towards({name: 1.0}, [SENTENCE] * SEEDS, keys) for name in FULL}
+blank = Image.new("RGB", (prior.image_size, prior.image_size), "white")
+goals = [blank, blank, *pictures(torch.stack([face, painting]))]
+drawn_rows = {"no guidance": unguided, SENTENCE: alone["text"]} | {k: alone[k] for k in wanted}
+rows = [
+    (label, [goal, *pictures(images)])
+    for goal, (label, images) in zip(goals, drawn_rows.items(), strict=True)
+]
+show(draw_grid(rows, ["target"], cell=112, lead=1), "terms")
+
+# %% [markdown]
+# ## Two sliders
+#
+# Now both at once. One noise; the weight of the sentence grows to the right, the weight of the picture
+# downwards. The corner at the top left is the prior alone. (A prompt may end in a colon and a weight, which
+# is how one row holds all weights of the sentence.)
+
+
+# %%
+def draw_sliders(name: str) -> Image.Image:
+    """One noise under every pair of weights: the sentence's across, the picture's down."""
+    prompts, same = [f"{SENTENCE}:{weight}" for weight in WEIGHTS], keys[:1] * len(WEIGHTS)
+    images = [draw_towards({"text": 1.0, name: weight}, prompts, same) for weight in WEIGHTS]
+    rows = [(f"{name} {weight:g}", pictures(row)) for weight, row in zip(WEIGHTS, images, strict=True)]
+    return draw_grid(rows, [f"words {weight:g}" for weight in WEIGHTS], cell=112, label=130)
+
+
+show(draw_sliders("content"), "words_and_content")
+
+# %% [markdown]
+# The same with the painting. Style and words hardly compete: one decides how, the other what.
+
+# %%
+show(draw_sliders("style"), "words_and_style")
+
+# %% [markdown]
+# From the shell this is `guidance=mix`, with a weight for each term (`README.md`, With pictures). A weight
+# may also change while the picture emerges: `sdg/guidance/weight.py`.
+#
 # ## Where to go from here
 #
+# - `02_how_the_encoder_sees_through_noise.py` looks into the encoder, `03_bring_your_own.py` trains one.
 # - `python sample.py 'prompts=["a face with blue hair"]' guidance.scale=200` draws a page of faces from
 #   the shell.
 # - `sdg/guidance/text.py` is the whole of text guidance; another term is a file like it.

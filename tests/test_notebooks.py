@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 from notebooks.pair import read_cells, to_notebook
 from sdg.config import ROOT
+from sdg.diffusion.timeline import Level
+from sdg.guidance.style import Style
 
 SCRIPTS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
 
@@ -51,9 +55,64 @@ def test_cells_are_read_as_jupytext_reads_them() -> None:
 @pytest.mark.slow
 def test_guidance_in_ten_minutes(tmp_path: Path) -> None:
     script = ROOT / "notebooks" / "01_guidance_in_ten_minutes.py"
-    names = run(script, SEEDS=2, STEPS=12, SCALES=[0.0, 200.0], FOLDER=tmp_path)
+    parameters: dict[str, Any] = {"PROMPTS": ["a smiling face with red hair"], "SCALES": [0.0, 200.0]}
+    names = run(script, SEEDS=2, STEPS=12, WEIGHTS=[0.0, 1.0], FOLDER=tmp_path, **parameters)
     final = {scale: values[-1].mean().item() for scale, values in names["cosines"].items()}
     assert final[200.0] > final[0.0] + 0.05
-    for name in ("prompts", "scales", "cosines"):
-        with Image.open(tmp_path / f"{name}.png") as picture:
+    assert_pictures(tmp_path, "prompts", "scales", "cosines", "terms", "words_and_content", "words_and_style")
+
+    alone, unguided, clip = names["alone"], names["unguided"], names["texts"].clip
+    with torch.no_grad():
+        to_face, to_words = (
+            clip.encode_image(names["face"][None])[0],
+            clip.encode_text([names["SENTENCE"]])[0],
+        )
+        assert_nearer(*(clip.encode_image(x) @ to_face for x in (alone["content"], unguided)))
+        assert_nearer(*(clip.encode_image(x) @ to_words for x in (alone["text"], unguided)))
+        encode, clean = names["guidance"].encode, Level(0, 1.0, 1.0)
+        painted = encode(names["painting"][None], clean)
+        assert_nearer(*(Style()(encode(x, clean), painted) for x in (alone["style"], unguided)))
+
+
+@pytest.mark.slow
+def test_how_the_encoder_sees_through_noise(tmp_path: Path) -> None:
+    script = ROOT / "notebooks" / "02_how_the_encoder_sees_through_noise.py"
+    levels = [0, 300, 400, 999]
+    names = run(script, SHOWN=levels, CURVE=levels, POOL=32, NOISES=3, FOLDER=tmp_path)
+    time, plain = names["curves"]["time-dependent"], names["curves"]["plain CLIP"]
+    assert plain[0] == 1  # it looks for its own embeddings
+    assert all(ours > theirs + 0.2 for ours, theirs in zip(time[1:3], plain[1:3], strict=True))
+    assert max(time[3], plain[3]) < 0.3  # there is nothing to see
+    time, plain = names["agreements"]["time-dependent"], names["agreements"]["plain CLIP"]
+    assert all(ours > theirs for ours, theirs in zip(time[1:3], plain[1:3], strict=True))
+    assert names["scales"].max() > 0.05
+    assert_pictures(tmp_path, "levels", "modulation", "found", "retrieval", "gradients")
+
+
+@pytest.mark.slow
+def test_bring_your_own(tmp_path: Path) -> None:
+    script = ROOT / "notebooks" / "03_bring_your_own.py"
+    steps = {"PRIOR_STEPS": 2, "ENCODER_STEPS": 2, "SAMPLING_STEPS": 2, "BATCH": 4, "SAMPLES": 1}
+    names = run(script, COUNT=12, HELD_OUT=4, FOLDER=tmp_path, **steps)
+    assert names["facts"]["architecture"] == "UNet of ADM"
+    assert names["facts"]["fits"].startswith("prior=adm ")
+    assert [names["facts"][key] for key in ("missing", "left over", "other shapes")] == ["none"] * 3
+    for folder in ("samples", "samples_of_a_better_prior"):
+        lines = (tmp_path / folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+        assert [json.loads(line)["prompt"] for line in lines] == [None, *names["PROMPTS"]]
+    pictures = [
+        tmp_path / name / "samples" / "000001.png" for name in ("samples", "samples_of_a_better_prior")
+    ]
+    assert pictures[0].read_bytes() != pictures[1].read_bytes()
+
+
+def assert_pictures(folder: Path, *names: str) -> None:
+    """All these are there, and nothing is too small to be looked at."""
+    for name in names:
+        with Image.open(folder / f"{name}.png") as picture:
             assert min(picture.size) > 200
+
+
+def assert_nearer(guided: Tensor, unguided: Tensor) -> None:
+    """The scores (B,) of guided pictures are the higher ones, in the mean."""
+    assert guided.mean() > unguided.mean()

@@ -1,0 +1,283 @@
+# %% [markdown]
+# # How the encoder sees through noise
+#
+# CLIP has only ever seen clean pictures. Guidance has to ask about unfinished ones, which are mostly
+# noise. So Semantic Diffusion Guidance ([arXiv 2112.05744](https://arxiv.org/abs/2112.05744)) trains a
+# copy of CLIP's image encoder, $E'_I(x_t, t)$, that is told how much noise there is and has learnt to
+# give the embedding that CLIP gives to the clean picture. This notebook looks inside it:
+#
+# 1. what noise levels look like,
+# 2. how the copy starts as CLIP itself, and what it turns into,
+# 3. how far into the noise it finds the clean picture again,
+# 4. what its gradient, which is all that guidance ever uses, looks like.
+#
+# It takes about a minute on a laptop's processor. `python
+# notebooks/02_how_the_encoder_sees_through_noise.py` does the same; the pictures are kept in
+# `outputs/notebooks/02`.
+
+# %%
+import io
+import os
+
+import torch
+import torch.nn.functional as F
+from hydra import compose, initialize_config_dir
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
+
+from sdg.checkpoints import load_weights
+from sdg.config import ROOT, build
+from sdg.data.toyfaces import SPLITS, faces
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.timeline import Level
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.text import Text
+from sdg.metrics.retrieval import top_k
+from sdg.networks.embedding import timestep_embedding
+from sdg.networks.time_encoder import TimeEncoder, from_clip
+from sdg.report.grid import draw_grid
+
+# %% tags=["parameters"]
+SHOWN = [0, 50, 100, 200, 300, 400, 500, 600, 800, 999]  # timesteps to look at
+CURVE = [*range(0, 1000, 100), 999]  # timesteps of the curves
+POOL = 256  # pictures among which the clean one must be found
+SENTENCE = "a face with glasses"
+NOISES = 16  # noised copies whose gradients are averaged
+OVERRIDES: list[str] = []
+FOLDER = ROOT / "outputs" / "notebooks" / "02"
+
+# %% [markdown]
+# ## The parts
+#
+# CLIP, its fine-tuned copy, and the noise schedule of the diffusion model that the copy will steer. And
+# faces that none of them was trained on.
+
+# %%
+os.environ.setdefault("SDG_ROOT", str(ROOT))  # where the configuration looks for the weights
+with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    config = compose("sample", OVERRIDES)
+clip = load_weights(build(config.encoder.clip), config.encoder.clip_checkpoint).eval()
+tuned: TimeEncoder = load_weights(build(config.encoder.network), config.encoder.checkpoint).eval()
+schedule = build(config.prior.denoiser.schedule)
+images, _ = faces(0, torch.arange(POOL) + SPLITS["test"].start, tuned.image_size)
+
+
+def level_of(t: int) -> Level:
+    """What the loop knows about timestep t: how much of the picture is left, and how far it has come."""
+    return Level(t, schedule.alpha_bar[t].item(), 1 - t / (len(schedule) - 1))
+
+
+def noised(clean: Tensor, t: int, stream: str = "x_t") -> Tensor:
+    """Clean pictures (B, 3, S, S) brought to timestep t, each by a noise of its own."""
+    noise = NoiseSource([(0, index) for index in range(len(clean))], stream)
+    return level_of(t).diffuse(clean, noise.normal(clean.shape[1:]))
+
+
+def pictures(x: Tensor) -> list[Image.Image]:
+    """Images in [-1, 1] as pictures."""
+    return [to_pil_image(image) for image in (x.clamp(-1, 1) + 1) / 2]
+
+
+def show(picture: Image.Image, name: str) -> Image.Image:
+    """Keep a picture; a notebook also shows what a cell ends with."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    picture.save(FOLDER / f"{name}.png")
+    return picture
+
+
+def to_picture(figure: Figure) -> Image.Image:
+    """A figure as a picture."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return Image.open(stream)
+
+
+# %% [markdown]
+# ## What it has to look at
+#
+# $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$: the picture fades while noise
+# takes its place. The same two faces with the same noise, more and more of it. Ask yourself where you
+# would still tell whether there are glasses.
+
+# %%
+levels = [noised(images[:2], t) for t in SHOWN]
+rows = [(f"face {i}", pictures(torch.stack([x[i] for x in levels]))) for i in range(2)]
+show(draw_grid(rows, [f"t = {t}" for t in SHOWN], cell=96, label=80), "levels")
+
+# %% [markdown]
+# ## It starts as CLIP
+#
+# The copy has CLIP's layers and weights. What is added is small: after every BatchNorm, a scale and a
+# shift that depend on $t$,
+#
+# $$y \leftarrow \mathrm{BN}(y)\,\big(1 + \mathrm{scale}(t)\big) + \mathrm{shift}(t).$$
+#
+# Their last layer starts at zero. So before any training the copy does not care about $t$, and it *is*
+# CLIP:
+
+# %%
+start = from_clip(clip.model.visual, build(config.encoder.network)).eval()
+
+
+def embed(encoder: TimeEncoder, x: Tensor, t: int) -> Tensor:
+    """Embeddings (B, D) of length 1."""
+    with torch.no_grad():
+        return F.normalize(encoder(x, torch.tensor([t])).pooled, dim=-1)
+
+
+with torch.no_grad():
+    by_clip = clip.encode_image(images[:8])
+for t in (0, 500, 999):
+    assert torch.allclose(embed(start, images[:8], t), by_clip, atol=1e-5)
+assert torch.equal(embed(start, images[:8], 0), embed(start, images[:8], 999))
+print("largest difference from CLIP:", (embed(start, images[:8], 500) - by_clip).abs().max().item())
+
+# %% [markdown]
+# That is a good place to start, and it is handy here: from now on `start` is plain CLIP with the same
+# handle as the fine-tuned encoder.
+#
+# Training then asks one thing, and needs pictures only, no words. Take a batch of pictures, noise each to
+# a timestep of its own, and demand that the copy's embedding of the noised picture is nearest to CLIP's
+# embedding of the same picture without noise, among all pictures of the batch
+# (`sdg/training/time_clip.py`).
+#
+# What became of the modulation? Each line below is a norm of the network, from the pixels (top) to the
+# embedding (bottom); colour is the mean size of its scales. Where a line changes from left to right, the
+# network works differently at different noise levels.
+
+
+# %%
+def modulation(encoder: TimeEncoder, t: Tensor) -> Tensor:
+    """Mean |scale(t)| over the channels of each modulated norm: (norms, T)."""
+    with torch.no_grad():
+        values = encoder.emb_layers(encoder.time_embed(timestep_embedding(t, encoder.sinusoid_dim)))
+    chunks = values.split([c for c in encoder.modulated_channels for _ in range(2)], dim=1)
+    return torch.stack([scale.abs().mean(dim=1) for scale in chunks[::2]])
+
+
+def draw_modulation(sizes: Tensor) -> Image.Image:
+    """Norms down, t across."""
+    figure = Figure(figsize=(7.0, 4.0), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(sizes.numpy(), aspect="auto", extent=(0, len(schedule), len(sizes), 0), cmap="magma")
+    axes.set(xlabel="timestep t", ylabel="norm, from pixels to embedding")
+    figure.colorbar(drawn, label="mean |scale(t)|")
+    return to_picture(figure)
+
+
+every_t = torch.arange(0, len(schedule), 10)
+assert not modulation(start, every_t).any()
+scales = modulation(tuned, every_t)
+show(draw_modulation(scales), "modulation")
+
+# %% [markdown]
+# ## Does it see?
+#
+# Noise a picture, embed it, and look for its clean version among all pictures of the pool, by CLIP's
+# embeddings of them. First a few examples, then the share that is found against $t$.
+
+# %%
+clean = embed(start, images, 0)
+encoders = {"time-dependent": tuned, "plain CLIP": start}
+
+
+def found(encoder: TimeEncoder, t: int) -> Tensor:
+    """Similarity (POOL, POOL) of every noised picture to every clean one."""
+    return embed(encoder, noised(images, t), t) @ clean.T
+
+
+AT = SHOWN[len(SHOWN) // 2]
+rows = [(f"noised to t = {AT}", pictures(noised(images, AT)[:8]))]
+rows += [(f"{name} finds", pictures(images[found(e, AT)[:8].argmax(dim=1)])) for name, e in encoders.items()]
+rows += [("it was", pictures(images[:8]))]
+show(draw_grid(rows, cell=96, label=190), "found")
+
+
+# %%
+def draw_retrieval(curves: dict[str, list[float]]) -> Image.Image:
+    """One line for each encoder, against t."""
+    figure = Figure(figsize=(7.0, 4.0), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for (name, values), colour in zip(curves.items(), ("#1f5fbf", "#c2571a"), strict=True):
+        axes.plot(CURVE, values, marker="o", markersize=4, linewidth=2, color=colour, label=name)
+    axes.axhline(1 / POOL, color="#999", linewidth=1, linestyle=":", label="chance")
+    axes.set(xlabel="timestep t", ylabel=f"clean picture found among {POOL}", ylim=(-0.02, 1.02))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return to_picture(figure)
+
+
+curves = {name: [top_k(found(encoder, t), 1) for t in CURVE] for name, encoder in encoders.items()}
+show(draw_retrieval(curves), "retrieval")
+
+# %% [markdown]
+# Without noise CLIP is the better one: it is asked for its own embeddings. The fine-tuned copy gives a
+# little of that away and gets the noisy levels in return, where a chain makes its large decisions. Near
+# pure noise nobody sees anything, for there is nothing to see.
+#
+# ## What guidance gets out of it
+#
+# Guidance uses the encoder through one thing alone, the gradient $\nabla_{x_t} F$ of the cosine with a
+# sentence: which pixels should change, and how. A face, noised many times over to the same level; the
+# mean gradient over the noised copies, for both encoders. Grey is no wish, brighter is more, darker is
+# less; each picture has its own scale.
+
+# %%
+guides = {name: Guidance(encoder, {"text": Text()}, scale=1.0) for name, encoder in encoders.items()}
+with torch.no_grad():
+    target = clip.encode_text([SENTENCE]).expand(NOISES, -1)
+
+
+def gradients(name: str, t: int) -> Tensor:
+    """∇F at NOISES noised copies of one face, (NOISES, 3, S, S)."""
+    copies = noised(images[:1].expand(NOISES, -1, -1, -1), t, "gradient")
+    return guides[name](copies, level_of(t), {"text": target}, torch.ones(NOISES)).gradient
+
+
+def wish(gradient: Tensor) -> Tensor:
+    """A gradient (3, S, S) as an image around grey; white and black are three standard deviations."""
+    return gradient / (3 * gradient.std())
+
+
+rows = [("one noised copy", pictures(torch.cat([noised(images[:1], t, "gradient") for t in SHOWN])))]
+rows += [
+    (name, pictures(torch.stack([wish(gradients(name, t).mean(dim=0)) for t in SHOWN]))) for name in encoders
+]
+show(draw_grid(rows, [f"t = {t}" for t in SHOWN], cell=96, label=150), "gradients")
+
+# %% [markdown]
+# The time-dependent encoder asks for something dark around the eyes at every level: in strokes where
+# little noise is left, in broad shapes where details could not survive anyway. Plain CLIP loses the face
+# early, and then its wishes are a texture: it reads the noise as if it were a picture.
+#
+# A number for it. Two noised copies of one face are the same face, so a useful gradient should not depend
+# much on which noise was drawn. The agreement is the mean cosine between the gradients of two copies: 0
+# says that every copy wishes for something else.
+
+
+# %%
+def agreement(gradient: Tensor) -> float:
+    """Mean cosine between the rows of (B, 3, S, S), each with every other."""
+    unit = F.normalize(gradient.flatten(1), dim=1)
+    total = (unit @ unit.T).sum() - len(unit)
+    return (total / (len(unit) * (len(unit) - 1))).item()
+
+
+agreements = {name: [agreement(gradients(name, t)) for t in SHOWN] for name in encoders}
+print("t".rjust(14), *(f"{t:6d}" for t in SHOWN))
+for name, values in agreements.items():
+    print(name.rjust(14), *(f"{value:6.2f}" for value in values))
+
+# %% [markdown]
+# Agreement is not sight: near pure noise the time-dependent encoder asks for glasses where faces usually
+# have eyes, whoever it is. That is what a chain needs there, for nothing has been decided yet.
+#
+# ## Where to go from here
+#
+# - `python train.py +experiment=toyfaces_clip` trains the encoder again, and draws the retrieval curve as it
+#   goes; `03_bring_your_own.py` does it with pictures of your own.
+# - `python sample.py method=clip_x0 'prompts=["a smiling face"]' guidance.scale=100` guides with plain CLIP
+#   all the same, by showing it the clean picture that the diffusion model predicts.
+# - `docs/method.md` (The encoder) has every layer, `sdg/networks/time_encoder.py` the code.
