@@ -1,0 +1,1 @@
+"""The paper's table, with its numbers beside: python -m experiments.table1"""

@@ -1,0 +1,124 @@
+"""The paper's table: ``python -m experiments.table1 quick|full`` (see ``--help``).
+
+Draws the paper's four rows and ours towards the same prompts and references, measures them, and holds the
+paper's claims against what comes out. Finished samples are kept, so it can be killed and repeated at will.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from experiments.baselines.contenders import at_hand, read_settings, words
+from experiments.running import launch
+from experiments.table1.prompts import POOL
+from experiments.table1.rows import SIZES, UNGUIDED, Row, Size, rows
+from experiments.table1.study import Study
+from experiments.table1.worlds import DATA, measurable
+from sdg.errors import SDGError
+
+FOLDER = Path(__file__).parent
+SWEPT = FOLDER.parent / "baselines" / "settings.json"
+MEASURING = 0.02
+"""Seconds for a picture, roughly."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    size, names = options.counts, at_hand(_contenders(options), options.sample)
+    every = rows(size, options.data, _searched(options))
+    chosen = {name: row for name, row in every.items() if row.contender in names and name in options.rows}
+    if UNGUIDED not in chosen:
+        raise SDGError("the table needs its unguided row: give the prior's weights, and leave it in --rows")
+    study = Study(options, size, chosen, DATA[options.data])
+    evaluation = study.evaluation
+    pictures = size.samples * min(len(study.prompts), len(study.references))
+    metrics = measurable(study.world, evaluation, pictures, options.against)
+    jobs = study.jobs()
+    planned = sum(job.pictures * job.seconds for job in jobs)
+    total = sum(job.pictures for job in jobs)
+    shown = f"{len(chosen)} rows, {total} pictures"
+    print(f"{shown}, about {planned / 60 / options.jobs:.0f} minutes at {options.jobs} at a time", flush=True)
+    measured = MEASURING * size.samples * len(study.prompts)
+    with tqdm(total=planned + measured * (len(chosen) + 1), desc="table 1", bar_format=_BAR) as bar:
+        study.draw(jobs, options.jobs, bar)
+        with study.log.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+            results = study.measure(metrics, lambda: bar.update(measured))
+    print(f"look at {study.show(results)}")
+
+
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.table1",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    add = parser.add_argument
+    add("size", choices=list(SIZES), help="quick: 24 targets, 6 samples each; full: 100 and 10")
+    add("settings", nargs="*", metavar="KEY=VALUE", help=f"data={'|'.join(DATA)}, and settings of sample.py")
+    add("--evaluate", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of evaluate.py")
+    add("--rows", nargs="+", choices=_NAMES, default=_NAMES, help="only these")
+    for field in Size._fields:
+        add(f"--{field.replace('_', '-')}", type=int, help=f"in place of the size's own {field}")
+    add("--prompts-file", type=Path, default=POOL, help="all of them are the pool; JSON lines")
+    add("--references-folder", type=Path, help="pictures to aim at, where data is not toyfaces")
+    add(
+        "--against",
+        help="what samples are held against, where data is not toyfaces: a folder, prepared as adm's",
+    )
+    add("--jobs", type=int, default=_jobs(), help="runs at a time (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of the first part of every row")
+    add("--swept", type=Path, default=SWEPT, help="what python -m experiments.baselines sweep found")
+    add("--output", type=Path, help="folder of the samples and of index.html")
+    add("--report", type=Path, default=FOLDER, help="folder of the table")
+    options = parser.parse_intermixed_args(arguments)
+    options.arguments = arguments
+    given = dict(word.partition("=")[::2] for word in options.settings)
+    options.data = given.pop("data", "toyfaces")
+    if options.data not in DATA:
+        raise SDGError(f"data={options.data} is unknown: use {', '.join(DATA)}")
+    own = [word for word in options.settings if not word.startswith("data=")]
+    options.sample = [*DATA[options.data].settings, *own]
+    changed = {field: value for field in Size._fields if (value := getattr(options, field)) is not None}
+    options.counts = SIZES[options.size]._replace(**changed)
+    if min(options.counts) < 1 or options.counts.samples < 2 or options.jobs < 1:
+        raise SDGError("there is nothing to compare: use --samples 2 or more, and 1 or more of all else")
+    if options.data == "toyfaces":
+        options.against = f"toyfaces:{options.counts.renders}"
+    elif options.references_folder is None or options.prompts_file == POOL:
+        raise SDGError(
+            f"data={options.data} has no targets of its own: give --prompts-file and --references-folder"
+        )
+    options.output = options.output or Path("outputs/table1") / f"{options.data}_{options.size}"
+    return options
+
+
+def _contenders(options: argparse.Namespace) -> list[str]:
+    every: dict[str, Row] = rows(options.counts, options.data)
+    return list(dict.fromkeys(every[name].contender for name in options.rows))
+
+
+def _searched(options: argparse.Namespace) -> list[str]:
+    """What the sweep found for StyleGAN+CLIP, but for its steps, which are the size's."""
+    if options.data != "toyfaces":
+        return []
+    found = read_settings(options.swept).get("stylegan_clip", {})
+    return words({key: value for key, value in found.items() if key != "method.search.steps"})
+
+
+def _jobs() -> int:
+    """A run for each core, or one on the GPU."""
+    return 1 if torch.cuda.is_available() else min(8, len(os.sched_getaffinity(0)))
+
+
+_NAMES = list(rows(SIZES["full"], "toyfaces"))
+
+if __name__ == "__main__":
+    launch(main)

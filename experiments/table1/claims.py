@@ -1,0 +1,107 @@
+"""What the paper says, held against the rows.
+
+The interval of a difference a - b comes from the intervals [a₋, a₊] and [b₋, b₊] of both rows, as if these
+were independent: from a - b - √((a - a₋)² + (b₊ - b)²) to a - b + √((a₊ - a)² + (b - b₋)²). Rows share
+their targets, so that differences are rather surer than that.
+
+References:
+    Zou & Donner, "Construction of confidence limits about effect measures: a general approach", 2008.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import hypot
+from typing import NamedTuple
+
+from experiments.table1.rows import SHUFFLED
+from sdg.metrics.measure import Measure
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not measurable here"
+CHANCE = "chance"
+LOWER = {"distance"}
+"""Columns in which less is better."""
+COMPETITIVE = 0.553 / 0.749
+"""Of the found prompts of StyleGAN+CLIP, SDG finds that share in the paper's table."""
+
+
+class Claim(NamedTuple):
+    """One row is better than another."""
+
+    text: str
+    column: str
+    better: str
+    than: str
+    """A row, or chance."""
+    share: float = 1.0
+    """Of the other's value that is enough."""
+
+
+CLAIMS = (
+    Claim("SDG by pictures is closer to the data than ILVR", "distance", "sdg_image", "ilvr"),
+    Claim("SDG by pictures is more diverse than ILVR", "diversity", "sdg_image", "ilvr"),
+    Claim("SDG by pictures is found by its references more often than ILVR", "top_1", "sdg_image", "ilvr"),
+    Claim("SDG by words is closer to the data than StyleGAN+CLIP", "distance", "sdg_text", "stylegan_clip"),
+    Claim("SDG by words is more diverse than StyleGAN+CLIP", "diversity", "sdg_text", "stylegan_clip"),
+    Claim(
+        f"its alignment is competitive: {COMPETITIVE:.0%} of StyleGAN+CLIP's top-1, as in the paper, or more",
+        *("top_1", "sdg_text", "stylegan_clip", COMPETITIVE),
+    ),
+    Claim("RQ1: words lead an unconditional prior", "top_1", "sdg_text", CHANCE),
+    Claim("RQ2: a picture leads it", "top_1", "sdg_image", CHANCE),
+    Claim("RQ3: words and a picture lead it together", "top_1", "sdg_mix", CHANCE),
+    Claim("control: SDG by words beats itself with shuffled prompts", "top_5", "sdg_text", SHUFFLED),
+)
+
+
+class Verdict(NamedTuple):
+    """What became of a claim."""
+
+    claim: Claim
+    word: str
+    why: str
+    difference: Measure | None = None
+
+
+def judge(claim: Claim, values: Mapping[str, Mapping[str, Measure | None]], chance: float) -> Verdict:
+    """Hold a claim against rows of columns.
+
+    Args:
+        chance: that the right one of a pool is found at once.
+    """
+    known = {**values, CHANCE: {"top_1": Measure("", chance, 0, (chance, chance))}}
+    for name in (claim.better, claim.than):
+        if name not in known:
+            return Verdict(claim, UNKNOWN, f"there is no row {name}")
+        if known[name].get(claim.column) is None:
+            return Verdict(claim, UNKNOWN, f"{claim.column} of {name} was not measured")
+    pair = [known[name][claim.column] for name in (claim.better, claim.than)]
+    first, second = (measure for measure in pair if measure is not None)
+    apart = difference(first, scaled(second, claim.share))
+    if apart.interval is None:
+        return Verdict(claim, UNKNOWN, "too few samples for an interval", apart)
+    low, high = apart.interval
+    if claim.column in LOWER:
+        low, high = -high, -low
+    if low > 0:
+        return Verdict(claim, HOLDS, "", apart)
+    if high < 0:
+        return Verdict(claim, FAILS, "", apart)
+    return Verdict(claim, UNKNOWN, "the interval holds 0", apart)
+
+
+def difference(a: Measure, b: Measure) -> Measure:
+    """a - b, with an interval where both have one."""
+    value = a.value - b.value
+    if a.interval is None or b.interval is None:
+        return Measure("", value, a.count)
+    (a_low, a_high), (b_low, b_high) = a.interval, b.interval
+    low = value - hypot(a.value - a_low, b_high - b.value)
+    high = value + hypot(a_high - a.value, b.value - b_low)
+    return Measure("", value, a.count, (low, high))
+
+
+def scaled(measure: Measure, share: float) -> Measure:
+    """A share of a measure."""
+    low, high = measure.interval or (0.0, 0.0)
+    interval = None if measure.interval is None else (low * share, high * share)
+    return replace(measure, value=measure.value * share, interval=interval)

@@ -1,0 +1,108 @@
+"""What ``evaluate.py`` is told about a row, and what it finds, column by column."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.baselines.contenders import PROMPTS
+from experiments.running import configuration
+from experiments.table1.claims import difference
+from experiments.table1.rows import Row
+from experiments.table1.worlds import World
+from sdg.metrics.measure import Measure
+from sdg.metrics.run import evaluate
+
+TOPS = ("top_1", "top_5", "top_10", "top_20")
+_OWN = "experiments.table1.instruments"
+_SDG = "sdg.metrics.retrieve"
+
+
+class Result(NamedTuple):
+    """A row with its numbers."""
+
+    row: Row
+    folder: Path
+    values: dict[str, Measure | None]
+    """Column -> what was measured; None: not for this row, or not measured."""
+    command: str
+    """That repeats the measuring."""
+    protocols: dict[str, str]
+
+
+class Pool(NamedTuple):
+    """Where samples have to find what they aimed at."""
+
+    prompts: Path
+    texts: int
+    """Different ones in that file."""
+    references: int
+
+
+def settings(row: Row, folder: Path, world: World, metrics: Sequence[str], pool: Pool) -> list[str]:
+    """Of ``evaluate.py``, for a row: the metrics of the world that can be measured, and ours."""
+    found, texts = world.found[row.kind], row.kind == PROMPTS
+    chosen = [metric for metric in (world.distance, world.diversity, found) if metric in metrics]
+    given = [f"samples='{folder}'"]
+    if world.distance in chosen:
+        given.append(f"metrics.{world.distance}._target_={_OWN}.FrechetByTargets")
+    if found in chosen and texts:
+        given += [f"metrics.{found}.pool='{pool.prompts}'", f"metrics.{found}.least={min(100, pool.texts)}"]
+    elif found in chosen:
+        given.append(f"metrics.{found}.least={min(100, pool.references)}")
+    if found in chosen and row.guide is not None:
+        given.append(f"+metrics.by_guide={_by_guide(row.guide, world, pool, texts)}")
+    if world.judged:
+        given.append(f"mentions='{pool.prompts}'")
+        if texts:
+            chosen.append("alignment")
+        else:
+            given.append(f"+metrics.kept={{_target_: {_OWN}.Kept}}")
+    return [f"metrics=[{','.join(chosen)}]", *given]
+
+
+def _by_guide(guide: str, world: World, pool: Pool, texts: bool) -> str:
+    """The gap between what the guide finds and what the other finds; of pictures, what the guide finds."""
+    if texts:
+        least = min(100, pool.texts)
+        return (
+            f"{{_target_: {_SDG}.AdversarialGap, guide: {guide}, held_out: {world.held_out}, "
+            f"pool: '{pool.prompts}', least: {least}}}"
+        )
+    return f"{{_target_: {_SDG}.ReferenceRetrieval, encoder: {guide}, least: {min(100, pool.references)}}}"
+
+
+def measure(
+    row: Row,
+    folder: Path,
+    world: World,
+    metrics: Sequence[str],
+    pool: Pool,
+    more: Sequence[str],
+    seconds: float | None,
+) -> Result:
+    """Evaluate a row, whose ``metrics.json`` then lies in its folder."""
+    words = [*settings(row, folder, world, metrics, pool), *more]
+    report = evaluate(configuration("evaluate", words))
+    measures = {name: _measure(plain) for name, plain in report["measures"].items()}
+    found = world.found[row.kind]
+    values = {
+        "distance": measures.get(world.distance),
+        "diversity": measures.get(world.diversity),
+        **{top: measures.get(f"{found}/{top}") for top in TOPS},
+        "attributes": measures.get("alignment/mentioned" if row.kind == PROMPTS else "kept"),
+        "gap": _gap(measures, found, row.kind == PROMPTS),
+        "seconds": None if seconds is None else Measure("", seconds, 0),
+    }
+    command = shlex.join(["python", "evaluate.py", *words])
+    return Result(row, folder, values, command, report["protocols"])
+
+
+def _gap(measures: dict[str, Measure], found: str, texts: bool) -> Measure | None:
+    own, other = measures.get("by_guide/top_1"), measures.get(f"{found}/top_1")
+    return own if texts or own is None or other is None else difference(own, other)
+
+
+def _measure(plain: dict) -> Measure:
+    low, high = plain.get("interval", (None, None))
+    return Measure("", plain["value"], plain["count"], None if low is None else (low, high))

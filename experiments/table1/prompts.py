@@ -1,0 +1,31 @@
+"""The 100 prompts of the table: ``python -m experiments.table1.prompts`` writes ``prompts.jsonl``.
+
+In phrasings that training never used, no two of which mention the same: 16 of one attribute, 42 of two, 42 of
+three. All of them are the pool in which a sample has to find its own.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.text_alignment.prompts import ALONE, PAIRS, THREES, phrase
+
+POOL = Path(__file__).parent / "prompts.jsonl"
+PARTS: tuple[tuple[Sequence[Sequence[int]], int], ...] = ((ALONE, 16), (PAIRS, 42), (THREES, 42))
+ROUNDS = 8
+"""Through the sets of attributes, which is more than enough to find as many different mentions."""
+
+
+def lines() -> list[dict]:
+    """What the file holds."""
+    chosen: dict[frozenset, dict] = {}
+    for sets, count in PARTS:
+        different: dict[frozenset, dict] = {}
+        for entry in phrase([*sets] * ROUNDS, seed=2):
+            different.setdefault(frozenset(entry["mentioned"].items()), entry)
+        chosen |= dict([*different.items()][:count])
+    return list(chosen.values())
+
+
+if __name__ == "__main__":
+    POOL.write_text("".join(json.dumps(entry) + "\n" for entry in lines()), encoding="utf-8")

@@ -1,0 +1,139 @@
+"""The rows of the table: which method, towards what, in how many steps, and what the paper found for it."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES
+
+PAPER = "arXiv 2112.05744"
+FEW = ("sampler=dpmpp_2m_sde", "sampler.steps=20")
+UNGUIDED, SHUFFLED = "unguided", "shuffled"
+_PUBLISHED = {"sdg_text": "guidance.scale=160", "sdg_image": "guidance.scale=100"}
+"""Scales that the authors publish, for 256 px."""
+
+
+class Size(NamedTuple):
+    """How much is drawn."""
+
+    prompts: int
+    references: int
+    samples: int
+    """Of every target."""
+    parts: int
+    """Runs that a row is drawn in, with a seed each: samples of one noise are alike, whatever guides them."""
+    steps: int
+    """Of chains by ddpm."""
+    search_steps: int
+    """Of StyleGAN+CLIP."""
+    renders: int
+    """Toy faces that samples are held against."""
+
+
+SIZES = {
+    "quick": Size(24, 24, 6, parts=2, steps=20, search_steps=25, renders=2000),
+    "full": Size(100, 100, 10, parts=10, steps=50, search_steps=100, renders=5000),
+}
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    title: str
+    contender: str
+    """A key of ``CONTENDERS``."""
+    kind: str
+    """What it aims at; the unguided row is measured as if it had aimed at the prompts."""
+    steps: int
+    settings: tuple[str, ...]
+    """Of ``sample.py``, besides the targets."""
+    seconds: float
+    """For a step of a picture on one core, roughly: what the length of the progress bar is made of."""
+    paper: Mapping[str, float] = MappingProxyType({})
+    """Column -> what the paper's table has for it."""
+
+    @property
+    def guide(self) -> str | None:
+        return CONTENDERS[self.contender].guide
+
+
+def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
+    """Name -> row, in the order of the table.
+
+    Args:
+        data: a key of ``DATA`` in ``worlds``.
+        search: settings of StyleGAN+CLIP that a sweep found.
+    """
+    toy = data == "toyfaces"
+    text, image = ([] if toy else [_PUBLISHED[name]] for name in ("sdg_text", "sdg_image"))
+    return {
+        "stylegan_clip": Row(
+            "StyleGAN+CLIP, text",
+            "stylegan_clip",
+            PROMPTS,
+            size.search_steps,
+            (*_method("stylegan_clip", PROMPTS), *search, f"method.search.steps={size.search_steps}"),
+            0.031,
+            _paper(57.45, 0.578, 0.749, 0.934, 0.974, 0.996),
+        ),
+        "ilvr": Row(
+            "ILVR, image",
+            "ilvr",
+            REFERENCES,
+            size.steps,
+            (*_method("ilvr", REFERENCES), *([] if toy else ["constraint.factor=32"])),
+            0.015,
+            _paper(17.15, 0.439, 0.205, 0.416, 0.556, 0.727),
+        ),
+        "sdg_text": Row(
+            "SDG, text",
+            "sdg",
+            PROMPTS,
+            size.steps,
+            (*_method("sdg", PROMPTS), *text),
+            0.025,
+            _paper(28.38, 0.610, 0.553, 0.795, 0.878, 0.947),
+        ),
+        "sdg_image": Row(
+            "SDG, image",
+            "sdg",
+            REFERENCES,
+            size.steps,
+            (*_method("sdg", REFERENCES), *image),
+            0.028,
+            _paper(14.37, 0.583, 0.520, 0.742, 0.816, 0.906),
+        ),
+        "sdg_text_20": Row(
+            "SDG, text, 20 steps of dpmpp_2m_sde",
+            "sdg",
+            PROMPTS,
+            20,
+            (*_method("sdg", PROMPTS), *text, *FEW),
+            0.025,
+        ),
+        "sdg_image_20": Row(
+            "SDG, image, 20 steps of dpmpp_2m_sde",
+            "sdg",
+            REFERENCES,
+            20,
+            (*_method("sdg", REFERENCES), *image, *FEW),
+            0.028,
+        ),
+        UNGUIDED: Row(
+            "unguided, as if towards the prompts",
+            "unguided",
+            PROMPTS,
+            size.steps,
+            _method("unguided", PROMPTS),
+            0.015,
+        ),
+    }
+
+
+def _method(contender: str, kind: str) -> tuple[str, ...]:
+    return tuple(CONTENDERS[contender].settings[kind])
+
+
+def _paper(distance: float, diversity: float, *found: float) -> dict[str, float]:
+    tops = zip((1, 5, 10, 20), found, strict=True)
+    return {"distance": distance, "diversity": diversity} | {f"top_{k}": value for k, value in tops}

@@ -1,0 +1,166 @@
+"""The table from end to end: what is drawn for each row, and how it becomes a run that is measured."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from tqdm import tqdm
+
+from experiments.baselines.contenders import PROMPTS
+from experiments.baselines.runs import faces, named, seconds_per_image, some
+from experiments.table1 import pages
+from experiments.table1.claims import CLAIMS, Verdict, judge
+from experiments.table1.document import document
+from experiments.table1.jobs import Job, draw_all
+from experiments.table1.measuring import Pool, Result, measure
+from experiments.table1.merge import aim, arrange, gathered, merge, swapped
+from experiments.table1.rows import SHUFFLED, UNGUIDED, Row, Size
+from experiments.table1.table import as_csv, latex
+from experiments.table1.worlds import World
+from sdg.data.picture import list_pictures
+from sdg.errors import SDGError
+from sdg.files import write_whole
+
+
+class Study:
+    """One table.
+
+    Args:
+        options: of the command line.
+        rows: those that can be drawn, the unguided one among them.
+
+    Raises:
+        SDGError: too few targets, or a number of them that cannot be dealt out evenly.
+    """
+
+    def __init__(self, options: argparse.Namespace, size: Size, rows: dict[str, Row], world: World):
+        self.options, self.size, self.rows, self.world = options, size, rows, world
+        self.prompts = some(options.prompts_file, size.prompts)
+        if len(self.prompts) < size.prompts:
+            raise SDGError(f"{options.prompts_file} has {len(self.prompts)} prompts: use a lower --prompts")
+        for count in (size.prompts, size.references):
+            if count % size.parts:
+                raise SDGError(
+                    f"{count} targets cannot be dealt to {size.parts} parts evenly: change --parts"
+                )
+        options.output.mkdir(parents=True, exist_ok=True)
+        self.log = options.output / "log.txt"
+
+    @cached_property
+    def references(self) -> list[str]:
+        """Paths of the pictures to aim at."""
+        options, count = self.options, self.size.references
+        if options.data == "toyfaces":
+            return faces(argparse.Namespace(output=options.output, sample=options.sample, references=count))
+        found = [str(path) for path in list_pictures(options.references_folder)]
+        if len(found) < count:
+            raise SDGError(f"{options.references_folder} has {len(found)} pictures: use a lower --references")
+        return found[:: len(found) // count][:count]
+
+    @property
+    def evaluation(self) -> list[str]:
+        """Settings of ``evaluate.py`` for every row."""
+        given = [f"cache='{self.options.output / 'statistics'}'"]
+        if self.options.against is not None:
+            given.append(f"reference='{self.options.against}'")
+        if not self.world.judged:
+            given.append("preparation=adm")
+        # What guides is the same encoder as in sampling.
+        encoder = [
+            w for w in self.options.sample if w.startswith("encoder") and w not in self.options.evaluate
+        ]
+        return [*given, *encoder, *self.options.evaluate]
+
+    def jobs(self) -> list[Job]:
+        """All runs of ``sample.py``, row by row, with targets dealt out to parts of different seeds."""
+        return [job for name in self.rows for job in self._jobs(name)]
+
+    def draw(self, jobs: Sequence[Job], processes: int, bar: tqdm) -> None:
+        """Draw what is left of the jobs."""
+        draw_all(jobs, processes, self.options.sample, bar, self.log)
+
+    def measure(self, metrics: Sequence[str], tick: Callable[[], object]) -> list[Result]:
+        """Measure every row, and SDG by words once more as if its prompts had been shuffled."""
+        output, pool = self.options.output, self._pool()
+        free = gathered(self._parts(UNGUIDED))
+        # Those of the noises that guided samples have.
+        partners = [record for record in free if record["index"] < self.size.samples]
+        results = []
+        for name, row in self.rows.items():
+            folder, parts = output / name, self._parts(name)
+            if name == UNGUIDED:
+                aim(folder, merge(folder, parts, row.title), self.prompts, self.size.samples)
+            else:
+                merge(folder, parts, row.title, partners)
+            seconds = sum_seconds(parts)
+            results.append(measure(row, folder, self.world, metrics, pool, self.evaluation, seconds))
+            tick()
+            if name == "sdg_text":
+                results.append(self._shuffled(row, partners, metrics, pool))
+                tick()
+        # The control stands last.
+        return sorted(results, key=lambda result: result.folder.name == SHUFFLED)
+
+    def show(self, results: Sequence[Result]) -> Path:
+        """Write the table in all its forms; returns the page to look at."""
+        options, found, pool = self.options, self.judge(results), self._pool()
+        options.report.mkdir(parents=True, exist_ok=True)
+        name = f"{options.data}_{options.size}"
+        write_whole(
+            options.report / f"{name}.md",
+            "\n".join(document(options, self.size, pool, self.world, results, found)),
+        )
+        write_whole(options.report / f"{name}.csv", as_csv(results, self.world))
+        write_whole(options.report / f"{name}.tex", latex(results, self.world))
+        return pages.write(
+            options.output, results, self.world, found, f"Table 1, {options.data}, {options.size}"
+        )
+
+    def judge(self, results: Sequence[Result]) -> list[Verdict]:
+        """What the paper says, held against the rows."""
+        values, pool, found = {result.folder.name: result.values for result in results}, self._pool(), []
+        for claim in CLAIMS:
+            by_words = claim.better not in self.rows or self.rows[claim.better].kind == PROMPTS
+            found.append(judge(claim, values, 1 / (pool.texts if by_words else pool.references)))
+        return found
+
+    def _jobs(self, name: str) -> list[Job]:
+        row, size = self.rows[name], self.size
+        targets = self.prompts if row.kind == PROMPTS else self.references
+        each = len(targets) // size.parts
+        jobs = []
+        for part, folder in enumerate(self._parts(name)):
+            own = targets[part * each : (part + 1) * each]
+            aims, samples = (
+                ((), each * size.samples) if name == UNGUIDED else ((named(row.kind, own),), size.samples)
+            )
+            steps, seed, cost = row.steps, self.options.seed + part, row.steps * row.seconds
+            jobs.append(Job(folder, (*row.settings, *aims), seed, steps, samples, each * size.samples, cost))
+        return jobs
+
+    def _parts(self, name: str) -> list[Path]:
+        return [self.options.output / "parts" / f"{name}_{part:02d}" for part in range(self.size.parts)]
+
+    def _shuffled(self, row: Row, partners: Sequence[dict], metrics: Sequence[str], pool: Pool) -> Result:
+        folder, parts = self.options.output / SHUFFLED, self._parts("sdg_text")
+        row = row._replace(title="control: SDG, text, with shuffled prompts", paper={})
+        wrong = swapped(gathered(parts), self.prompts)
+        arrange(folder, [*partners, *wrong], row.title, parts[0] / "config.yaml")
+        return measure(row, folder, self.world, metrics, pool, self.evaluation, None)
+
+    def _pool(self) -> Pool:
+        path = self.options.prompts_file
+        lines = path.read_text(encoding="utf-8").splitlines()
+        different = {
+            json.dumps(json.loads(line).get("mentioned") or json.loads(line)["prompt"]) for line in lines
+        }
+        return Pool(path, len(different), len(self.references))
+
+
+def sum_seconds(parts: Sequence[Path]) -> float | None:
+    """Seconds per image of a row: the mean of its parts, which have as many images each."""
+    times = [seconds_per_image(part, "wall") for part in parts]
+    known = [time for time in times if time is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,76 @@
+"""What a data set brings: settings of ``sample.py``, and the instruments that its samples are measured by."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from experiments.baselines.contenders import PROMPTS, REFERENCES
+from experiments.running import configuration
+from sdg.config import build
+from sdg.errors import SDGError
+
+
+class World(NamedTuple):
+    """The metrics and features of one kind of data, by their names in ``conf``."""
+
+    settings: tuple[str, ...]
+    """Of ``sample.py``."""
+    distance: str
+    diversity: str
+    found: dict[str, str]
+    """What was aimed at -> the metric that looks for it."""
+    features: dict[str, str]
+    """Metric -> the features that it reads."""
+    held_out: str
+    """Features in which prompts are looked for, and which guided nothing."""
+    width: int
+    """Of the features of the distance, which takes more pictures than that."""
+    judged: bool
+    """Whether the judge of toy faces reads attributes."""
+
+
+def _toyfaces() -> World:
+    found = {PROMPTS: "retrieval_judge", REFERENCES: "reference_retrieval_judge"}
+    features = {found[PROMPTS]: "judge_answers", found[REFERENCES]: "judge"}
+    features |= {"fd_judge_reference": "judge", "diversity_judge": "judge"}
+    return World((), "fd_judge_reference", "diversity_judge", found, features, "judge_answers", 128, True)
+
+
+def _public(prior: str) -> World:
+    encoder = f"outputs/train/{prior}_clip/{prior}_clip.safetensors"
+    networks = (f"prior={prior}", "encoder=rn50x16", "generator=stylegan2_256")
+    found = {PROMPTS: "retrieval_clip_vit_b_32", REFERENCES: "reference_retrieval_clip_vit_b_32"}
+    features = dict.fromkeys(found.values(), "clip_vit_b_32")
+    features |= {"fid_inception_tf": "inception_tf", "lpips_alex": "lpips_alex"}
+    settings = (*networks, f"encoder.checkpoint={encoder}")
+    return World(settings, "fid_inception_tf", "lpips_alex", found, features, "clip_vit_b_32", 2048, False)
+
+
+DATA = {"toyfaces": _toyfaces()} | {
+    name: _public(name) for name in ("ffhq", "lsun_bedroom", "lsun_cat", "lsun_horse")
+}
+
+
+def measurable(world: World, settings: Sequence[str], pictures: int, against: str | None) -> list[str]:
+    """The metrics of a world whose weights are there; of each other one a line is printed.
+
+    Args:
+        settings: of ``evaluate.py``.
+        pictures: of a row.
+        against: what samples are held against, if anything.
+    """
+    config, found = configuration("evaluate", settings), []
+    width = config.judge.network.get("features", world.width) if world.judged else world.width
+    for metric, features in world.features.items():
+        try:
+            if metric == world.distance and pictures <= width:
+                raise SDGError(f"it takes more than {width} pictures of a row: use more --samples")
+            if metric == world.distance and against is None:
+                raise SDGError("it takes pictures to hold samples against: give them with --against")
+            build(config.features[features])
+        except SDGError as error:
+            print(f"{metric} is left out: {error}")
+        else:
+            found.append(metric)
+    if not found:
+        raise SDGError("nothing can be measured: give the weights of an instrument with --evaluate")
+    return found

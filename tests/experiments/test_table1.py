@@ -1,0 +1,279 @@
+"""The paper's table: its prompts, its arithmetic, and the command on tiny networks and on rendered faces."""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.table1 import __main__ as table1
+from experiments.table1 import jobs as drawing
+from experiments.table1 import prompts as written
+from experiments.table1.claims import CHANCE, FAILS, HOLDS, UNKNOWN, Claim, Verdict, difference, judge, scaled
+from experiments.table1.instruments import FrechetByTargets
+from experiments.table1.rows import SHUFFLED, SIZES, rows
+from experiments.table1.table import Column, text, verdicts
+from experiments.text_alignment.prompts import files
+from sdg.errors import SDGError
+from sdg.metrics.distance import Frechet
+from sdg.metrics.measure import Measure
+from sdg.metrics.mentions import Mentions
+from tests.experiments.test_baselines import judging, tiny  # noqa: F401
+from tests.metrics.examples import Known, Thumbnail, face, pixels, record, viewed, write_run
+
+SMALL = ["--prompts", "4", "--references", "4", "--samples", "5", "--parts", "2", "--renders", "40"]
+
+
+def test_the_file_of_prompts_is_what_its_command_writes_and_all_mention_something_else() -> None:
+    entries = written.lines()
+    assert [json.loads(line) for line in written.POOL.read_text().splitlines()] == entries
+    assert len(Mentions(written.POOL)([e["prompt"] for e in entries]).unique(dim=0)) == len(entries) == 100
+    swept = {json.loads(line)["prompt"] for line in files()["sweep.jsonl"].splitlines()}
+    assert not swept & {entry["prompt"] for entry in entries}
+
+
+def test_the_sizes_take_the_time_they_are_said_to() -> None:
+    for name, minutes in (("quick", 6), ("full", 90)):
+        size = SIZES[name]
+        cost = sum(row.steps * row.seconds for row in rows(size, "toyfaces").values())
+        # On two cores, which hinder each other by a tenth, with a minute or a tenth for the rest.
+        drawn = cost * size.samples * size.prompts / 2 / 60 * 1.1
+        assert drawn + max(0.9, minutes / 10) < minutes
+    full = SIZES["full"]
+    assert (full.prompts, full.references, full.samples) == (100, 100, 10)
+    assert SIZES["quick"].samples * SIZES["quick"].prompts > 128 + SIZES["quick"].samples
+
+
+def numbers(value: float, low: float | None = None, high: float | None = None) -> Measure:
+    return Measure("", value, 10, None if low is None or high is None else (low, high))
+
+
+def test_a_difference_is_as_sure_as_both_of_its_sides() -> None:
+    apart = difference(numbers(5, 2, 9), numbers(1, 0, 5))
+    assert apart.value == 4
+    assert apart.interval == pytest.approx((4 - (3**2 + 4**2) ** 0.5, 4 + (4**2 + 1) ** 0.5))
+    assert difference(numbers(5), numbers(1, 0, 5)).interval is None
+    assert scaled(numbers(4, 2, 6), 0.5) == numbers(2, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "column, first, second, word",
+    [
+        ("top_1", numbers(0.8, 0.7, 0.9), numbers(0.3, 0.2, 0.4), HOLDS),
+        ("top_1", numbers(0.3, 0.2, 0.4), numbers(0.8, 0.7, 0.9), FAILS),
+        ("top_1", numbers(0.5, 0.4, 0.6), numbers(0.45, 0.3, 0.6), UNKNOWN),
+        ("distance", numbers(3, 2, 4), numbers(9, 8, 10), HOLDS),
+        ("distance", numbers(9, 8, 10), numbers(3, 2, 4), FAILS),
+        ("distance", numbers(9), numbers(3, 2, 4), UNKNOWN),
+        ("distance", None, numbers(3, 2, 4), UNKNOWN),
+    ],
+)
+def test_a_claim_holds_where_the_interval_leaves_no_doubt(
+    column: str, first: Measure | None, second: Measure, word: str
+) -> None:
+    claim = Claim("one is better", column, "one", "other")
+    found = judge(claim, {"one": {column: first}, "other": {column: second}}, 0.01)
+    assert found.word == word
+    assert f"**{word}**" in verdicts([found])[0]
+
+
+def test_claims_against_chance_a_share_and_a_row_that_is_not_there() -> None:
+    values = {"one": {"top_1": numbers(0.6, 0.5, 0.7)}, "other": {"top_1": numbers(0.75, 0.72, 0.78)}}
+    assert judge(Claim("", "top_1", "one", "other"), values, 0.01).word == FAILS
+    assert judge(Claim("", "top_1", "one", "other", 0.5), values, 0.01).word == HOLDS
+    assert judge(Claim("", "top_1", "one", CHANCE), values, 0.01).word == HOLDS
+    assert judge(Claim("", "top_1", "one", CHANCE), values, 0.55).word == UNKNOWN
+    absent = judge(Claim("", "top_1", "one", "third"), values, 0.01)
+    assert absent == Verdict(absent.claim, UNKNOWN, "there is no row third")
+
+
+def test_the_distance_has_the_interval_of_a_jackknife(tmp_path: Path) -> None:
+    everything = torch.cat([pixels(*face(number)) for number in range(24)])
+    reference = Known(pixels=torch.cat([pixels(*face(number)) for number in range(100, 130)]))
+    records = [record(f"prompt {number // 2}", number % 2) for number in range(24)]
+    evidence = viewed(Known(records, everything), tmp_path, reference, colours=Thumbnail(1))
+    (plain,), (found,) = Frechet("colours")(evidence), FrechetByTargets("colours")(evidence)
+    assert found.value == plain.value
+    left = []
+    for target in range(12):
+        rest = [row for row in range(24) if row // 2 != target]
+        few = Known([records[row] for row in rest], everything[rest])
+        left.append(Frechet("colours")(viewed(few, tmp_path, reference, colours=Thumbnail(1)))[0].value)
+    spread = torch.tensor(left, dtype=torch.float64)
+    error = ((spread - spread.mean()).square().sum() * 11 / 12).sqrt().item()
+    assert found.interval == pytest.approx((plain.value - 1.96 * error, plain.value + 1.96 * error), rel=1e-5)
+    few = Known(records[:4], everything[:4])
+    assert (
+        FrechetByTargets("colours")(viewed(few, tmp_path, reference, colours=Thumbnail(1)))[0].interval
+        is None
+    )
+
+
+def test_numbers_are_shown_with_their_intervals() -> None:
+    column = Column("top_1", "top-1", 3)
+    assert text(column, numbers(0.5, 0.25, 0.75)) == "0.500 (0.250 … 0.750)"
+    assert text(column, numbers(0.5)) == "0.500"
+    assert text(column, None) == "–"
+
+
+def folders(tmp_path: Path) -> list[str]:
+    return ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report"), "--jobs", "1"]
+
+
+def read_table(tmp_path: Path) -> dict[str, dict[str, float]]:
+    """Row -> measure -> value."""
+    found: dict[str, dict[str, float]] = {}
+    for line in csv.DictReader((tmp_path / "report" / "toyfaces_quick.csv").open()):
+        found.setdefault(line["row"], {})[line["measure"]] = float(line["value"])
+    return found
+
+
+def test_the_table_is_drawn_once_and_written_in_every_form(
+    tiny: list[str],  # noqa: F811
+    judging: list[str],  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = [*tiny, "generator.checkpoint=nowhere.safetensors"]
+    given = ["quick", *own, *SMALL, "--steps", "2", "--swept", "none", *folders(tmp_path)]
+    evaluating = ["--evaluate", *(word for word in judging if not word.startswith("encoder."))]
+    table1.main([*given, *evaluating])
+    said = capsys.readouterr().out
+    assert "stylegan_clip is left out: there is no checkpoint at nowhere.safetensors" in said
+    table = read_table(tmp_path)
+    names = ["ilvr", "sdg_text", "sdg_image", "sdg_text_20", "sdg_image_20", "unguided", SHUFFLED]
+    assert list(table) == names
+    always = {"fd_judge_reference", "diversity_judge", "top-1", "attributes right"}
+    assert all(always <= values.keys() for values in table.values())
+    assert "top-20" in table["sdg_text"]
+    assert "adversarial gap" in table["sdg_image"]
+    assert "adversarial gap" not in table["ilvr"]
+    # The same pictures: only what they were aimed at is told otherwise.
+    same = ("fd_judge_reference", "diversity_judge")
+    assert [table[SHUFFLED][k] for k in same] == pytest.approx([table["sdg_text"][k] for k in same])
+
+    report, output = tmp_path / "report", tmp_path / "output"
+    page = (report / "toyfaces_quick.md").read_text()
+    assert "FID |" in page.splitlines()[4]
+    assert "fd_judge_reference" in page
+    assert "| SDG, image |" in page
+    assert "14.37" in page
+    assert "there is no row stylegan_clip" in page
+    latex = (report / "toyfaces_quick.tex").read_text()
+    assert latex.count(r"\\" + "\n") == 1 + len(names) + 3
+    assert r"fd\_judge\_reference $\downarrow$" in latex
+    html = (output / "index.html").read_text()
+    for name in names:
+        assert f'<a href="{name}/index.html">' in html
+        assert (output / name / "index.html").is_file()
+        assert (output / name / "grid.png").is_file()
+        assert json.loads((output / name / "metrics.json").read_text())["protocols"]
+    assert html.count('<div class="row"><span>') == 4 * 4 + 4 * 3
+    for line in html.split('src="')[1:]:
+        assert (output / line.partition('"')[0]).is_file()
+    # Parts have noises of their own, which are those of the unguided samples beside them.
+    manifest = (output / "sdg_text" / "manifest.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in manifest]
+    assert [r["seed"] for r in records if r["prompt"] is not None] == [0] * 10 + [1] * 10
+    assert {(r["seed"], r["index"]) for r in records if r["prompt"] is None} == {
+        (seed, index) for seed in range(2) for index in range(5)
+    }
+
+    pictures = sorted((output / "parts").rglob("samples/*.png"))
+    before = {path: path.stat().st_mtime_ns for path in pictures}
+    pictures[3].unlink()
+    table1.main([*given, *evaluating])
+    after = {path: path.stat().st_mtime_ns for path in pictures}
+    assert [path for path in pictures if before[path] != after[path]] == [pictures[3]]
+    again = read_table(tmp_path)
+    slow = "seconds per image"
+    assert {n: v | {slow: 0} for n, v in again.items()} == {n: v | {slow: 0} for n, v in table.items()}
+
+
+def test_a_method_that_does_not_do_what_it_is_told_loses(
+    tiny: list[str],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rendered faces in place of samples: of what prompts say, and in one row of what others say."""
+    mentions = Mentions(written.POOL)
+
+    def draw(options: argparse.Namespace, name: str, settings: tuple[str, ...], samples: int) -> Path:
+        folder = options.output / name
+        if folder.exists():
+            return folder
+        own = (
+            []
+            if name.startswith("unguided")
+            else json.loads(settings[-1].partition("=")[2].replace("'", '"'))
+        )
+        made = []
+        for number, prompt in enumerate(own or [None]):
+            shown = own[number - 1] if name.startswith("sdg_text_20") else prompt
+            for index in range(samples):
+                attributes, nuisances = face(100 * options.seed + index)
+                if shown is not None:
+                    said = mentions([shown])
+                    attributes = torch.where(said < 0, attributes, said)
+                noise = {"seed": options.seed, "reference": None}
+                made.append((record(prompt, index) | noise, pixels(attributes, nuisances, 64)[0]))
+        write_run(folder, made)
+        (folder / "config.yaml").write_text("")
+        return folder
+
+    monkeypatch.setattr(drawing, "drawn", draw)
+    networks = [word for word in tiny if word.startswith(("prior", "encoder"))]
+    chosen = ["--rows", "sdg_text", "sdg_text_20", "unguided", "--prompts", "12", "--parts", "2"]
+    counts = ["--samples", "3", "--references", "4", "--renders", "200"]
+    # The encoder is a tiny one, for smaller pictures, and so cannot look at these.
+    monkeypatch.setattr("experiments.table1.rows.CONTENDERS", _without_guides())
+    table1.main(["quick", *networks, *chosen, *counts, *folders(tmp_path)])
+    table = read_table(tmp_path)
+    honest, sabotaged, control = table["sdg_text"], table["sdg_text_20"], table[SHUFFLED]
+    assert honest["attributes right"] > 0.9
+    assert honest["top-20"] > 0.9
+    for wrong in (sabotaged, control):
+        assert wrong["attributes right"] < honest["attributes right"] - 0.3
+        assert wrong["top-5"] < honest["top-5"] / 2
+    page = (tmp_path / "report" / "toyfaces_quick.md").read_text()
+    assert "control: SDG by words beats itself with shuffled prompts: **holds**" in page
+
+
+def _without_guides() -> dict:
+    from experiments.baselines.contenders import CONTENDERS
+
+    return {name: contender._replace(guide=None) for name, contender in CONTENDERS.items()}
+
+
+@pytest.mark.parametrize(
+    "words, remedy",
+    [
+        (["quick", "data=cats"], "data=cats is unknown: use toyfaces, ffhq"),
+        (["quick", "--samples", "1"], "use --samples 2 or more"),
+        (["full", "data=ffhq"], "give --prompts-file and --references-folder"),
+    ],
+)
+def test_a_mistake_is_told_at_once(words: list[str], remedy: str) -> None:
+    with pytest.raises(SDGError, match=remedy):
+        table1.main(words)
+
+
+def test_public_data_is_asked_for_what_it_needs() -> None:
+    words = [
+        "full",
+        "data=ffhq",
+        "prior.checkpoint=a",
+        "--prompts-file",
+        "p.jsonl",
+        "--references-folder",
+        "r",
+    ]
+    options = table1.parse(words)
+    assert options.sample[0] == "prior=ffhq"
+    assert options.sample[-1] == "prior.checkpoint=a"
+    assert options.against is None
+    chosen = rows(options.counts, "ffhq")
+    assert "guidance.scale=160" in chosen["sdg_text"].settings
+    assert "constraint.factor=32" in chosen["ilvr"].settings
