@@ -32,7 +32,7 @@ def test_measures_draws_and_tells(tmp_path: Path) -> None:
     assert "python -m experiments.samplers --steps 3 2 --images 1" in text
     assert "| 2 steps | 3 steps |" in text
     unguided, guided = cells(text, "Unguided"), cells(text, "Guided")
-    assert (len(unguided), len(guided)) == (3 * 8, 3 * 11)
+    assert (len(unguided), len(guided)) == (3 * 9, 3 * 12)
     again = [error(METHODS[7], steps, True, images=1, size=8, seed=5) for steps in (2, 3)]
     assert guided["dpmpp_2m, reach 1", "variance"] == [pytest.approx(e.variance, abs=6e-5) for e in again]
     assert guided["dpmpp_2m, reach 1", "mode shares"] == [pytest.approx(e.misplaced, abs=6e-5) for e in again]

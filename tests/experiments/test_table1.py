@@ -125,7 +125,7 @@ def folders(tmp_path: Path) -> list[str]:
 def read_table(tmp_path: Path) -> dict[str, dict[str, float]]:
     """Row -> measure -> value."""
     found: dict[str, dict[str, float]] = {}
-    for line in csv.DictReader((tmp_path / "report" / "toyfaces_quick.csv").open()):
+    for line in csv.DictReader((tmp_path / "report" / "toyfaces_quick.csv").read_text().splitlines()):
         found.setdefault(line["row"], {})[line["measure"]] = float(line["value"])
     return found
 
