@@ -6,7 +6,7 @@ ENV := .venv/.installed
 .PHONY: help demo test test-all bench table1 lint format typecheck env clean distclean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(ENV)  ## draw faces steered by sentences and write a page to look at
 	$(PY) sample.py +experiment=demo
