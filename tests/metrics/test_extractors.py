@@ -1,6 +1,7 @@
 """CLIP, the guide, the judge and Inception as extractors: what they give is what their networks say."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,6 @@ def test_features_without_words_say_so() -> None:
 
 
 def test_inception_needs_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch_fidelity")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     name = "weights-inception-2015-12-05-6726825d.pth"
     with pytest.raises(SDGError, match=f"no Inception weights at .*hub/checkpoints/{name}: fetch https"):
@@ -112,7 +112,7 @@ def test_inception_needs_torch_fidelity(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.slow
 def test_inception_is_torch_fidelitys_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With generated weights: nothing is done to pictures before its extractor, nor to features after it."""
-    module = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    module = import_module("torch_fidelity.feature_extractor_inceptionv3")
     own = module.FeatureExtractorInceptionV3
     with monkeypatch.context() as patch:
         patch.setattr(own, "load_state_dict", lambda *_: None)

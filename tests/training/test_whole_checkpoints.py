@@ -62,7 +62,10 @@ def test_a_truncated_checkpoint_is_passed_over_with_a_warning(tmp_path: Path, ca
     assert newest_whole(tmp_path) is None
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(),
+    reason="runs where /dev/full is: on Linux",
+)
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path):
     save(tmp_path, 1)
     (tmp_path / "last.ckpt.part").symlink_to("/dev/full")
