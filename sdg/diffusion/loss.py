@@ -15,7 +15,9 @@ MAX_WEIGHT = 50.0
 """Largest weight of a squared error of x0."""
 
 
-def diffusion_loss(denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+def diffusion_loss(
+    denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """L_hybrid per sample, (B,); without its second part where the network learns no variance.
 
     L_simple is the mean square error of what the network itself predicts: ε or v. Where that is x0, it is the
@@ -25,6 +27,7 @@ def diffusion_loss(denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor) -> 
     Args:
         x0, noise: (B, C, H, W).
         t: (B,) original timesteps.
+        weights: (H, W) of the pixels in L_simple, 1 on average; None for all alike.
     """
     schedule, channels = denoiser.schedule, x0.shape[1]
     a, sigma = schedule.coefficients(t, x0)
@@ -33,7 +36,8 @@ def diffusion_loss(denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor) -> 
     error = output[:, :channels] - denoiser.target(x0, noise, a, sigma)
     if denoiser.parameterisation == "x0":
         error = error * (1 / sigma).clamp(max=MAX_WEIGHT**0.5)
-    simple = error.square().mean((1, 2, 3))
+    square = error.square() if weights is None else error.square() * weights
+    simple = square.mean((1, 2, 3))
     prediction = denoiser.interpret(output, x_t, a, sigma)
     fraction = prediction.variance_fraction
     if fraction is None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.loss import diffusion_loss
 from sdg.randomness import keyed_generator
+from sdg.training.emphasis import Spot
 from sdg.training.optimisation import Optimisation, exponential_average
 from sdg.training.ranks import Ranks
 from sdg.training.timesteps import Timesteps, Uniform
@@ -24,6 +25,7 @@ class PriorTraining(Training):
         denoiser: the prior to train.
         ema_decay: of the weight average.
         timesteps: which it is trained on; it is always validated on all alike.
+        emphasis: where errors count most; in validation they count alike.
     """
 
     def __init__(
@@ -32,17 +34,18 @@ class PriorTraining(Training):
         optimisation: Optimisation,
         ema_decay: float = 0.999,
         timesteps: Timesteps | None = None,
+        emphasis: Spot | None = None,
         seed: int = 0,
     ):
         super().__init__()
         self.denoiser, self.optimisation, self.seed = denoiser, optimisation, seed
-        self.timesteps = timesteps or Uniform()
+        self.timesteps, self.emphasis = timesteps or Uniform(), emphasis
         denoiser.network.to(memory_format=torch.channels_last)
         self.average = exponential_average(denoiser.network, ema_decay)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         generator = keyed_generator("prior", self.seed, batch["step"], device=self.device)
-        loss = self._loss(batch["image"], generator, Ranks.current(), self.timesteps)
+        loss = self._loss(batch["image"], generator, Ranks.current(), self.timesteps, self.emphasis)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
@@ -67,7 +70,14 @@ class PriorTraining(Training):
         """The averaged network: what sampling loads."""
         return self.average.module
 
-    def _loss(self, x0: Tensor, generator: torch.Generator, ranks: Ranks, timesteps: Timesteps) -> Tensor:
+    def _loss(
+        self,
+        x0: Tensor,
+        generator: torch.Generator,
+        ranks: Ranks,
+        timesteps: Timesteps,
+        emphasis: Spot | None = None,
+    ) -> Tensor:
         options: dict[str, Any] = {"generator": generator, "device": x0.device}
 
         def quantiles(count: int) -> Tensor:
@@ -77,4 +87,5 @@ class PriorTraining(Training):
 
         t = timesteps(ranks.share(quantiles, len(x0)), self.denoiser.schedule)
         noise = ranks.share(lambda n: torch.randn(n, *x0.shape[1:], **options), len(x0))
-        return diffusion_loss(self.denoiser, x0, t, noise).mean()
+        weights = emphasis(x0) if emphasis else None
+        return diffusion_loss(self.denoiser, x0, t, noise, weights).mean()
