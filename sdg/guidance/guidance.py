@@ -28,6 +28,8 @@ class Steering(NamedTuple):
     """F_k of every term, unweighted, (B,) each."""
     rms: Tensor
     """Root mean square of the gradient before it was limited, (B,); not finite where a sample is lost."""
+    reused: bool = False
+    """Whether all this was said at an earlier x_t."""
 
 
 class Guidance(nn.Module):
@@ -39,9 +41,12 @@ class Guidance(nn.Module):
         scale: s, the default strength of the whole; each sample may bring its own.
         clamp: the largest rms that a sample's gradient may have; a larger one is shortened to it.
         normalise: give every gradient the rms s, whatever its own.
+        every: ask at the first of every that many guided steps only, and use what it said at the others; it
+            is for who walks the chain to do so (:class:`sdg.sampling.aims.Steer`).
 
     Raises:
-        SDGError: no terms, or a scale or clamp that is no finite number.
+        SDGError: no terms, a scale or clamp that is no finite number, or an ``every`` that is no number of
+            steps.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Guidance(nn.Module):
         scale: float,
         clamp: float | None = None,
         normalise: bool = False,
+        every: int = 1,
     ):
         super().__init__()
         if not terms:
@@ -59,8 +65,11 @@ class Guidance(nn.Module):
             raise SDGError(f"guidance.scale={scale} is not a number: use for example 100")
         if clamp is not None and not clamp > 0:
             raise SDGError(f"guidance.clamp={clamp} leaves no gradient: use a number above 0, or null")
+        if not isinstance(every, int) or every < 1:
+            raise SDGError(f"guidance.every={every} is no number of steps: use 1 (every step) or more")
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
+        self.every = every
 
     def forward(
         self, x_t: Tensor, level: Level, targets: Mapping[str, Tensor | Features], scale: Tensor

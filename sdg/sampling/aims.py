@@ -19,7 +19,10 @@ CLEAN = Level(0, 1.0, 1.0)
 
 
 class Steer:
-    """The guidance of one group of samples.
+    """The guidance of one group of samples along one chain, which it is asked about step by step.
+
+    With ``guidance.every`` above 1 it remembers what guidance said last. It forgets that where guidance
+    rests, and counts from the first step after it.
 
     Args:
         scale: of each sample, (B,).
@@ -27,12 +30,20 @@ class Steer:
 
     def __init__(self, guidance: Guidance, aim: Aim, scale: Tensor):
         self.guidance, self.aim, self.scale = guidance, aim, scale
+        self.said: Steering | None = None
+        self.uses = 0
 
     def __call__(self, x: Tensor, level: Level) -> Steering | None:
-        """What guidance says at x (B, C, H, W) of noise level ``level``; None where it rests."""
+        """What guidance says at x (B, C, H, W) of noise level ``level``, or said a few steps before; None
+        where it rests."""
         if self.guidance.rests(level):
+            self.said = None
             return None
-        return self.guidance(x, level, self.aim.at(level), self.scale)
+        if self.said is not None and self.uses < self.guidance.every:
+            self.uses += 1
+            return self.said._replace(reused=True)
+        self.said, self.uses = self.guidance(x, level, self.aim.at(level), self.scale), 1
+        return self.said
 
     def scores(self, images: Tensor) -> dict[str, Tensor]:
         """F_k, (B,), of every term for finished images."""

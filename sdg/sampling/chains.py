@@ -87,7 +87,8 @@ class GuidedSampling(Method):
             steering = steer(x, level) if steer else None
             if steering is None:
                 return None
-            trace.steered(level, steering)
+            if not steering.reused:
+                trace.steered(level, steering)
             return steering.gradient
 
         def observe(moment: Moment) -> None:

@@ -29,6 +29,7 @@ from sdg.guidance.style import Style
 from sdg.guidance.targets import TextTargets
 from sdg.guidance.term import Term
 from sdg.guidance.text import Text
+from sdg.guidance.weight import Window
 from sdg.networks.clip import small_clip
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
@@ -51,6 +52,7 @@ def make(
     terms: dict[str, Term] | None = None,
     sampler: Sampler | None = None,
     share: bool = False,
+    every: int = 1,
     device: str = "meta",
 ) -> GuidedSampling:
     """The method of the product around tiny networks."""
@@ -66,7 +68,7 @@ def make(
     for network in (unet, encoder, clip):
         network.load_state_dict(fill_state_dict(network.state_dict()))
     schedule = NoiseSchedule.linear()
-    guidance = Guidance(encoder, terms or {"text": Text()}, scale=100.0)
+    guidance = Guidance(encoder, terms or {"text": Text()}, scale=100.0, every=every)
     return GuidedSampling(
         Denoiser(unet, schedule, 32),
         sampler or DDPM(),
@@ -180,6 +182,39 @@ def test_shared_references_are_encoded_once_each(pictures: list[str]) -> None:
     encoder = calls(method.aims.guidance.encoder)
     draw(method, entries(pictures[:1]))
     assert Counter(encoder) == {GROUP: 3, 1: 3}
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.parametrize("steps, every, asked", [(6, 1, 6), (6, 2, 3), (6, 4, 2), (5, 2, 3), (5, 9, 1)])
+def test_the_encoder_is_asked_at_every_kth_step(
+    pictures: list[str], steps: int, every: int, asked: int
+) -> None:
+    """Of the noisy pictures and of their references alike; at last of the finished ones."""
+    method = make(steps, everything(), DPMSolverPP2M(), every=every)
+    unet, encoder = calls(method.denoiser.network), calls(method.aims.guidance.encoder)
+    draw(method, entries(pictures))
+    assert unet == [GROUP] * steps
+    assert encoder == [GROUP] * 2 * (asked + 1)
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.parametrize("window, asked", [(Window(), 5), (Window(stop=0.5), 3), (Window(1.0, 0.3, 0.8), 2)])
+def test_outside_an_interval_the_encoder_is_not_asked(window: Window, asked: int) -> None:
+    """Five steps, at progress 0, 0.25, 0.5, 0.75 and 1 or a little less."""
+    method = make(5, {"text": Text(window)})
+    encoder = calls(method.aims.guidance.encoder)
+    draw(method, entries())
+    assert encoder == [GROUP] * (asked + 1)
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_a_gradient_used_again_costs_nothing() -> None:
+    """A step that is not asked about has the operators of an unguided one and those of the shift by Σ g."""
+    reused = counted(3, entries(), every=9).minus(counted(2, entries(), every=9))
+    unguided = [entry._replace(scale=0.0) for entry in entries()]
+    alone = counted(3, unguided).minus(counted(2, unguided))
+    assert reused.operators - alone.operators <= 8
+    assert reused.crossings == alone.crossings
 
 
 @pytest.mark.usefixtures("unfinished")
