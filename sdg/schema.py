@@ -53,6 +53,7 @@ class SampleConfig:
     batch_size: int = 8
     group: int = 4
     dtype: str = "float32"
+    compile: bool = False
     snapshots: int = 0
     trace: bool = True
     output_dir: str = "outputs/sample"

@@ -37,6 +37,7 @@ def guided_sampling(
     group: int = 4,
     snapshots: int = 0,
     trace: bool = True,
+    compile: bool = False,
 ) -> GuidedSampling:
     """The method that conf/method describes; of the networks, those that it needs.
 
@@ -45,6 +46,7 @@ def guided_sampling(
             picture that the prior predicts.
         dtype: of the weights and the arithmetic of prior and encoder; x_t, tables, scores and the sum of
             gradients stay float32.
+        compile: have ``torch.compile`` speed up prior and encoder, each in place; names of weights stay.
 
     Raises:
         SDGError: weights that cannot be had or do not fit, or settings that make no sense.
@@ -64,6 +66,7 @@ def guided_sampling(
         needed = ("clip_checkpoint",) if encoder_sees == "x0" else ("clip_checkpoint", "checkpoint")
     files = {key: locate(encoder[key], setting=f"encoder.{key}") for key in needed}
     load_weights(denoiser.network, file, getattr(torch, dtype))
+    busy: list[nn.Module] = [denoiser.network]
     aims = None
     if guidance["terms"]:
         with unfilled():
@@ -74,10 +77,14 @@ def guided_sampling(
             network: nn.Module = PredictedClean(denoiser, tower)
         else:
             with unfilled():
-                network = build(encoder["network"])
+                tower = network = build(encoder["network"])
             load_weights(network, files["checkpoint"], getattr(torch, dtype))
+        busy.append(tower)
         steering = build(guidance, encoder=network)
         aims = Aims(steering, TextTargets(clip), denoiser.image_size, reference_noise, share_reference)
+    if compile:
+        for each in busy:
+            each.compile()
     return GuidedSampling(
         denoiser,
         build(sampler["rule"]),
