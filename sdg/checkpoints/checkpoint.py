@@ -23,6 +23,9 @@ from sdg.errors import SDGError
 WRAPPERS = ("g_ema", "state_dict", "model")
 """Names under which trainings keep the weights among other things, the one to prefer first."""
 
+_NVIDIA = (b"dnnlib", b"torch_utils.persistence")
+"""What the pickles of StyleGAN's official repositories name at their beginning."""
+
 _REPETITION = 4
 """How many times its own size a file may declare; honest ones share a tensor or two between names."""
 
@@ -109,6 +112,11 @@ def _refuse_what_is_no_checkpoint(path: Path, start: bytes) -> None:
         )
     if start.startswith(b"version https://git-lfs"):
         raise SDGError(f"{path} is a pointer of Git LFS, not the file itself: run git lfs pull")
+    if start.startswith(b"\x80") and any(name in start for name in _NVIDIA):
+        raise SDGError(
+            f"{path} is one of NVIDIA's pickles, which run code when opened: convert it to the layout of "
+            f"stylegan2-pytorch with that project's convert_weight.py, and give the file it makes"
+        )
     if start.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")):
         raise SDGError(f"{path} is a compressed archive: unpack it and give the file inside")
 

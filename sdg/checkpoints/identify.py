@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from sdg.checkpoints.adm import adm_architecture
+from sdg.checkpoints.stylegan2 import stylegan2_architecture
 from sdg.checkpoints.time_resnet import time_resnet_architecture
 from sdg.checkpoints.time_vit import time_vit_architecture
 from sdg.errors import SDGError
 from sdg.networks.refined import RefinedUNet
+from sdg.networks.stylegan2 import StyleGAN2
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
 
@@ -75,6 +77,25 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "vit_b_16": _VIT_B_32 | {"patch": 16},
 }
 """Architectures of the groups in ``conf/encoder``."""
+_PUBLIC_GENERATOR: dict[str, Any] = {
+    "image_size": 256,
+    "latent_dim": 512,
+    "mapping_layers": 8,
+    "channel_max": 512,
+    "channel_multiplier": 2,
+}
+GENERATORS: dict[str, dict[str, Any]] = {
+    "stylegan2_256": _PUBLIC_GENERATOR,
+    "stylegan2_1024": _PUBLIC_GENERATOR | {"image_size": 1024},
+    "toyfaces": {
+        "image_size": 64,
+        "latent_dim": 128,
+        "mapping_layers": 4,
+        "channel_max": 192,
+        "channel_multiplier": 0.125,
+    },
+}
+"""Architectures of the groups in ``conf/generator``."""
 
 
 class Identity(NamedTuple):
@@ -167,12 +188,25 @@ def _vit(state: Mapping[str, Tensor]) -> Identity:
     return Identity("time-dependent encoder", _takes(arguments, "vit_b_32"), network, arguments, assumed)
 
 
-def _takes(arguments: Mapping[str, Any], nearest: str) -> str:
-    """The group of encoders with these arguments, else the nearest one with what differs."""
-    group = next((group for group, known in ENCODERS.items() if known == arguments), nearest)
-    others = [key for key, value in arguments.items() if ENCODERS[group][key] != value]
-    settings = [f"encoder.network.{key}={arguments[key]}".replace(" ", "") for key in others]
-    return " ".join([f"encoder={group} encoder.checkpoint=FILE", *settings])
+def _generator(state: Mapping[str, Tensor]) -> Identity:
+    arguments = stylegan2_architecture(state)
+    with torch.device("meta"):
+        network = StyleGAN2(**arguments)
+    fits = _takes(arguments, "stylegan2_256", "generator", GENERATORS)
+    return Identity("StyleGAN2 generator", f"method=stylegan_clip {fits}", network, arguments)
+
+
+def _takes(
+    arguments: Mapping[str, Any],
+    nearest: str,
+    kind: str = "encoder",
+    groups: Mapping[str, Mapping[str, Any]] = ENCODERS,
+) -> str:
+    """The group of a kind with these arguments, else the nearest one with what differs."""
+    group = next((group for group, known in groups.items() if known == arguments), nearest)
+    others = [key for key, value in arguments.items() if groups[group][key] != value]
+    settings = [f"{kind}.network.{key}={arguments[key]}".replace(" ", "") for key in others]
+    return " ".join([f"{kind}={group} {kind}.checkpoint=FILE", *settings])
 
 
 def _clip(state: Mapping[str, Tensor]) -> Identity:
@@ -203,6 +237,7 @@ _KINDS: tuple[tuple[set[str], Callable[[Mapping[str, Tensor]], Identity]], ...] 
     ({"unet.input_blocks.0.0.weight", "enter.weight", "leave.weight"}, _refined),
     ({"visual_frozen.0.weight", "emb_layers.1.weight"}, _resnet),
     ({"visual.class_embedding", "emb_layers.1.weight"}, _vit),
+    ({"style.1.weight", "input.input", "to_rgb1.bias"}, _generator),
     ({"visual.conv1.weight", "text_projection", "token_embedding.weight"}, _clip),
     ({"conv_in.weight", "time_embedding.linear_1.weight", "conv_out.weight"}, _diffusers),
 )

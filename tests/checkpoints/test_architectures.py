@@ -12,16 +12,19 @@ from torch import Tensor, nn
 from sdg.checkpoints import load_weights, save_weights, unfilled
 from sdg.checkpoints.adm import adm_architecture, adm_unet
 from sdg.checkpoints.clip import public_clip
-from sdg.checkpoints.identify import ENCODERS, PRIORS, describe, identify
+from sdg.checkpoints.identify import ENCODERS, GENERATORS, PRIORS, describe, identify
+from sdg.checkpoints.stylegan2 import stylegan2_architecture
 from sdg.checkpoints.time_resnet import time_resnet_architecture
 from sdg.checkpoints.time_vit import time_vit_architecture
 from sdg.errors import SDGError
 from sdg.networks.clip import CLIP, small_clip
+from sdg.networks.stylegan2 import StyleGAN2
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.time_vit import TimeViT
 from sdg.networks.unet import ADMUNet
 from tests.checkpoints.files import save_script
 from tests.golden.fill import fill_state_dict
+from tests.tiny import configure
 
 SMALL = {"base_channels": 32, "res_blocks": 1, "channel_mult": [1, 2], "attention_factors": [2], "patch": 1}
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -32,10 +35,10 @@ def outline(make: Any, **arguments: Any) -> dict[str, Tensor]:
         return make(**arguments).state_dict()
 
 
-def golden_outline(name: str) -> dict[str, Tensor]:
+def golden_outline(file: str) -> dict[str, Tensor]:
     """The names and shapes of a public checkpoint."""
     found = {}
-    for line in (GOLDEN / f"keys_{name}.txt").read_text().splitlines():
+    for line in (GOLDEN / file).read_text().splitlines():
         key, _, shape = line.partition(" ")
         found[key] = torch.empty([int(size) for size in shape.strip("()").split(",") if size], device="meta")
     return found
@@ -62,7 +65,7 @@ def test_a_unet_is_made_again_from_its_shapes(arguments: dict[str, Any]) -> None
     "name, group, parameters", [("adm_lsun", "lsun_bedroom", 552_814_086), ("adm_ffhq", "ffhq", 93_563_910)]
 )
 def test_public_priors_are_recognised(name: str, group: str, parameters: int) -> None:
-    state = golden_outline(name)
+    state = golden_outline(f"keys_{name}.txt")
     assert adm_architecture(state) == PRIORS[group]
     found = identify(state)
     assert found is not None
@@ -72,12 +75,41 @@ def test_public_priors_are_recognised(name: str, group: str, parameters: int) ->
 
 
 def test_released_encoders_are_recognised() -> None:
-    state = golden_outline("clip_time_rn50x16")
+    state = golden_outline("keys_clip_time_rn50x16.txt")
     assert len(state) == 777
     assert time_resnet_architecture(state) == ENCODERS["rn50x16"]
     found = identify(state)
     assert found is not None
     assert found.fits == "encoder=rn50x16 encoder.checkpoint=FILE"
+
+
+@pytest.mark.parametrize("size", [256, 1024])
+def test_public_generators_are_recognised(size: int) -> None:
+    state = golden_outline(f"stylegan2_keys_{size}.txt")
+    assert stylegan2_architecture(state) == GENERATORS[f"stylegan2_{size}"]
+    found = identify(state)
+    assert found is not None
+    assert found.network is not None
+    assert found.fits == f"method=stylegan_clip generator=stylegan2_{size} generator.checkpoint=FILE"
+    own = found.network.state_dict()
+    assert {key: x.shape for key, x in own.items()} == {key: x.shape for key, x in state.items()}
+    del state["convs.2.conv.weight"]
+    with pytest.raises(SDGError, match=r"'convs.2.conv.weight' is missing"):
+        stylegan2_architecture(state)
+
+
+def test_a_generator_of_another_size_is_told_what_to_set() -> None:
+    sizes = {"latent_dim": 8, "mapping_layers": 2, "channel_max": 16, "channel_multiplier": 0.0625}
+    state = outline(StyleGAN2, image_size=128, **sizes)
+    assert stylegan2_architecture(state) == {"image_size": 128, **sizes}
+    assert "generator.network.image_size=128 generator.network.latent_dim=8 " in describe(state)
+
+
+@pytest.mark.parametrize("group", GENERATORS)
+def test_the_generators_known_are_those_of_the_configuration(group: str) -> None:
+    network = configure("sample", [f"generator={group}"]).generator.network
+    arguments = {key: value for key, value in network.items() if key != "_target_"}
+    assert stylegan2_architecture(outline(StyleGAN2, **arguments)) == GENERATORS[group]
 
 
 def test_a_vision_transformer_is_made_again_from_its_shapes() -> None:

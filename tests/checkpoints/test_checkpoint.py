@@ -174,6 +174,18 @@ class TestMalice:
         with pytest.raises(SDGError, match=r"w\.pkl"):
             read_state("w.pkl")
 
+    @pytest.mark.parametrize(
+        "start",
+        [
+            b"\x80\x03}q\x00X\x05\x00\x00\x00G_emaq\x01ctorch_utils.persistence\n_reconstruct_persistent_obj\n",
+            b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x14dnnlib.tflib.network\x94\x8c\x07Network\x94\x93\x94)",
+        ],
+    )
+    def test_a_pickle_of_nvidias_names_the_conversion(self, start: bytes) -> None:
+        Path("ffhq.pkl").write_bytes(start + bytes(1000))
+        with pytest.raises(SDGError, match=r"NVIDIA's pickles, which run code .* convert_weight\.py"):
+            read_state("ffhq.pkl")
+
     def test_code_in_torchscript(self) -> None:
         save_pickle(bomb(), Path("w.pt"), "constants.pkl", "code/__torch__.py")
         with pytest.raises(SDGError, match="may run code"):
