@@ -47,6 +47,9 @@ class Denoiser(nn.Module):
         channels: of those images.
         parameterisation: what the first C channels are.
         clip: clamp x̂_0 to [-1, 1], as ADM does by default.
+
+    Raises:
+        SDGError: an unknown parameterisation, or a size that the network cannot take.
     """
 
     def __init__(
@@ -61,6 +64,12 @@ class Denoiser(nn.Module):
         super().__init__()
         if parameterisation not in ("eps", "x0", "v"):
             raise SDGError(f"parameterisation={parameterisation} is unknown: use eps, x0 or v")
+        multiple = getattr(network, "size_multiple", 1)
+        if image_size < 1 or image_size % multiple:
+            raise SDGError(
+                f"this prior draws pictures whose sides are multiples of {multiple}, not {image_size}: choose "
+                f"{max(multiple, multiple * round(image_size / multiple))}"
+            )
         self.network, self.schedule = network, schedule
         self.image_size, self.channels = image_size, channels
         self.parameterisation, self.clip = parameterisation, clip

@@ -96,3 +96,11 @@ def test_a_network_of_the_wrong_width_is_refused() -> None:
 def test_an_unknown_parameterisation_is_refused() -> None:
     with pytest.raises(SDGError, match="use eps, x0 or v"):
         Denoiser(nn.Identity(), SCHEDULE, 4, parameterisation="score")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size, remedy", [(62, "choose 64"), (3, "choose 8"), (0, "choose 8")])
+def test_a_size_that_the_network_cannot_take_is_refused_at_once(size: int, remedy: str) -> None:
+    network = nn.Identity()
+    network.size_multiple = 8  # type: ignore[assignment]
+    with pytest.raises(SDGError, match=f"multiples of 8, not {size}: {remedy}"):
+        Denoiser(network, SCHEDULE, size)

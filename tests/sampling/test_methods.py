@@ -175,6 +175,7 @@ class Timeless(nn.Module):
         (["method=ilvr", "prompts=[a face]", "references=[REFS]"], "nothing here reads a prompt"),
         (["method=ilvr", "references=[REFS]", "constraint.factor=3"], "N=3 is no power of two"),
         (["method=unguided", "prompts=[a face]"], "nothing here reads a prompt"),
+        (["method=unguided", "prior.denoiser.image_size=30"], "multiples of 8, not 30: choose 32"),
         (["method=stylegan_clip"], "nothing says what StyleGAN.CLIP should aim at"),
         ([*SEARCH, "prompts=[a face]", "references=[REFS]"], "nothing here reads a reference"),
         ([*SEARCH, "prompts=[a face]", "generator.network.image_size=64"], "does not fit StyleGAN2"),
