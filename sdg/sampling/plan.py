@@ -113,7 +113,8 @@ def read_prompts(path: str | Path) -> list[str]:
     if not path.is_file():
         raise SDGError(f"there is no prompts file at {path}: give the path of a text file, one prompt a line")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # "-sig": some editors begin a text file with a mark that is no part of it.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise SDGError(
             f"{path} is not a UTF-8 text file: save it as plain text, one prompt a line"

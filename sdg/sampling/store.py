@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -117,8 +118,12 @@ class SampleStore:
 
 
 def reference_file(path: str) -> str:
-    """The name, in the folder of a run, of the copy of a reference: its own, made unambiguous."""
-    return f"references/{Path(path).stem}-{hashlib.sha256(path.encode()).hexdigest()[:8]}.png"
+    """The name, in the folder of a run, of the copy of a reference: its own, made unambiguous.
+
+    Of letters, digits, dashes and underscores, so that any page and any disk takes it.
+    """
+    stem = re.sub(r"[^\w-]", "_", Path(path).stem, flags=re.ASCII)[:64]
+    return f"references/{stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}.png"
 
 
 def _save(image: Tensor, path: Path) -> None:

@@ -39,6 +39,8 @@ def test_prompts_file(tmp_path: Path):
     path = tmp_path / "prompts.txt"
     path.write_text("# faces\na smiling face, with red hair\n\n  größe  \n", encoding="utf-8")
     assert read_prompts(path) == ["a smiling face, with red hair", "größe"]
+    path.write_text("a hat\n", encoding="utf-8-sig")
+    assert read_prompts(path) == ["a hat"]
 
 
 @pytest.mark.parametrize(

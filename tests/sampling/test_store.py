@@ -1,6 +1,7 @@
 """The store: whole files, nothing lost, nobody else's folder touched."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from sdg.errors import SDGError
 from sdg.sampling.plan import SamplePlan
 from sdg.sampling.shard import PlanShard
-from sdg.sampling.store import SampleStore
+from sdg.sampling.store import SampleStore, reference_file
 
 PLAN = SamplePlan(["a", "b"], [], samples_per_prompt=2, seed=0, scale=1.0)
 
@@ -136,3 +137,13 @@ def test_an_unwritable_place_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(SDGError, match=r"cannot write to .*: choose another output_dir"):
         SampleStore(tmp_path / "file" / "run", "settings")
+
+
+def test_copies_of_references_have_names_that_any_page_takes():
+    names = [
+        reference_file(f"/some/{name}") for name in ('a "b" #1?.png', "a _b_ #1?.png", "x" * 300, "é.jpg")
+    ]
+    assert names[0].startswith("references/a__b___1_-")
+    assert len(set(names)) == 4
+    assert all(re.fullmatch(r"references/[A-Za-z0-9_-]{1,80}\.png", name) for name in names)
+    assert reference_file("face_000.png").startswith("references/face_000-")
