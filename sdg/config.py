@@ -2,17 +2,19 @@
 
 import functools
 import os
+import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -60,8 +62,10 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             running = HydraConfig.get()
             if running.mode == RunMode.MULTIRUN:
                 config.output_dir = running.runtime.output_dir
+                _refuse_second_additions(config_name, running.overrides.task)
                 return task(config)  # Hydra finishes the other jobs before it raises what this one raised
             with _errors_in_one_line():
+                _refuse_second_additions(config_name, running.overrides.task)
                 return task(config)
 
         functools.update_wrapper(job, task)
@@ -83,6 +87,19 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
     return decorate
 
 
+def _refuse_second_additions(config_name: str, words: Sequence[str]) -> None:
+    """Raises SDGError for ``+key={…}`` where ``key`` is there already: Hydra would mix the two silently."""
+    added = [word[1:].partition("=")[0] for word in words if re.match(r"\+[\w.]+=\s*\{", word)]
+    if not added:
+        return
+    others = [word for word in words if not re.match(r"\+[\w.]+=\s*\{", word)]
+    loader = GlobalHydra.instance().config_loader()
+    before = loader.load_configuration(config_name, others, run_mode=RunMode.RUN)
+    for i, key in enumerate(added):
+        if key in added[:i] or OmegaConf.select(before, key) is not None:
+            raise SDGError(f"there are two of {key}: give the one that +{key} adds another name")
+
+
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Turn what the user can mend into an exit with one line, unless HYDRA_FULL_ERROR=1 asks for more."""
@@ -96,6 +113,8 @@ def _errors_in_one_line() -> Iterator[None]:
 
 def one_line(error: BaseException) -> str:
     """What the innermost error that we raised says, else ``error`` and what caused it, on a single line."""
+    if isinstance(error, OverrideParseException):
+        return f"cannot read {error.override}: put text between quotes, as in 'prompts=[\"a face\"]'"
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None:
@@ -105,4 +124,5 @@ def one_line(error: BaseException) -> str:
     parts = [str(link) for link in (ours[-1:] or chain)]
     # Hydra and OmegaConf append where they looked, and which key of which object it was.
     parts = [part.split("\nConfig search path")[0].split("\n    full_key:")[0] for part in parts]
-    return ": ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
+    line = ": ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
+    return line.replace("str is not a ListConfig, list or tuple", "a list is written as key=[value]")

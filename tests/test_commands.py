@@ -46,6 +46,27 @@ def test_a_mistake_ends_in_one_line(tmp_path: Path, words: list[str], message: s
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["prompts=a face"], "prompts=a face: Invalid value assigned: a list is written as key=[value]."),
+        (["prompts=[it's]"], "cannot read prompts=[it's]: put text between quotes, as in 'prompts=[\"it's"),
+        (["guidance=mix", "+guidance.terms.text={weight: 2}"], "there are two of guidance.terms.text: give"),
+        (["+guidance.terms.b={weight: 2}", "+guidance.terms.b={weight: 3}"], "two of guidance.terms.b"),
+        (["-m", "seed=2,3", "+guidance.terms.text={weight: 2}"], "two of guidance.terms.text: give"),
+    ],
+)
+def test_common_slips_are_told_what_to_write(tmp_path: Path, failing: str, words: list[str], message: str):
+    result = command(tmp_path, failing, *words)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_term_of_a_new_name_is_added(tmp_path: Path, failing: str):
+    assert command(tmp_path, failing, "guidance=mix", "+guidance.terms.more={weight: 2}").returncode == 0
+
+
 @pytest.fixture
 def failing(tmp_path: Path) -> str:
     """A command that fails for seed 1, but without the seconds it takes to import torch."""
