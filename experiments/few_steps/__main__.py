@@ -1,0 +1,75 @@
+"""What fewer steps cost in quality: ``python -m experiments.few_steps`` (see ``--help``).
+
+Draws held-out prompts with every sampler in more and more steps, and with one sampler while the encoder is
+asked less often; the judge reads the faces; whole chains are timed in turns. Finished samples and rounds are
+kept, so it can be killed and repeated at will.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.few_steps.figure import draw_curve
+from experiments.few_steps.points import measure
+from experiments.few_steps.table import cheapest, write_table
+from experiments.few_steps.times import race
+from experiments.few_steps.ways import ways
+from experiments.running import invocation, launch, machine
+from sdg.errors import SDGError
+from sdg.files import write_whole
+
+FOLDER = Path(__file__).parent
+PROMPTS = FOLDER.parent / "text_alignment" / "prompts.jsonl"
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    if options.samples < 2 or options.rounds < 1:
+        raise SDGError("there is nothing to compare: use --samples from 2 and --rounds from 1")
+    compared = ways(options)
+    lines = PROMPTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    chosen = lines[:: max(1, len(lines) // options.prompts)][: options.prompts]
+    prompts = options.output / "prompts.jsonl"
+    prompts.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(prompts, "".join(chosen))
+    points = []
+    for number, way in enumerate(compared, start=1):
+        print(f"{number} of {len(compared)}: {way.name}", flush=True)
+        points.append(measure(options, way, prompts))
+    times = race(compared, options)
+
+    options.report.mkdir(parents=True, exist_ok=True)
+    draw_curve(points, times, options.report)
+    write_table(points, times, options.report, invocation("few_steps", arguments), machine())
+    print(f"no worse in what is mentioned: {cheapest(points, times, 'alignment/mentioned')}")
+    print(f"look at {options.report / 'results.md'} and curve.png beside it")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.few_steps",
+        description="Measure quality against cost of samplers, steps and rarer guidance. Resumable.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    scales = ["ddpm=400", "ddim=800", "dpmpp_2m=800", "dpmpp_2m_sde=400"]
+    help = "samplers with their guidance scales; the first is the yardstick"
+    add("--samplers", nargs="+", default=scales, metavar="SAMPLER=SCALE", help=help)
+    add("--steps", nargs="+", type=int, default=[5, 10, 20, 50, 100], help="sampling steps")
+    add("--less", default="dpmpp_2m_sde", help="the sampler that also asks the encoder less often")
+    add("--less-steps", nargs="*", type=int, default=[20, 50], help="the steps in which it does")
+    add("--every", nargs="*", type=int, default=[2, 4], help="ask at every that many steps only")
+    add("--interval", nargs=2, type=float, default=[0.1, 0.7], help="of progress in which it is asked at all")
+    add("--prompts", type=int, default=24, help="of the held-out prompts")
+    add("--samples", type=int, default=2, help="samples of each")
+    add("--rounds", type=int, default=3, help="times that each way is timed, in turns")
+    add("--seed", type=int, default=5, help="of the samples")
+    add("--output", type=Path, default=Path("outputs/few_steps"), help="folder of the samples")
+    add("--report", type=Path, default=FOLDER, help="folder of the curve and the table")
+    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
+    add("--evaluate", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of evaluate.py")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,70 @@
+"""What is measured of each way."""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from experiments.few_steps.ways import Way
+from experiments.running import configuration, draw
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.folder import read_manifest
+from sdg.metrics.kernel import mmd_interval, squared_mmd
+from sdg.metrics.measure import Measure
+from sdg.metrics.run import evaluate
+
+METRICS = "metrics=[alignment,diversity_judge]"
+DISTANCE = "+metrics.distance={_target_: experiments.few_steps.points.MatchedKernel}"
+
+
+class MatchedKernel:
+    """Kernel distance of guided samples and of renders that have what their prompts mention.
+
+    Args:
+        reference: renders for each sample.
+        draws: of the bootstrap.
+    """
+
+    def __init__(self, reference: int = 8, draws: int = 200):
+        self.reference, self.draws = reference, draws
+        self.protocol = (
+            f"squared MMD of judge features of guided samples and of {reference} test renders for each that "
+            "have what its prompt mentions, kernel (x·y/D + 1)^3, unbiased, so that renders would score 0; "
+            "95 % bootstrap interval over pictures"
+        )
+
+    def __call__(self, evidence: Evidence) -> list[Measure]:
+        mentioned = evidence.mentioned().repeat(self.reference, 1)
+        renders = evidence.judge.faces(torch.arange(len(mentioned)), mentioned).features
+        own = evidence.guided.features
+        interval = mmd_interval(own, renders, self.draws)
+        return [Measure("", squared_mmd(own, renders), len(own), interval)]
+
+
+class Point(NamedTuple):
+    """A way, and what came of it."""
+
+    way: Way
+    asked: int
+    """Forward and backward passes of the encoder for one picture, as its manifest tells."""
+    report: dict
+
+    def value(self, name: str) -> float:
+        return self.report["measures"][name]["value"]
+
+    def interval(self, name: str) -> tuple[float, float]:
+        """Ends of the 95 % interval."""
+        low, high = self.report["measures"][name]["interval"]
+        return low, high
+
+
+def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
+    """Draw one way, or what is left of it to do, and let the judge look at it."""
+    folder = options.output / way.name.replace(", ", "_").replace(" ", "-")
+    settings = [f"prompts_file='{prompts}'", f"samples_per_prompt={options.samples}", f"seed={options.seed}"]
+    draw(folder, [*settings, "batch_size=32", *way.settings, *options.sample])
+    judged = [f"samples='{folder}'", f"mentions='{prompts}'", METRICS, DISTANCE, *options.evaluate]
+    trace = next(record["trace"] for record in read_manifest(folder) if record["scale"])
+    asked = len(trace["guided"]["t"]) if "guided" in trace else 0
+    return Point(way, asked, evaluate(configuration("evaluate", judged)))

@@ -1,0 +1,47 @@
+"""What each way costs in time: whole chains of one group of pictures, in turns within one process."""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+
+import torch
+
+from experiments.few_steps.ways import Way
+from experiments.running import configuration
+from sdg.config import build
+from sdg.files import write_whole
+from sdg.sampling.method import Method
+from sdg.sampling.plan import PlanEntry
+
+PROMPT = "a smiling face"
+
+
+def race(ways: Sequence[Way], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Seconds of each way by name, one for each round; rounds are kept in ``times.json`` as they end."""
+    file, names = options.output / "times.json", {way.name for way in ways}
+    rounds = json.loads(file.read_text("utf-8")) if file.exists() else []
+    rounds = [taken for taken in rounds if taken.keys() == names][: options.rounds]
+    if len(rounds) < options.rounds:
+        methods = {way.name: _method(way, options) for way in ways}
+        _seconds(methods[min(ways, key=lambda way: way.steps).name], options)  # warms up
+    while len(rounds) < options.rounds:
+        print(f"timing round {len(rounds) + 1} of {options.rounds}", flush=True)
+        order = ways if len(rounds) % 2 else ways[::-1]
+        rounds.append({way.name: _seconds(methods[way.name], options) for way in order})
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(rounds, indent=1) + "\n")
+    return {name: [taken[name] for taken in rounds] for name in names}
+
+
+def _method(way: Way, options: argparse.Namespace) -> Method:
+    method: Method = build(configuration("sample", [*way.settings, *options.sample]).method)
+    method.check([PROMPT], [])  # encodes it
+    return method.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _seconds(method: Method, options: argparse.Namespace) -> float:
+    entries = [PlanEntry(i, PROMPT, None, options.seed, i, method.scale) for i in range(method.group)]
+    start = time.perf_counter()
+    method.predict_step(entries)  # ends with bytes on the host
+    return time.perf_counter() - start

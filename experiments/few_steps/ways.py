@@ -1,0 +1,59 @@
+"""The ways to draw that are compared: a sampler, its steps, and how often the encoder is asked."""
+
+import argparse
+from typing import NamedTuple
+
+from sdg.errors import SDGError
+
+
+class Way(NamedTuple):
+    """One way to draw the same samples."""
+
+    sampler: str
+    steps: int
+    scale: float
+    less: str = ""
+    """How the encoder is asked less often than at every step, in words."""
+    more: tuple[str, ...] = ()
+    """Settings of sample.py that make it so."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.sampler}, {self.steps} steps" + (f", {self.less}" if self.less else "")
+
+    @property
+    def settings(self) -> list[str]:
+        """The words of ``sample.py`` that draw this way."""
+        chosen = [f"sampler={self.sampler}", f"sampler.steps={self.steps}", f"guidance.scale={self.scale:g}"]
+        return [*chosen, "guidance=text", *self.more]
+
+
+def ways(options: argparse.Namespace) -> list[Way]:
+    """All of them; the first is the one that the others are held against.
+
+    Raises:
+        SDGError: the sampler that is to ask less often is not among the samplers, or one has no scale.
+    """
+    scales = dict(_pair(text) for text in options.samplers)
+    if options.less not in scales:
+        raise SDGError(f"--less {options.less} has no guidance scale: name one of {', '.join(scales)}")
+    grid = [Way(name, n, scale) for name, scale in scales.items() for n in sorted(set(options.steps))]
+    first = max((way for way in grid if way.sampler == grid[0].sampler), key=lambda way: way.steps)
+    start, stop = options.interval
+    window = f"{{_target_: sdg.guidance.weight.Window, start: {start:g}, stop: {stop:g}}}"
+    rarer = [(f"every {k} steps", f"guidance.every={k}") for k in options.every]
+    rarer.append((f"progress {start:g} to {stop:g}", f"guidance.terms.text.weight={window}"))
+    fewer = [
+        Way(options.less, n, scales[options.less], words, (setting,))
+        for n in options.less_steps
+        for words, setting in rarer
+    ]
+    return [first, *(way for way in grid if way != first), *fewer]
+
+
+def _pair(text: str) -> tuple[str, float]:
+    name, _, scale = text.partition("=")
+    try:
+        return name, float(scale)
+    except ValueError as error:
+        raise SDGError(f"--samplers {text} names no guidance scale: write for example ddpm=400") from error

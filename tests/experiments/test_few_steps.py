@@ -1,0 +1,94 @@
+"""Fewer steps: which ways are compared, what they cost, and the command on tiny networks."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.few_steps import __main__ as experiment
+from experiments.few_steps.points import Point
+from experiments.few_steps.table import cheapest
+from experiments.few_steps.ways import Way, ways
+from sdg.checkpoints import save_weights
+from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
+from sdg.errors import SDGError
+from sdg.networks.judge import Judge
+from tests.tiny import make_weights
+
+
+def test_every_sampler_takes_every_number_of_steps_and_one_asks_less_often() -> None:
+    compared = ways(experiment.parse([]))
+    assert compared[0] == Way("ddpm", 100, 400.0)
+    assert len(compared) == len({way.name for way in compared}) == 4 * 5 + 2 * 3
+    less = [way for way in compared if way.less]
+    assert {way.sampler for way in less} == {"dpmpp_2m_sde"}
+    assert less[0].settings[-1] == "guidance.every=2"
+    assert {way.steps for way in less} == {20, 50}
+
+
+def test_the_default_takes_half_an_hour() -> None:
+    """On one core, at 25 ms for a guided step of one picture; the rest of the time is the judge's."""
+    options = experiment.parse([])
+    steps = sum(way.steps for way in ways(options))
+    pictures = options.prompts * options.samples + options.samples + 4 * options.rounds
+    assert steps * pictures * 0.025 / 60 < 28
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--less", "euler"], "--less euler has no guidance scale"),
+        (["--samplers", "ddpm"], "--samplers ddpm names no guidance scale"),
+        (["--rounds", "0"], "use --samples from 2 and --rounds from 1"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_drawn(tmp_path: Path, arguments: list[str], message: str) -> None:
+    with pytest.raises(SDGError, match=message):
+        experiment.main([*arguments, "--output", str(tmp_path / "output")])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_cheapest_that_is_no_worse_is_named() -> None:
+    found = [(100, 0.90), (50, 0.95), (20, 0.91), (5, 0.60)]
+    points = [
+        Point(Way("ddpm", steps, 1.0), steps, {"measures": {"a": {"value": value}}}) for steps, value in found
+    ]
+    times = {point.way.name: [point.way.steps / 10, point.way.steps / 5] for point in points}
+    assert cheapest(points, times, "a") == "ddpm, 20 steps (0.910 against 0.900), in 0.20 of the time"
+
+
+def test_one_command_draws_judges_times_and_reports(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    judge = Judge({k: len(v) for k, v in ATTRIBUTES.items()}, len(NUISANCES), image_size=32, features=16)
+    save_weights(tmp_path / "judge.safetensors", judge)
+    judging = [f"judge.checkpoint='{tmp_path / 'judge.safetensors'}'", "judge.network.image_size=32"]
+    arguments = ["--samplers", "ddpm=20", "dpmpp_2m_sde=30", "--steps", "2", "4", "--less-steps", "4"]
+    arguments += ["--every", "3", "--prompts", "2", "--samples", "2", "--rounds", "2"]
+    arguments += ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
+    arguments += ["--sample", *make_weights(tmp_path), "trainer.accelerator=cpu", "group=2"]
+    arguments += ["--evaluate", *judging, "+judge.network.features=16"]
+    experiment.main(arguments)
+
+    text = (tmp_path / "report" / "results.md").read_text()
+    cells = [line.split(" | ") for line in text.splitlines() if line.startswith(("| ddpm", "| dpmpp"))]
+    assert [[row[0].strip("| "), row[1], row[2], row[3], row[4]] for row in cells] == [
+        ["ddpm", "4", "", "20", "4 + 4"],
+        ["ddpm", "2", "", "20", "2 + 2"],
+        ["dpmpp_2m_sde", "2", "", "30", "2 + 2"],
+        ["dpmpp_2m_sde", "4", "", "30", "4 + 4"],
+        ["dpmpp_2m_sde", "4", "every 3 steps", "30", "4 + 2"],
+        ["dpmpp_2m_sde", "4", "progress 0.1 to 0.7", "30", "4 + 2"],
+    ]
+    assert cells[0][5] == "1"
+    rounds = json.loads((tmp_path / "output" / "times.json").read_text())
+    assert len(rounds) == 2
+    assert all(len(taken) == 6 and min(taken.values()) > 0 for taken in rounds)
+    assert (tmp_path / "report" / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "All mentioned attributes right" in (tmp_path / "report" / "curve.svg").read_text()
+
+    drawn = {path: path.stat().st_mtime_ns for path in (tmp_path / "output").glob("*/samples/*.png")}
+    assert len(drawn) == 6 * 6
+    experiment.main(arguments)
+    assert (tmp_path / "report" / "results.md").read_text() == text
+    assert all(path.stat().st_mtime_ns == before for path, before in drawn.items())
