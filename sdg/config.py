@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,11 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
         def job(config: DictConfig) -> Any:
             running = HydraConfig.get()
-            if running.mode == RunMode.MULTIRUN:
+            sweep = running.mode == RunMode.MULTIRUN
+            if sweep:
                 config.output_dir = running.runtime.output_dir
-                _refuse_second_additions(config_name, running.overrides.task)
-                return task(config)  # Hydra finishes the other jobs before it raises what this one raised
-            with _errors_in_one_line():
+            # Of a sweep, Hydra finishes the other jobs before it raises what this one raised.
+            with nullcontext() if sweep else _errors_in_one_line():
                 _refuse_second_additions(config_name, running.overrides.task)
                 return task(config)
 
@@ -89,10 +89,11 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
 
 def _refuse_second_additions(config_name: str, words: Sequence[str]) -> None:
     """Raises SDGError for ``+key={…}`` where ``key`` is there already: Hydra would mix the two silently."""
-    added = [word[1:].partition("=")[0] for word in words if re.match(r"\+[\w.]+=\s*\{", word)]
+    addition = re.compile(r"\+([\w.]+)=\s*\{")
+    added = [match[1] for word in words if (match := addition.match(word))]
     if not added:
         return
-    others = [word for word in words if not re.match(r"\+[\w.]+=\s*\{", word)]
+    others = [word for word in words if not addition.match(word)]
     loader = GlobalHydra.instance().config_loader()
     before = loader.load_configuration(config_name, others, run_mode=RunMode.RUN)
     for i, key in enumerate(added):

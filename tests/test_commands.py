@@ -50,7 +50,7 @@ def test_a_mistake_ends_in_one_line(tmp_path: Path, words: list[str], message: s
     "words, message",
     [
         (["prompts=a face"], "prompts=a face: Invalid value assigned: a list is written as key=[value]."),
-        (["prompts=[it's]"], "cannot read prompts=[it's]: put text between quotes, as in 'prompts=[\"it's"),
+        (["prompts=[it's]"], "cannot read prompts=[it's]: put text between quotes, as in 'prompts="),
         (["guidance=mix", "+guidance.terms.text={weight: 2}"], "there are two of guidance.terms.text: give"),
         (["+guidance.terms.b={weight: 2}", "+guidance.terms.b={weight: 3}"], "two of guidance.terms.b"),
         (["-m", "seed=2,3", "+guidance.terms.text={weight: 2}"], "two of guidance.terms.text: give"),
