@@ -58,11 +58,6 @@ def _panel(axes: Axes, points: Sequence[Point], times: Mapping[str, list[float]]
         x, y = [cost(point, first, times)[0] for point in line], [point.value(name) for point in line]
         color = COLORS.get(sampler, INK)
         axes.plot(x, y, color=color, linewidth=1.6, marker="o", markersize=4, label=sampler)
-        for left, height, point in zip(x, y, line, strict=True):
-            axes.annotate(
-                f"{point.way.steps}", (left, height), (0, 5), textcoords="offset points", ha="center",
-                color=color, fontsize=7,
-            )  # fmt: skip
     less = [point for point in points if point.way.less]
     for words, marker in zip(
         dict.fromkeys(point.way.less for point in less), MARKERS * len(less), strict=False
@@ -73,8 +68,16 @@ def _panel(axes: Axes, points: Sequence[Point], times: Mapping[str, list[float]]
             linestyle="", marker=marker, markersize=5.5, markerfacecolor="none",
             color=COLORS.get(own[0].way.sampler, INK), label=f"{own[0].way.sampler}, {words}",
         )  # fmt: skip
+    ticks = {point.way.steps: cost(point, first, times)[0] for point in points if _alone(point, first)}
+    axes.set_xticks([*ticks.values()], [f"{x:.2g}\n{steps} steps" for steps, x in ticks.items()])
+    axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#ececf0", linewidth=0.8)
     axes.set_axisbelow(True)
     if name.startswith("alignment"):
         axes.set_ylim(0, 1.06)
+
+
+def _alone(point: Point, first: Point) -> bool:
+    """Whether it is one of the steps of the first sampler, which the axis names."""
+    return point.way.sampler == first.way.sampler and not point.way.less
