@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 from sdg.config import build, plain, resolved
-from sdg.data.picture import list_pictures, read_picture
+from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.errors import SDGError
 from sdg.processes import first_process
 from sdg.report.grid import open_picture
@@ -53,8 +53,13 @@ def sample(config: DictConfig) -> Path:
     settings = _settings(config, prompts, references)
     store = writer.store = SampleStore(config.output_dir, settings, trainer.global_rank)
     if first_process():
-        for path in method.pictures(references):
+        pictures = method.pictures(references)
+        for path in pictures:
             store.write_picture(reference_file(path), to_bytes(read_picture(path, method.size)))
+        if oblong := [path for path in pictures if len({*picture_size(path)}) == 2]:
+            width, height = picture_size(oblong[0])
+            others = f", and so of {len(oblong) - 1} more" if len(oblong) > 1 else ""
+            print(f"note: of {oblong[0]} ({width} x {height}) only the middle square is seen{others}")
         for prompt in prompts:
             if unknown := method.unknown_words(prompt):
                 print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")

@@ -125,6 +125,21 @@ def test_guidance_may_be_asked_at_the_mean(weights: list[str], tmp_path: Path) -
     assert guided == [[666, 333, 0, 0]] * 3
 
 
+def test_of_an_oblong_reference_the_middle_is_seen_and_said_so(
+    weights: list[str], refs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = Image.new("RGB", (96, 32), "white")
+    wide.paste((200, 30, 30), (32, 0, 64, 32))
+    wide.save(tmp_path / "wide.png")
+    few = ("method=ilvr", "samples_per_prompt=1", "sampler.steps=1", "unguided=false")
+    run(weights, tmp_path / "run", *few, f"references=[{tmp_path}/wide.png, {refs}/face_000.png]")
+    assert "of " + str(tmp_path / "wide.png") + " (96 x 32) only the middle" in capsys.readouterr().out
+    copy = read_picture(tmp_path / "run" / records(tmp_path / "run")[0]["reference_file"], 32)
+    assert copy.flatten(1).std(dim=1).max() == 0
+    run(weights, tmp_path / "square", *few, f"references=[{refs}/face_000.png]")
+    assert "only the middle" not in capsys.readouterr().out
+
+
 # --- editing
 
 
