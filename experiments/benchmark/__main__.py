@@ -1,8 +1,8 @@
 """How fast sdg is, and against whom: ``python -m experiments.benchmark`` (see ``--help``), or ``make bench``.
 
 Runs the same steps with the same weights and noise in several ways, in turns within one process, once all
-have been found to give the same output, and writes numbers (``<model>.json``), tables (``<model>.md``) and a
-figure (``<model>.svg``).
+have been found to give the same output, and writes numbers (``<name>.json``), tables (``<name>.md``) and a
+figure (``<name>.svg``), named by the model and the type of its weights.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import torch
 
 import sdg
 from experiments.benchmark.contest import contestants, make_networks, widest
+from experiments.benchmark.distance import race_distances
 from experiments.benchmark.measure import count, kernels, peaks, race
 from experiments.benchmark.report import draw_bars, write_tables
 from experiments.cost.__main__ import MODELS
@@ -23,6 +24,8 @@ from sdg.errors import SDGError
 FOLDER = Path(__file__).parent
 TOLERANCE = 1e-3
 """How far outputs may lie apart, relative to the largest value: float32 in another order of operations."""
+DISTANCES = 1e-4
+"""How far Fréchet distances may lie apart, relative to the value."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -35,22 +38,32 @@ def main(arguments: Sequence[str]) -> None:
     networks = make_networks(options)
     print("counting", flush=True)
     counts = count(networks, options)
-    found = contestants(networks.on(device) if device.type == "cuda" else networks, options)
+    here = networks.on(device) if device.type == "cuda" else networks
+    found = contestants(here, options)
     print("comparing outputs", flush=True)
     apart = widest(found)
     if wrong := [name for name, distance in apart.items() if not distance < TOLERANCE]:
         raise SDGError(f"not the same computation, so not comparable: {', '.join(wrong)}")
-    limits = peaks(device, options.batch)
+    dtype: torch.dtype = getattr(torch, options.dtype)
+    if dtype != torch.float32:  # in which they were compared
+        found = contestants(here.on(device, dtype), options)
+    limits = peaks(device, options.batch, dtype)
     times = race([one.run for one in (*found, *limits)], options.rounds, device)
+    if options.distance:
+        print("Fréchet distances", flush=True)
+    distance = race_distances(options.distance) if options.distance else None
+    if distance and not distance["apart"] < DISTANCES:
+        raise SDGError(f"Fréchet distances lie {distance['apart']:.1e} apart: they are not the same")
 
     report = {
-        "schema": 1,
+        "schema": 2,
         "command": invocation("benchmark", arguments),
         "machine": machine(),
         "gpu": device.type == "cuda",
         "sdg": sdg.__version__,
         "torch": torch.__version__,
-        **{key: getattr(options, key) for key in ("model", "size", "batch", "steps", "rounds")},
+        "name": options.model + ("" if options.dtype == "float32" else f"_{options.dtype}"),
+        **{key: getattr(options, key) for key in ("model", "size", "dtype", "batch", "steps", "rounds")},
         "peaks": [
             {"name": peak.name, "gflop_per_second": 1000 * peak.gflop / min(ms)}
             for peak, ms in zip(limits, times[len(found) :], strict=True)
@@ -73,12 +86,14 @@ def main(arguments: Sequence[str]) -> None:
                 found, times, [*counts, *[None] * (len(found) - len(counts))], strict=False
             )
         ],
+        "distance": distance,
     }
     options.report.mkdir(parents=True, exist_ok=True)
-    (options.report / f"{options.model}.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    draw_bars(report, options.report / f"{options.model}.svg")
-    write_tables(report, options.report / f"{options.model}.md")
-    print(f"look at {options.report / options.model}.md")
+    file = options.report / report["name"]
+    file.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    draw_bars(report, file.with_suffix(".svg"))
+    write_tables(report, file.with_suffix(".md"))
+    print(f"look at {file}.md")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -92,10 +107,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--model", choices=list(MODELS), default="toyfaces", help="prior and encoder; all but toyfaces random"
     )
     add("--size", type=int, default=None, help="side of the pictures, if not that of the model")
+    choices = ["float32", "bfloat16", "float16"]
+    add("--dtype", choices=choices, default="float32", help="of the networks, once they were found to agree")
     add("--batch", type=int, default=4, help="pictures at a time")
     add("--steps", type=int, default=4, help="steps of a run")
     add("--rounds", type=int, default=9, help="runs of each way that are timed, in turns")
-    add("--compile", action="store_true", help="both UNets compiled too; that takes minutes")
+    add("--compile", action="store_true", help="also compile both UNets and the encoder; that takes minutes")
+    add("--distance", type=int, default=2048, help="width of a Fréchet distance, against scipy's; 0: none")
     add("--report", type=Path, default=FOLDER, help="folder of what is written")
     return parser.parse_args(arguments)
 

@@ -42,9 +42,12 @@ class Networks(NamedTuple):
     encoder: TimeEncoder
     clip: CLIP
 
-    def on(self, device: torch.device | str) -> "Networks":
-        """A copy elsewhere."""
-        return Networks(*(copy.deepcopy(network).to(device) for network in self))
+    def on(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> "Networks":
+        """A copy elsewhere, and of other weights; CLIP's stay as they are."""
+        there = Networks(*(copy.deepcopy(network).to(device) for network in self))
+        for network in there[:3]:
+            network.to(dtype)
+        return there
 
 
 class Contestant(NamedTuple):
@@ -89,8 +92,6 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
     clean = torch.randn(shape[1:], generator=keyed_generator("benchmark")).clamp(-1, 1).to(device)
     clean = clean.expand(shape).contiguous()
     x = NoiseSource(keys).normal(shape[1:], device)
-    theirs = copy.copy(denoiser)
-    theirs._modules = {"network": other}
     loop = ReleasedLoop(denoiser, encoder, clip, timeline)
     scale = torch.full((options.batch,), SCALE, device=device)
     texts = TextTargets(clip)
@@ -99,11 +100,12 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
 
     def forwards(network: nn.Module) -> Callable[[], Tensor]:
         t = torch.full((1,), timeline.steps[-1].t, dtype=torch.int64, device=device)
+        x_t = x.to(next(network.parameters()).dtype)
 
         @torch.no_grad()
         def run() -> Tensor:
             for _ in range(options.steps):
-                output = network(x, t)
+                output = network(x_t, t)
             return output
 
         return run
@@ -122,9 +124,8 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
 
         return run
 
-    def words() -> Steer:
-        aim = Aim(text.encode, {"text": texts([PROMPT] * options.batch)}, {})
-        return Steer(text, aim, scale)
+    def words(text: Guidance) -> Callable[[], Steer]:
+        return lambda: Steer(text, Aim(text.encode, {"text": texts([PROMPT] * options.batch)}, {}), scale)
 
     def picture() -> Steer:
         reference = Reference(clean, NoiseSource(reference_keys, "reference"))
@@ -142,7 +143,7 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
 
         return run
 
-    text = Guidance(encoder, {"text": Text()}, SCALE)
+    theirs, by_words = _with(denoiser, other), words(Guidance(encoder, {"text": Text()}, SCALE))
     content = Guidance(encoder, {"content": Content()}, SCALE)
     network, step, by_text, by_picture = GROUPS
     found = [
@@ -151,18 +152,23 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
         Contestant(step, OURS, chain(denoiser)),
         Contestant(step, "sdg's loop, diffusers' UNet", chain(theirs)),
         Contestant(step, "as released", released()),
-        Contestant(by_text, OURS, chain(denoiser, words)),
-        Contestant(by_text, "sdg's loop, diffusers' UNet", chain(theirs, words)),
+        Contestant(by_text, OURS, chain(denoiser, by_words)),
+        Contestant(by_text, "sdg's loop, diffusers' UNet", chain(theirs, by_words)),
         Contestant(by_text, "as released", released(prompts=[PROMPT] * options.batch)),
         Contestant(by_picture, OURS, chain(denoiser, picture)),
         Contestant(by_picture, "sdg, shared reference", chain(denoiser, shared)),
         Contestant(by_picture, "as released", released(picture=True, reference=clean)),
     ]
     if options.compile and device.type != "meta":
-        for name, plain in ((f"{OURS}, compiled", denoiser.network), ("diffusers, compiled", other)):
-            compiled = copy.deepcopy(plain).to(memory_format=torch.channels_last)
-            compiled.compile()
-            found.append(Contestant(network, name, forwards(compiled)))
+        ours, unet, encoder = (_compiled(plain) for plain in (denoiser.network, other, encoder))
+        name, quick = f"{OURS}, compiled", _with(denoiser, ours)
+        by_words = words(Guidance(encoder, {"text": Text()}, SCALE))
+        found += [
+            Contestant(network, name, forwards(ours)),
+            Contestant(network, "diffusers, compiled", forwards(unet)),
+            Contestant(step, name, chain(quick)),
+            Contestant(by_text, name, chain(quick, by_words)),
+        ]
     return found
 
 
@@ -174,6 +180,20 @@ def widest(found: list[Contestant]) -> Mapping[str, float]:
         expected = ours[group]
         apart[f"{group}: {name}"] = float((run() - expected).abs().max() / expected.abs().max())
     return apart
+
+
+def _with(denoiser: Denoiser, network: nn.Module) -> Denoiser:
+    """The same prior around another network."""
+    other = copy.copy(denoiser)
+    other._modules = {"network": network}
+    return other
+
+
+def _compiled(network: nn.Module) -> nn.Module:
+    """A copy in channels_last, as the compiler's convolutions like it."""
+    fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    fast.compile()
+    return fast
 
 
 def _fill(network: nn.Module) -> None:

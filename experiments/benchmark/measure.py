@@ -38,13 +38,13 @@ def _counted(one: Contestant) -> Counts:
     return counts
 
 
-def peaks(device: torch.device, batch: int) -> list[Peak]:
-    """Matrix products and convolutions of good-natured size, in float32 as the networks are."""
+def peaks(device: torch.device, batch: int, dtype: torch.dtype) -> list[Peak]:
+    """Matrix products and convolutions of good-natured size, of the type that the networks are."""
     n = 8192 if device.type == "cuda" else 2048
-    a, b = torch.randn(n, n, device=device), torch.randn(n, n, device=device)
+    a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
     found = [Peak("matmul", 2 * n**3 / 1e9, lambda: a @ b)]
-    weight = torch.randn(256, 256, 3, 3, device=device)
-    x = torch.randn(batch, 256, 64, 64, device=device)
+    weight = torch.randn(256, 256, 3, 3, device=device, dtype=dtype)
+    x = torch.randn(batch, 256, 64, 64, device=device, dtype=dtype)
     gflop = 2 * 9 * 256**2 * 64**2 * batch / 1e9
     for layout in (torch.contiguous_format, torch.channels_last):
         w, y = weight.to(memory_format=layout), x.to(memory_format=layout)

@@ -28,6 +28,7 @@ class ReleasedLoop:
 
     def __init__(self, denoiser: Denoiser, encoder: TimeEncoder, clip: CLIP, timeline: Timeline):
         self.denoiser, self.encoder, self.clip = denoiser, encoder, clip
+        self.dtype = next(encoder.parameters()).dtype
         steps = timeline.steps
         rows = [[step.alpha_bar, step.alpha_bar_s, step.beta, step.log_beta_tilde] for step in steps]
         now, after, beta, self.log_beta_tilde = torch.tensor(rows, dtype=torch.float64).T
@@ -64,7 +65,7 @@ class ReleasedLoop:
         return x
 
     def _moments(self, x: Tensor, t: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.denoiser.network(x, t)
+        output = self.denoiser.network(x.to(self.dtype), t).to(x.dtype)
         prediction = self.denoiser.interpret(output, x, _take(self.a, index), _take(self.sigma, index))
         fraction = 0.0 if prediction.variance_fraction is None else prediction.variance_fraction
         low, high = _take(self.log_beta_tilde, index), _take(self.log_beta, index)
@@ -87,10 +88,11 @@ class ReleasedLoop:
             else:
                 noise = reference_noise.normal(reference.shape[1:], x.device)
                 noised = _take(self.a, index) * reference + _take(self.sigma, index) * noise
-                target = self.encoder(noised, t).pooled
+                target = self.encoder(noised.to(self.dtype), t).pooled.to(x.dtype)
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            score = F.cosine_similarity(self.encoder(x, t).pooled, target, dim=-1)
+            pooled = self.encoder(x.to(self.dtype), t).pooled.to(x.dtype)
+            score = F.cosine_similarity(pooled, target, dim=-1)
             return torch.autograd.grad((scale * score).sum(), x)[0]
 
 

@@ -21,34 +21,36 @@ def relative(own: list[float], base: list[float]) -> tuple[float, float, float]:
 
 
 def write_tables(report: Report, file: Path) -> None:
-    """``<model>.md``: a table for each group, and what guidance costs."""
+    """``<name>.md``: a table for each group, and what guidance costs."""
     size = f"{report['size']}-px pictures" if report["size"] else "pictures of its own size"
     speeds = {kind: _best(report, kind) for kind in ("convolution", "matmul")}
     lines = [
         f"# Benchmark of {report['model']}",
         "",
         f"`{report['command']}`, on {report['machine']}, with sdg {report['sdg']} and torch "
-        f"{report['torch'].split('+')[0]}, float32: {size}, {report['batch']} at a time, {report['rounds']} "
-        f"rounds of {report['steps']} steps.",
+        f"{report['torch'].split('+')[0]}, {report['dtype']}: {size}, {report['batch']} at a time, "
+        f"{report['rounds']} rounds of {report['steps']} steps.",
         "",
-        f"![Times, in those of sdg]({report['model']}.svg)",
+        f"![Times, in those of sdg]({report['name']}.svg)",
         "",
         "Times are in those of sdg in the same round: the median of the rounds, least and most. Peaks are "
-        "the fastest 3×3 convolution and matrix product of the same run. GFLOP, operators (views left out) "
-        "and copies from the host are of one step, MB the most that lay there beyond weights; all four "
-        "counted on tensors without numbers.",
+        "the fastest 3×3 convolution and matrix product of the same run. GFLOP, operators (views left out), "
+        "copies from the host and numbers that the host reads (waits) are of one step, MB the most that lay "
+        "there beyond weights; all five counted on tensors without numbers, in float32.",
     ]
     for group in GROUPS:
         rows = {row["name"]: row for row in report["rows"] if row["group"] == group}
         lines += ["", f"## {group}", "", *_table(report, rows, speeds)]
     lines += ["", "## Guided, in times of unguided", "", *_ratios(report), ""]
+    if report["distance"]:
+        lines += ["## Fréchet distance", "", _distance(report["distance"]), ""]
     file.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _table(report: Report, rows: dict[str, Any], speeds: dict[str, float]) -> list[str]:
     gpu = report["gpu"]
     titles = ["", *(["ms"] if gpu else []), "time", "of the convolution's peak", "of the matrix product's"]
-    titles += ["GFLOP", "operators", *(["kernels"] if gpu else []), "copies", "MB"]
+    titles += ["GFLOP", "operators", *(["kernels"] if gpu else []), "copies", "waits", "MB"]
     lines = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
     for name, row in rows.items():
         middle, least, most = relative(row["milliseconds"], rows[OURS]["milliseconds"])
@@ -56,7 +58,8 @@ def _table(report: Report, rows: dict[str, Any], speeds: dict[str, float]) -> li
         time = "1" if name == OURS else f"{middle:.2f} ({least:.2f} … {most:.2f})"
         gflop = row["gflop"] or rows[OURS]["gflop"]
         rates = [f"{1000 * gflop / typical / speed:.2f}" for speed in speeds.values()]
-        counted = [_number(row[key]) for key in ("operators", *(["kernels"] if gpu else []), "copies")]
+        keys = ("operators", *(["kernels"] if gpu else []), "copies", "reads")
+        counted = [_number(row[key]) for key in keys]
         cells = [name, *([f"{typical:.2f}"] if gpu else []), time, *rates, f"{gflop:.1f}", *counted]
         lines.append(f"| {' | '.join(cells)} | {_number(row['peak_megabytes'])} |")
     return lines
@@ -73,12 +76,23 @@ def _ratios(report: Report) -> list[str]:
             middle, least, most = relative(row["milliseconds"], base["milliseconds"])
             kind = group.removeprefix("step guided by ")
             time = f"{middle:.2f} ({least:.2f} … {most:.2f})"
-            lines.append(f"| {name} | {kind} | {time} | {row['gflop'] / base['gflop']:.2f} |")
+            work = [each["gflop"] or rows[each["group"], OURS]["gflop"] for each in (row, base)]
+            lines.append(f"| {name} | {kind} | {time} | {work[0] / work[1]:.2f} |")
     return lines
 
 
+def _distance(found: dict[str, Any]) -> str:
+    own, other = found["milliseconds"]["sdg"], found["milliseconds"]["scipy"]
+    ratios = [milliseconds / other[0] for milliseconds in own]
+    return (
+        f"Of {found['width']} features, once their sums are known: {1 / max(ratios):.1f} to "
+        f"{1 / min(ratios):.1f} times as fast as with scipy's matrix square root; the values lie "
+        f"{found['apart']:.0e} of themselves apart."
+    )
+
+
 def draw_bars(report: Report, file: Path) -> None:
-    """``<model>.svg``: the time of each, in times of ours of the same group."""
+    """``<name>.svg``: the time of each, in times of ours of the same group."""
     with mpl.rc_context({"font.size": 8.5, "text.color": INK, "svg.hashsalt": "sdg", "svg.fonttype": "none"}):
         figure = Figure(figsize=(8, 4.6), layout="constrained")
         counts = [sum(row["group"] == group for row in report["rows"]) for group in GROUPS]

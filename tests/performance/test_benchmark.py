@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from experiments.benchmark import __main__ as experiment
+from experiments.benchmark.distance import race_distances
 from experiments.benchmark.report import draw_bars, relative, write_tables
 from experiments.benchmark.rival import rival
 from experiments.cost.__main__ import MODELS
@@ -47,6 +48,12 @@ def test_ratios_are_of_the_same_round() -> None:
     assert relative([2.0, 20.0, 40.0], [1.0, 10.0, 10.0]) == (2.0, 2.0, 4.0)
 
 
+def test_frechet_distances_are_timed_only_if_they_agree() -> None:
+    found = race_distances(48)
+    assert found["apart"] < 1e-6
+    assert {name: len(times) for name, times in found["milliseconds"].items()} == {"sdg": 2, "scipy": 1}
+
+
 @pytest.mark.parametrize("options", ["--steps 1", "--batch 0", "--rounds 0"])
 def test_a_mistake_is_told_and_nothing_written(tmp_path: Path, options: str) -> None:
     with pytest.raises(SDGError, match="use --steps from 2, --batch and --rounds from 1"):
@@ -56,7 +63,8 @@ def test_a_mistake_is_told_and_nothing_written(tmp_path: Path, options: str) -> 
 
 @pytest.mark.slow
 def test_times_what_was_found_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ["--size", "32", "--batch", "2", "--steps", "2", "--rounds", "2", "--report", str(tmp_path)]
+    arguments = ["--size", "32", "--batch", "2", "--steps", "2", "--rounds", "2", "--distance", "64"]
+    arguments += ["--report", str(tmp_path)]
     experiment.main(arguments)
     report = json.loads((tmp_path / "toyfaces.json").read_text())
     rows = {(row["group"], row["name"]): row for row in report["rows"]}
@@ -67,11 +75,25 @@ def test_times_what_was_found_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert released["copies"] >= 10
     assert released["gflop"] > own["gflop"]
     assert "python -m experiments.benchmark --size 32" in (tmp_path / "toyfaces.md").read_text()
+    assert "Of 64 features" in (tmp_path / "toyfaces.md").read_text()
     assert (tmp_path / "toyfaces.svg").read_text().count("as released") == 3
 
     monkeypatch.setattr(experiment, "TOLERANCE", 1e-9)
     with pytest.raises(SDGError, match=r"not the same computation.* as released"):
         experiment.main(arguments)
+
+
+@pytest.mark.slow
+def test_what_agrees_in_float32_is_timed_in_half_precision(tmp_path: Path) -> None:
+    arguments = ["--dtype", "bfloat16", "--size", "32", "--batch", "1", "--steps", "2", "--rounds", "1"]
+    experiment.main([*arguments, "--distance", "0", "--report", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"toyfaces_bfloat16.{e}" for e in ("json", "md", "svg")
+    }
+    text = (tmp_path / "toyfaces_bfloat16.md").read_text()
+    assert ", bfloat16: 32-px pictures, 1 at a time" in text
+    assert "![Times, in those of sdg](toyfaces_bfloat16.svg)" in text
+    assert "Fréchet" not in text
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.stem)
