@@ -60,7 +60,7 @@ class LatentSampling(Method):
         self, entries: Sequence[PlanEntry], images: Tensor, target: Tensor, losses: Sequence[Tensor]
     ) -> list[Sample]:
         pixels, finite = to_bytes(images).cpu(), images.isfinite().flatten(1).all(dim=1).tolist()
-        cosines = (self.texts.clip.encode_image(images) * target).sum(dim=1).tolist()
+        cosines = (self.texts.clip.encode_image(images.clamp(-1, 1)) * target).sum(dim=1).tolist()
         curves = torch.stack(list(losses), dim=1).tolist() if losses else [[] for _ in entries]
         samples = []
         for i, entry in enumerate(entries):

@@ -16,6 +16,7 @@ from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.networks.time_encoder import Features
 from sdg.randomness import keyed_generator
+from sdg.sampling.plan import PlanEntry
 from tests.sampling.test_controls import pictures, records, run
 from tests.tiny import configure, make_weights
 
@@ -132,6 +133,18 @@ def test_latents_are_searched_from_the_picture_beside(weights: list[str], tmp_pa
         assert len(after["trace"]["loss"]) == 20
         assert after["trace"]["loss"][-1] < after["trace"]["loss"][0]
     assert "<figcaption>loss" in page.read_text()
+
+
+def test_the_score_of_a_latent_is_that_of_the_picture_that_is_kept(weights: list[str]) -> None:
+    """Not of what lay outside [-1, 1]: generators clamp nothing."""
+    method = build(configure("sample", [*weights, *SEARCH]).method)
+    images = 3 * torch.randn(1, 3, 32, 32, generator=keyed_generator("wild"))
+    target = method.texts(["a face"])
+    (sample,) = method._finish([PlanEntry(0, "a face", None, 0, 0, 1.0)], images, target, [])
+    kept, clip = sample.image[None].float() / 127.5 - 1, method.texts.clip
+    score, wild = ((clip.encode_image(each) * target).sum().item() for each in (kept, images))
+    assert sample.record["scores"]["text"] == pytest.approx(score, abs=2e-3)
+    assert abs(score - wild) > 5e-3
 
 
 class Halver(nn.Module):
