@@ -1,11 +1,12 @@
 """What experiments share: runs of ``sample.py``, the judge, the machine in words, errors as one line."""
 
+import json
 import os
 import platform
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -30,6 +31,40 @@ def draw(folder: Path, settings: Sequence[str]) -> Path:
     """Run ``sample.py`` into ``folder``, or what is left of it to do; returns the folder."""
     sample(configuration("sample", [*settings, f"output_dir='{folder}'"]))
     return folder
+
+
+def named(key: str, values: Iterable[str | Path]) -> str:
+    """A setting that is a list of words."""
+    return f"{key}=[{', '.join(repr(str(value)) for value in values)}]"
+
+
+def some(path: Path, count: int) -> list[str]:
+    """``count`` prompts of a file at even distances, or all of them."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["prompt"] for line in lines[:: max(1, len(lines) // count)]][:count]
+
+
+def usable(names: Iterable[str], check: Callable[[str], object], otherwise: str) -> list[str]:
+    """Those of ``names`` that pass ``check``; of each other one a line is printed.
+
+    Args:
+        check: raises SDGError for one that cannot be used.
+        otherwise: what is wrong where none is left, and how to mend it.
+
+    Raises:
+        SDGError: none is left.
+    """
+    found = []
+    for name in names:
+        try:
+            check(name)
+        except SDGError as error:
+            print(f"{name} is left out: {error}")
+        else:
+            found.append(name)
+    if not found:
+        raise SDGError(otherwise)
+    return found
 
 
 def load_judge(settings: Sequence[str] = ()) -> JudgeReader:

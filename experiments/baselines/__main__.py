@@ -13,6 +13,7 @@ from pathlib import Path
 
 from experiments.baselines import ilvr, methods, sweep
 from experiments.baselines.contenders import CONTENDERS, SWEPT
+from experiments.command import add_output, add_pairs, add_report, add_seed, add_settings, command, pair
 from experiments.running import launch
 from sdg.errors import SDGError
 
@@ -30,11 +31,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.baselines",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = command("baselines", __doc__, laid_out=True)
     studies = parser.add_subparsers(dest="study", required=True, metavar="{sweep,methods,ilvr}")
     _sweep(_study(studies, "sweep", samples=2, steps=50, seed=1))
     _methods(_study(studies, "methods", samples=3, steps=50, seed=0))
@@ -58,8 +55,13 @@ def _methods(parser: argparse.ArgumentParser) -> None:
     add("--methods", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS), help="which ones")
     add("--prompts", type=int, default=12, help="prompts of prompts.jsonl")
     add("--references", type=int, default=8, help="reference faces")
-    add("--scales", nargs="*", type=_scale, default={}, action=_Scales, metavar="METHOD=S",
-        help="guidance scales; of ilvr, N; of stylegan_clip, the learning rate")  # fmt: skip
+    add_pairs(
+        parser,
+        "--scales",
+        "METHOD=S",
+        "guidance scales; of ilvr, N; of stylegan_clip, the learning rate",
+        _scale,
+    )
     add("--settings", type=Path, default=FOLDER / "settings.json", help="what sweep found")
 
 
@@ -75,26 +77,18 @@ def _study(studies: argparse._SubParsersAction, name: str, samples: int, steps: 
     add = parser.add_argument
     add("--samples", type=int, default=samples, help="samples of every target")
     add("--steps", type=int, default=steps, help="sampling steps of chains")
-    add("--seed", type=int, default=seed, help="of the samples")
-    add("--output", type=Path, default=Path("outputs/baselines") / name, help="folder of the samples")
-    add("--report", type=Path, default=FOLDER, help="folder of the page and the figure")
-    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
-    add("--evaluate", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of evaluate.py")
+    add_seed(parser, seed)
+    add_output(parser, f"outputs/baselines/{name}")
+    add_report(parser, FOLDER, "page and the figure")
+    add_settings(parser, "sample", "evaluate")
     return parser
 
 
 def _scale(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
+    name, value = pair(text)
     if name not in CONTENDERS or CONTENDERS[name].knob is None:
         raise argparse.ArgumentTypeError(f"{name} has no scale")
-    return name, float(value)
-
-
-class _Scales(argparse.Action):
-    """Pairs to a dictionary."""
-
-    def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
-        setattr(namespace, self.dest, dict(values))
+    return name, value
 
 
 if __name__ == "__main__":

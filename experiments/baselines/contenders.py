@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
-from experiments.running import configuration
+from experiments.running import configuration, usable
 from sdg.checkpoints.places import find_file
 from sdg.errors import SDGError
 
@@ -63,18 +63,13 @@ def at_hand(names: Sequence[str], settings: Sequence[str]) -> list[str]:
     Raises:
         SDGError: none is left.
     """
-    config, found = configuration("sample", settings), []
-    for name in names:
-        try:
-            for key in CONTENDERS[name].weights:
-                find_file(OmegaConf.select(config, key), key)
-        except SDGError as error:
-            print(f"{name} is left out: {error}")
-        else:
-            found.append(name)
-    if not found:
-        raise SDGError("no method has its weights: train them, or give their paths with --sample")
-    return found
+    config = configuration("sample", settings)
+
+    def check(name: str) -> None:
+        for key in CONTENDERS[name].weights:
+            find_file(OmegaConf.select(config, key), key)
+
+    return usable(names, check, "no method has its weights: train them, or give their paths with --sample")
 
 
 def tuned(name: str, options: argparse.Namespace) -> dict[str, float]:

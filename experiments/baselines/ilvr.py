@@ -10,8 +10,8 @@ from PIL import Image
 from experiments.baselines import page
 from experiments.baselines.contenders import REFERENCES
 from experiments.baselines.measures import DIVERSITY, POOL, faithful, pixel_distance
-from experiments.baselines.runs import Bench, drawn, faces, led_by_chance, named
-from experiments.running import configuration
+from experiments.baselines.runs import Bench, drawn, faces, led_by_chance
+from experiments.running import configuration, named
 from sdg.baselines.resize import LowPass
 from sdg.data.picture import read_picture
 from sdg.metrics.evidence import Evidence

@@ -10,15 +10,8 @@ from PIL import Image
 from experiments.baselines import page
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, SWEPT, at_hand, tuned, words
 from experiments.baselines.measures import POOL, Measures, towards_prompts, towards_references
-from experiments.baselines.runs import (
-    Bench,
-    drawn,
-    faces,
-    led_by_chance,
-    named,
-    seconds_per_image,
-    some,
-)
+from experiments.baselines.runs import Bench, drawn, faces, led_by_chance, seconds_per_image
+from experiments.running import named, some
 from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples
 from sdg.report.grid import draw_grid, open_picture

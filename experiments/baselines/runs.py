@@ -44,17 +44,6 @@ def seconds_per_image(folder: Path, clock: Literal["wall", "cpu"]) -> float | No
     return sum(part[clock] for part in parts) / sum(part["images"] for part in parts)
 
 
-def named(key: str, values: Sequence[str]) -> str:
-    """A setting that is a list of words."""
-    return f"{key}=[{', '.join(map(repr, values))}]"
-
-
-def some(path: Path, count: int) -> list[str]:
-    """``count`` prompts of a file at even distances, or all of them."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["prompt"] for line in lines[:: max(1, len(lines) // count)]][:count]
-
-
 def faces(options: argparse.Namespace) -> list[str]:
     """Paths of the reference faces, which are written if they are not there; nobody was trained on them."""
     folder = options.output / "references"

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from experiments.baselines import page
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, at_hand, words
 from experiments.baselines.measures import DIVERSITY, POOL, aligned
-from experiments.baselines.runs import Bench, drawn, named, seconds_per_image, some
+from experiments.baselines.runs import Bench, drawn, seconds_per_image
+from experiments.running import named, some
 from sdg.files import write_whole
 from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples

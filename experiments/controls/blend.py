@@ -9,10 +9,11 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from experiments.controls.study import agreement
-from experiments.running import draw
+from experiments.plotting import ACCENT, STYLE
+from experiments.running import draw, named
 from sdg.metrics.judged import JudgeReader
 
-INK, FAINT, WORDS, PICTURE = "#24242a", "#7d7d88", "#c2452d", "#1f6aa5"
+WORDS, PICTURE = ACCENT, "#1f6aa5"
 
 
 class Point(NamedTuple):
@@ -34,8 +35,8 @@ def measure_blend(options: argparse.Namespace, share: float, judge: JudgeReader)
         "guidance=mix",
         f"guidance.terms.text.weight={share}",
         f"guidance.terms.content.weight={1 - share}",
-        f"prompts=[{', '.join(repr(prompt) for prompt in prompts)}]",
-        f"references=[{', '.join(repr(str(options.references / name)) for name in faces)}]",
+        named("prompts", prompts),
+        named("references", [options.references / name for name in faces]),
         *("samples_per_prompt=2", "sampler.steps=50", "batch_size=32", f"seed={options.seed}", "trace=false"),
     ]
     draw(folder, [*settings, *options.sample])
@@ -44,14 +45,7 @@ def measure_blend(options: argparse.Namespace, share: float, judge: JudgeReader)
 
 def draw_blend(points: Sequence[Point], folder: Path) -> None:
     """``blend.png``: who is obeyed, against the weight of the words."""
-    style = {
-        "font.size": 9,
-        "text.color": INK,
-        "axes.edgecolor": FAINT,
-        "xtick.color": INK,
-        "ytick.color": INK,
-    }
-    with mpl.rc_context(style):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.2), layout="constrained")
         axes = figure.subplots()
         shares = [point.share for point in points]

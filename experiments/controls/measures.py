@@ -78,6 +78,14 @@ def texture_distance(own: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
     return torch.stack(ratios).mean(dim=0).double()
 
 
+def style_distances(pictures: Tensor, references: Tensor, judge: JudgeReader) -> dict[str, Tensor]:
+    """Measure -> (N,), how far pictures (N, 3, S, S) uint8 are from one reference each."""
+    return {
+        "palette distance": palette_distance(palette(pictures), palette(references)),
+        "texture distance": texture_distance(textures(pictures, judge), textures(references, judge)),
+    }
+
+
 def face_attributes(folder: Path) -> dict[str, list[int]]:
     """Attribute values of the faces that ``python -m sdg.data.toyfaces`` wrote, as numbers, by file name."""
     lines = [json.loads(line) for line in (folder / "faces.jsonl").read_text().splitlines()]

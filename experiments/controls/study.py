@@ -9,12 +9,22 @@ import torch
 from torch import Tensor
 
 from experiments.controls import measures
-from experiments.running import draw
+from experiments.running import draw, named
 from sdg.data.picture import read_picture
+from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.styles import STYLES
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.mentions import Mentions
 
 PROMPTS = Path(__file__).parent.parent / "text_alignment" / "prompts.jsonl"
+
+
+def take_aim(options: argparse.Namespace) -> None:
+    """Write the references, and note in ``options`` which pictures show faces and which styles."""
+    options.references = options.output / "references"
+    write_references(options.references, options.targets)
+    options.faces = [f"face_{i:03d}.png" for i in range(options.targets)]
+    options.styles = [f"style_{name}.png" for name in STYLES]
 
 
 class Row(NamedTuple):
@@ -35,10 +45,10 @@ def measure(options: argparse.Namespace, control: str, sampler: str, steps: int,
     if scale := options.scales.get(f"{control}/{sampler}") or options.scales.get(control):
         settings.append(f"guidance.scale={scale}")
     if control == "text":
-        settings.append(f"prompts=[{', '.join(repr(prompt) for prompt in options.prompts)}]")
+        settings.append(named("prompts", options.prompts))
     else:
         names = options.styles if control == "style" else options.faces
-        settings.append(f"references=[{', '.join(repr(str(options.references / name)) for name in names)}]")
+        settings.append(named("references", [options.references / name for name in names]))
     draw(folder, [*settings, *options.sample])
     values = {"text": _text, "style": _style}.get(control, _face)(folder, options, judge)
     return Row(control, sampler, steps, values)
@@ -65,8 +75,9 @@ def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
     guided, partners, names = measures.pairs(judged)
     truth = measures.face_attributes(options.references)
     attributes = torch.tensor([truth[name] for name in names])
-    nuisances = judge.read([_bytes(options.references, sorted(set(names)), judge.size)]).nuisances
-    wanted = nuisances[[sorted(set(names)).index(name) for name in names]]
+    different = sorted(set(names))
+    seen = judge.read([read_bytes([options.references / name for name in different], judge.size)])
+    wanted = seen.nuisances[[different.index(name) for name in names]]
     kept = [measures.kept_attributes(judged, rows, attributes) for rows in (guided, partners)]
     poses, rests = zip(
         *(measures.nuisance_distances(judged, rows, wanted) for rows in (guided, partners)), strict=True
@@ -81,16 +92,14 @@ def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
 def _style(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, tuple[float, float]]:
     judged, pictures = measures.read_run(folder, judge)
     guided, partners, names = measures.pairs(judged)
-    references = _bytes(options.references, names, judge.size)
-    wanted, textures = measures.palette(references), measures.textures(references, judge)
-    drawn = (pictures[guided], pictures[partners])
-    palettes = [measures.palette_distance(measures.palette(each), wanted) for each in drawn]
-    grams = [measures.texture_distance(measures.textures(each, judge), textures) for each in drawn]
-    return {"palette distance": _means(palettes), "texture distance": _means(grams)}
+    references = read_bytes([options.references / name for name in names], judge.size)
+    both = [measures.style_distances(pictures[rows], references, judge) for rows in (guided, partners)]
+    return {name: _means([each[name] for each in both]) for name in both[0]}
 
 
-def _bytes(folder: Path, names: Sequence[str], size: int) -> Tensor:
-    pictures = torch.stack([read_picture(folder / name, size) for name in names])
+def read_bytes(paths: Sequence[Path], size: int) -> Tensor:
+    """Pictures as the judge reads them: (N, 3, size, size) uint8."""
+    pictures = torch.stack([read_picture(path, size) for path in paths])
     return ((pictures + 1) * 127.5).round().to(torch.uint8)
 
 

@@ -8,11 +8,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.controls.study import Row, measure
+from experiments.command import add_output, add_report, add_seed, add_settings, command
+from experiments.controls.study import Row, measure, take_aim
 from experiments.controls.table import PROTOCOL
 from experiments.running import invocation, launch, load_judge, machine
-from sdg.data.toyfaces.__main__ import write_references
-from sdg.data.toyfaces.styles import STYLES
 
 FOLDER = Path(__file__).parent
 STAGES = {
@@ -27,10 +26,7 @@ SCALES = {"content": (100, 200, 400, 800), "structure": (200, 400, 800), "style"
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    options.references = options.output / "references"
-    write_references(options.references, options.targets)
-    options.faces = [f"face_{i:03d}.png" for i in range(options.targets)]
-    options.styles = [f"style_{name}.png" for name in STYLES]
+    take_aim(options)
     judge, lines = load_judge(), []
     for control, scales in SCALES.items():
         rows = []
@@ -69,20 +65,17 @@ def section(control: str, rows: Sequence[tuple[str, float, Row]]) -> list[str]:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.controls.sweep",
-        description="Measure content, structure and style at several scales and stages. Resumable.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    what = "Measure content, structure and style at several scales and stages. Resumable."
+    parser = command("controls.sweep", what)
     add = parser.add_argument
     add("--sampler", default="ddpm", help="what steps")
     add("--steps", type=int, default=25, help="sampling steps")
     add("--targets", type=int, default=6, help="reference faces")
     add("--samples", type=int, default=4, help="samples of each")
-    add("--seed", type=int, default=3, help="of the samples")
-    add("--output", type=Path, default=Path("outputs/controls_sweep"), help="folder of the samples")
-    add("--report", type=Path, default=FOLDER, help="folder of the table")
-    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
+    add_seed(parser, 3)
+    add_output(parser, "outputs/controls_sweep")
+    add_report(parser, FOLDER, "table")
+    add_settings(parser, "sample")
     return parser.parse_args(arguments)
 
 

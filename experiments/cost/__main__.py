@@ -18,6 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
 import sdg
+from experiments.command import add_report, command
 from experiments.running import configuration, invocation, launch, machine
 from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
@@ -65,12 +66,11 @@ class Cost(NamedTuple):
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     options.report.mkdir(parents=True, exist_ok=True)
-    command = invocation("cost", arguments)
     lines = [
         "# What guidance costs, measured",
         "",
-        f"`{command}`, on {machine()}, with sdg {sdg.__version__} and torch {torch.__version__}; medians of "
-        f"{options.rounds} rounds of {options.steps} steps.",
+        f"`{invocation('cost', arguments)}`, on {machine()}, with sdg {sdg.__version__} and torch "
+        f"{torch.__version__}; medians of {options.rounds} rounds of {options.steps} steps.",
         "",
     ]
     for model in options.models:
@@ -161,18 +161,14 @@ def table(model: str, options: argparse.Namespace, costs: dict[str, Cost]) -> li
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.cost",
-        description="Time a step under every control against one without guidance.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = command("cost", "Time a step under every control against one without guidance.")
     add = parser.add_argument
     add("--models", nargs="+", choices=list(MODELS), default=["toyfaces"], help="priors and their encoders")
     add("--size", type=int, default=None, help="side of the pictures, if not that of the models")
     add("--batch", type=int, default=4, help="pictures at a time")
     add("--steps", type=int, default=4, help="steps of a run")
     add("--rounds", type=int, default=7, help="runs of every control, in turns")
-    add("--report", type=Path, default=FOLDER, help="folder of the table")
+    add_report(parser, FOLDER, "table")
     return parser.parse_args(arguments)
 
 

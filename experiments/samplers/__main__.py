@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.command import add_report, add_seed, command
 from experiments.running import invocation, launch, machine
 from experiments.samplers.figure import draw_curve
 from experiments.samplers.study import AT_MEAN, METHODS, error
@@ -32,24 +33,20 @@ def main(arguments: Sequence[str]) -> None:
 
     options.report.mkdir(parents=True, exist_ok=True)
     pixels = options.images * options.size**2
-    command = invocation("samplers", arguments)
     draw_curve(errors, pixels, options.report)
-    write_table(errors, pixels, options.report, command, machine())
+    write_table(errors, pixels, options.report, invocation("samplers", arguments), machine())
     print(f"look at {options.report / 'results.md'} and curve.png beside it")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.samplers",
-        description="Measure how far each sampler stays from a posterior known in closed form.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    what = "Measure how far each sampler stays from a posterior known in closed form."
+    parser = command("samplers", what)
     add = parser.add_argument
     add("--steps", nargs="+", type=int, default=[5, 10, 20, 50, 100, 250], help="sampling steps")
     add("--images", type=int, default=4, help="images; each of their pixels is a draw")
     add("--size", type=int, default=128, help="side of the images, in pixels")
-    add("--seed", type=int, default=0, help="of the noise")
-    add("--report", type=Path, default=FOLDER, help="folder of the figure and the table")
+    add_seed(parser, 0, "noise")
+    add_report(parser, FOLDER, "figure and the table")
     return parser.parse_args(arguments)
 
 

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from experiments.plotting import FAINT, GRID, INK, STYLE, SVG, plain_axes
 from experiments.samplers.mixture import Mixture
 from experiments.samplers.study import BORDERS, POSTERIOR, PRIOR, chance
 from experiments.samplers.table import Errors
 
-INK, FAINT = "#24242a", "#7d7d88"
 FILL = {False: "#d9d9e0", True: "#efc9bf"}
 COLORS = {
     "ddpm, small variance": "#e8a07c",
@@ -34,14 +34,7 @@ CHANCE = "within 2 standard errors"
 
 def draw_curve(errors: Errors, pixels: int, folder: Path) -> None:
     """``curve.png`` and ``curve.svg``: the error of each sampler against its steps, unguided and guided."""
-    style = {
-        "font.size": 8.5,
-        "text.color": INK,
-        "axes.edgecolor": FAINT,
-        "xtick.color": INK,
-        "ytick.color": INK,
-    }
-    with mpl.rc_context(style | {"svg.hashsalt": "sdg", "svg.fonttype": "none"}):
+    with mpl.rc_context(STYLE | SVG | {"font.size": 8.5}):
         figure = Figure(figsize=(11.5, 5.9), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, hspace=0.03, wspace=0.02)
         grid = figure.subplots(2, 4, width_ratios=(0.8, 1, 1, 1))
@@ -87,7 +80,7 @@ def _density(axes: Axes, mixture: Mixture, guided: bool) -> None:
 
 def _panel(axes: Axes, errors: Errors, guided: bool, number: int, floor: float) -> None:
     axes.set(xscale="log", yscale="log")
-    axes.axhspan(LOWEST / 10, 2 * floor, color="#ececf0", linewidth=0, label=CHANCE)
+    axes.axhspan(LOWEST / 10, 2 * floor, color=GRID, linewidth=0, label=CHANCE)
     for (kind, name), by_steps in errors.items():
         if kind == guided:
             steps, values = list(by_steps), [error.sizes()[number] for error in by_steps.values()]
@@ -95,9 +88,7 @@ def _panel(axes: Axes, errors: Errors, guided: bool, number: int, floor: float) 
     axes.set_xticks(steps, [f"{n}" for n in steps])
     axes.minorticks_off()
     axes.set_ylim(LOWEST, HIGHEST)
-    axes.grid(axis="y", color="#ececf0", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_axes(axes)
 
 
 def _line(name: str) -> dict:

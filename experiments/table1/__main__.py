@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from experiments.baselines.contenders import at_hand, read_settings, words
+from experiments.command import add_report, add_settings, command
 from experiments.running import launch
 from experiments.table1.prompts import POOL
 from experiments.table1.rows import SIZES, UNGUIDED, Row, Size, rows
@@ -55,15 +56,11 @@ _BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.table1",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = command("table1", __doc__, laid_out=True)
     add = parser.add_argument
     add("size", choices=list(SIZES), help="quick: 24 targets, 6 samples each; full: 100 and 10")
     add("settings", nargs="*", metavar="KEY=VALUE", help=f"data={'|'.join(DATA)}, and settings of sample.py")
-    add("--evaluate", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of evaluate.py")
+    add_settings(parser, "evaluate")
     add("--rows", nargs="+", choices=_NAMES, default=_NAMES, help="only these")
     for field in Size._fields:
         add(f"--{field.replace('_', '-')}", type=int, help=f"in place of the size's own {field}")
@@ -77,7 +74,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of the first part of every row")
     add("--swept", type=Path, default=SWEPT, help="what python -m experiments.baselines sweep found")
     add("--output", type=Path, help="folder of the samples and of index.html")
-    add("--report", type=Path, default=FOLDER, help="folder of the table")
+    add_report(parser, FOLDER, "table")
     options = parser.parse_intermixed_args(arguments)
     options.arguments = arguments
     given = dict(word.partition("=")[::2] for word in options.settings)

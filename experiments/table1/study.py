@@ -9,7 +9,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from experiments.baselines.contenders import PROMPTS
-from experiments.baselines.runs import faces, named, seconds_per_image, some
+from experiments.baselines.runs import faces, seconds_per_image
+from experiments.running import named, some
 from experiments.table1 import pages
 from experiments.table1.claims import CLAIMS, Verdict, judge
 from experiments.table1.document import document

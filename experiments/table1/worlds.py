@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from experiments.baselines.contenders import PROMPTS, REFERENCES
-from experiments.running import configuration
+from experiments.running import configuration, usable
 from sdg.config import build
 from sdg.errors import SDGError
 
@@ -58,19 +58,15 @@ def measurable(world: World, settings: Sequence[str], pictures: int, against: st
         pictures: of a row.
         against: what samples are held against, if anything.
     """
-    config, found = configuration("evaluate", settings), []
+    config = configuration("evaluate", settings)
     width = config.judge.network.get("features", world.width) if world.judged else world.width
-    for metric, features in world.features.items():
-        try:
-            if metric == world.distance and pictures <= width:
-                raise SDGError(f"it takes more than {width} pictures of a row: use more --samples")
-            if metric == world.distance and against is None:
-                raise SDGError("it takes pictures to hold samples against: give them with --against")
-            build(config.features[features])
-        except SDGError as error:
-            print(f"{metric} is left out: {error}")
-        else:
-            found.append(metric)
-    if not found:
-        raise SDGError("nothing can be measured: give the weights of an instrument with --evaluate")
-    return found
+
+    def check(metric: str) -> None:
+        if metric == world.distance and pictures <= width:
+            raise SDGError(f"it takes more than {width} pictures of a row: use more --samples")
+        if metric == world.distance and against is None:
+            raise SDGError("it takes pictures to hold samples against: give them with --against")
+        build(config.features[world.features[metric]])
+
+    otherwise = "nothing can be measured: give the weights of an instrument with --evaluate"
+    return usable(world.features, check, otherwise)

@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.command import add_output, add_report, add_settings, command
 from experiments.running import configuration, draw, invocation, launch, machine
 from experiments.text_alignment.figure import draw_curve
 from experiments.text_alignment.point import Point, choose
@@ -30,26 +31,21 @@ def main(arguments: Sequence[str]) -> None:
 
     options.report.mkdir(parents=True, exist_ok=True)
     draw_curve(points, final, options.report)
-    command = invocation("text_alignment", arguments)
-    write_table(points, final, options.report, command, machine())
+    write_table(points, final, options.report, invocation("text_alignment", arguments), machine())
     print(f"{table(final.report)}\nlook at {options.report / 'results.md'} and curve.png beside it")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.text_alignment",
-        description="Measure how well faces follow their prompts, against the guidance scale. Resumable.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    what = "Measure how well faces follow their prompts, against the guidance scale. Resumable."
+    parser = command("text_alignment", what)
     add = parser.add_argument
     add("--scales", nargs="+", type=float, default=[0, 25, 50, 100, 200, 400, 800], help="guidance scales")
     add("--steps", nargs="+", type=int, default=[50], help="sampling steps; the scale is chosen at the first")
     add("--sweep-samples", type=int, default=6, help="samples of each prompt of the sweep")
     add("--samples", type=int, default=16, help="samples of each prompt at the chosen scale")
-    add("--output", type=Path, default=Path("outputs/text_alignment"), help="folder of the samples")
-    add("--report", type=Path, default=FOLDER, help="folder of the curve and the table")
-    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
-    add("--evaluate", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of evaluate.py")
+    add_output(parser, "outputs/text_alignment")
+    add_report(parser, FOLDER, "curve and the table")
+    add_settings(parser, "sample", "evaluate")
     return parser.parse_args(arguments)
 
 

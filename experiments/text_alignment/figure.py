@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from experiments.plotting import ACCENT, FAINT, INK, STYLE, SVG, plain_axes
 from experiments.text_alignment.point import SPREAD_TO_KEEP, Point
 
-INK, FAINT, ACCENT = "#24242a", "#7d7d88", "#c2452d"
 BLUES = ("#1f6aa5", "#7fb2d9", "#0c3a5e", "#b5d3ea")
 
 PANELS = (
@@ -24,14 +24,7 @@ PANELS = (
 
 def draw_curve(points: Sequence[Point], final: Point, folder: Path) -> None:
     """``curve.png`` and ``curve.svg``: each measure against the scale, a line for each number of steps."""
-    style = {
-        "font.size": 9,
-        "text.color": INK,
-        "axes.edgecolor": FAINT,
-        "xtick.color": INK,
-        "ytick.color": INK,
-    }
-    with mpl.rc_context(style | {"svg.hashsalt": "sdg", "svg.fonttype": "none"}):
+    with mpl.rc_context(STYLE | SVG):
         figure = Figure(figsize=(9, 6.2), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, hspace=0.04, wspace=0.03)
         for axes, panel in zip(figure.subplots(2, 2, sharex=True).flat, PANELS, strict=True):
@@ -58,9 +51,7 @@ def _panel(
     axes.set_xticks(scales, [f"{scale:g}" for scale in scales])
     axes.minorticks_off()
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold", pad=9)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#ececf0", linewidth=0.8)
-    axes.set_axisbelow(True)
+    plain_axes(axes)
     for line, color in zip(_lines(points), BLUES * len(points), strict=False):
         x = [point.scale for point in line]
         y, low, high = zip(*(_read(point, name) for point in line), strict=True)

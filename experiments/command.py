@@ -1,0 +1,79 @@
+"""What the command lines of experiments share."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def command(experiment: str, description: str | None, laid_out: bool = False) -> argparse.ArgumentParser:
+    """The command line of ``experiments/<experiment>``.
+
+    Args:
+        laid_out: print the description as its lines are, and no defaults.
+    """
+    layout = argparse.RawTextHelpFormatter if laid_out else argparse.ArgumentDefaultsHelpFormatter
+    return argparse.ArgumentParser(
+        prog=f"python -m experiments.{experiment}", description=description, formatter_class=layout
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser, seed: int, of: str = "samples") -> None:
+    """``--seed``"""
+    parser.add_argument("--seed", type=int, default=seed, help=f"of the {of}")
+
+
+def add_output(parser: argparse.ArgumentParser, folder: str | Path) -> None:
+    """``--output``, where samples are kept."""
+    parser.add_argument("--output", type=Path, default=Path(folder), help="folder of the samples")
+
+
+def add_report(parser: argparse.ArgumentParser, folder: Path, of: str) -> None:
+    """``--report``, where what was found is written."""
+    parser.add_argument("--report", type=Path, default=folder, help=f"folder of the {of}")
+
+
+def add_settings(parser: argparse.ArgumentParser, *entry_points: str) -> None:
+    """``--sample`` and ``--evaluate``, or those of them that are named: more settings of each."""
+    for name in entry_points:
+        words = f"more settings of {name}.py"
+        parser.add_argument(f"--{name}", nargs="+", default=[], metavar="KEY=VALUE", help=words)
+
+
+def add_pairs(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    metavar: str,
+    text: str,
+    read: Callable[[str], tuple[str, float]] | None = None,
+    default: Mapping[str, float] | None = None,
+) -> None:
+    """A flag whose words NAME=VALUE become a dictionary."""
+    parser.add_argument(
+        flag,
+        nargs="*",
+        type=read or pair,
+        default=dict(default or {}),
+        action=_Pairs,
+        metavar=metavar,
+        help=text,
+    )
+
+
+def pair(text: str) -> tuple[str, float]:
+    """NAME=VALUE"""
+    name, _, value = text.partition("=")
+    return name, float(value)
+
+
+class _Pairs(argparse.Action):
+    """Pairs to a dictionary."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, dict(values or ()))
