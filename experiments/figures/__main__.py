@@ -5,6 +5,7 @@ structure  the same references: where things are against what they show
 style      the same noise painted five ways
 mix        words and a picture together
 weights    the same noise under growing guidance
+gallery    draws nothing: one page with every figure of experiments/ that is there
 
 Finished samples are kept, so it can be killed and repeated at will.
 """
@@ -15,14 +16,16 @@ from pathlib import Path
 
 from PIL import Image
 
+from experiments.command import add_output, add_report, add_seed, add_settings, command
+from experiments.figures.gallery import write_gallery
 from experiments.figures.house import draw_house
-from experiments.running import draw, launch
+from experiments.running import draw, launch, named
 from sdg.data.toyfaces.__main__ import write_references
 from sdg.data.toyfaces.styles import STYLES
 from sdg.metrics.folder import read_manifest
 from sdg.report.grid import draw_grid, open_picture
 
-FOLDER = Path(__file__).parent
+FOLDER, GALLERY = Path(__file__).parent, "gallery"
 FACES = ("face_000", "face_003", "face_005", "house")
 SCALES = (0, 50, 100, 200, 400, 800)
 PROMPTS = ("a smiling face with red hair", "a person with glasses and a hat", "a bearded man with blond hair")
@@ -30,16 +33,25 @@ PROMPTS = ("a smiling face with red hair", "a person with glasses and a hat", "a
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
+    chosen = [name for name in options.figures if name != GALLERY]
+    if chosen:
+        draw_figures(options, chosen)
+        print(f"look at {options.report}")
+    if GALLERY in options.figures:
+        print(f"look at {write_gallery(options.output / 'index.html', FOLDER.parent)}")
+
+
+def draw_figures(options: argparse.Namespace, names: Sequence[str]) -> None:
+    """Draw the figures of these names, or what is left of them to do."""
     references = options.output / "references"
     write_references(references, 8)
     draw_house(references / "house.png")
     options.report.mkdir(parents=True, exist_ok=True)
-    for name in options.figures:
+    for name in names:
         print(name, flush=True)
         # A palette: a third of the size in the repository.
         figure = FIGURES[name](options, references).quantize(192, dither=Image.Dither.NONE)
         figure.save(options.report / f"{name}.png", optimize=True)
-    print(f"look at {options.report}")
 
 
 def content(options: argparse.Namespace, references: Path) -> Image.Image:
@@ -61,7 +73,7 @@ def structure(options: argparse.Namespace, references: Path) -> Image.Image:
 def style(options: argparse.Namespace, references: Path) -> Image.Image:
     """The same noise unguided, and painted in every style."""
     paths = [references / f"style_{name}.png" for name in STYLES]
-    folder = _draw(options, "style", ["guidance=style", _list("references", paths)], 6)
+    folder = _draw(options, "style", ["guidance=style", named("references", paths)], 6)
     records = read_manifest(folder)
     before = [open_picture(folder / r["file"]) for r in records if r["scale"] == 0]
     rows = [("", [Image.new("RGB", before[0].size, "white"), *before])]
@@ -74,7 +86,7 @@ def style(options: argparse.Namespace, references: Path) -> Image.Image:
 def mix(options: argparse.Namespace, references: Path) -> Image.Image:
     """Words and a picture: a row for each sentence and reference."""
     paths = [references / f"{name}.png" for name in FACES[:2]]
-    settings = ["guidance=mix", _list("references", paths), _list("prompts", PROMPTS)]
+    settings = ["guidance=mix", named("references", paths), named("prompts", PROMPTS)]
     folder = _draw(options, "mix", settings, 4)
     records = read_manifest(folder)
     rows = []
@@ -89,7 +101,7 @@ def weights(options: argparse.Namespace, references: Path) -> Image.Image:
     """One noise for each sentence, under growing guidance."""
     rows: list[tuple[str, list]] = [(prompt, []) for prompt in PROMPTS]
     for scale in SCALES:
-        settings = [f"guidance.scale={scale}", _list("prompts", PROMPTS), "unguided=false"]
+        settings = [f"guidance.scale={scale}", named("prompts", PROMPTS), "unguided=false"]
         folder = _draw(options, f"weights_{scale}", settings, 1)
         for row, record in zip(rows, read_manifest(folder), strict=True):
             row[1].append(open_picture(folder / record["file"]))
@@ -103,7 +115,7 @@ def _by_reference(
     options: argparse.Namespace, guidance: str, name: str, paths: Sequence[Path], samples: int
 ) -> list[list[Image.Image]]:
     """A row for each reference: itself, and what it guided."""
-    settings = [f"guidance={guidance}", _list("references", paths), "unguided=false"]
+    settings = [f"guidance={guidance}", named("references", paths), "unguided=false"]
     folder = _draw(options, name, settings, samples)
     records = read_manifest(folder)
     return [
@@ -118,22 +130,19 @@ def _draw(options: argparse.Namespace, name: str, settings: Sequence[str], sampl
     return draw(options.output / name, [*given, *options.sample])
 
 
-def _list(key: str, values: Sequence[str | Path]) -> str:
-    return f"{key}=[{', '.join(repr(str(value)) for value in values)}]"
-
-
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.figures",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
+    parser = command("figures", __doc__, laid_out=True)
+    parser.add_argument(
+        "figures",
+        nargs="*",
+        choices=[*FIGURES, GALLERY],
+        default=list(FIGURES),
+        help="which ones (default: all but the gallery)",
     )
-    add = parser.add_argument
-    add("figures", nargs="*", choices=list(FIGURES), default=list(FIGURES), help="which ones (default: all)")
-    add("--seed", type=int, default=3, help="of the samples")
-    add("--output", type=Path, default=Path("outputs/figures"), help="folder of the samples")
-    add("--report", type=Path, default=FOLDER, help="folder of the figures")
-    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
+    add_seed(parser, 3)
+    add_output(parser, "outputs/figures")
+    add_report(parser, FOLDER, "figures")
+    add_settings(parser, "sample")
     return parser.parse_args(arguments)
 
 

@@ -1,0 +1,117 @@
+"""Every figure of ``experiments/`` that has been drawn, on one page."""
+
+import html
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from sdg.files import write_whole
+
+
+class Exhibit(NamedTuple):
+    """A figure."""
+
+    file: str
+    """Within ``experiments/``."""
+    caption: str
+    command: str
+    """That draws it with its own settings."""
+    found: str | None = None
+    """What was written beside it, within ``experiments/``; it begins with the command that was given."""
+
+
+def _like_the_paper(name: str, caption: str) -> Exhibit:
+    return Exhibit(f"figures/{name}.png", caption, f"python -m experiments.figures {name}")
+
+
+def _part(folder: str, name: str, caption: str) -> Exhibit:
+    command = f"python -m experiments.{folder} {name}"
+    return Exhibit(f"{folder}/{name}.png", caption, command, f"{folder}/{name}.md")
+
+
+def _study(name: str, figure: str, caption: str) -> Exhibit:
+    return Exhibit(f"{name}/{figure}", caption, f"python -m experiments.{name}", f"{name}/results.md")
+
+
+GALLERY = {
+    "Figures like the paper's": (
+        _like_the_paper("content", "References, one of them no face, and six samples of each."),
+        _like_the_paper("structure", "Structure keeps the place of things; content keeps what they show."),
+        _like_the_paper("style", "The same noise, unguided and painted five ways."),
+        _like_the_paper("mix", "Words and a picture together."),
+        _like_the_paper("weights", "One noise for each sentence under growing guidance."),
+    ),
+    "Measured": (
+        _study("text_alignment", "curve.png", "How well faces follow their prompts, against the scale."),
+        _study("controls", "blend.png", "Words and a picture that disagree, as the weight moves."),
+        _study("few_steps", "curve.png", "What fewer steps cost in quality."),
+        _study("samplers", "curve.png", "Every sampler against a posterior known in closed form."),
+    ),
+    "Other people's methods": (
+        _part("baselines", "methods", "One sample of each method for each prompt and reference."),
+        _part("baselines", "ilvr", "ILVR: the larger N, the less of a reference is kept."),
+    ),
+    "Ablations": (
+        _part("ablations", "scale", "How strong guidance is."),
+        _part("ablations", "steps", "In how many steps, by which sampler."),
+        _part("ablations", "encoder", "The time-dependent encoder against plain CLIP as the guide."),
+        _part("ablations", "mean", "The gradient at x_t, as in the paper's code, against that at μ."),
+        _part("ablations", "gram", "Gram matrices of each sample against those of the whole batch."),
+    ),
+}
+"""Heading -> figures, in the order of the page."""
+
+_COMMAND = r"^`(python -m experiments\.[^`]+)`"
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c20; background: white; }
+body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+figure { margin: 1.5rem 0 2.5rem; } img { max-width: 100%; height: auto; border-radius: 6px; }
+code { font-size: .85rem; color: #666; overflow-wrap: anywhere; } li { margin: .3rem 0; }
+"""
+
+
+def write_gallery(page: Path, experiments: Path) -> Path:
+    """Write ``page`` with every figure that is below ``experiments``, by relative links; returns it."""
+    sections, absent = [], []
+    for heading, exhibits in GALLERY.items():
+        there = [exhibit for exhibit in exhibits if (experiments / exhibit.file).is_file()]
+        absent += [exhibit for exhibit in exhibits if exhibit not in there]
+        if there:
+            sections += [f"<h2>{html.escape(heading)}</h2>", *(_figure(e, page, experiments) for e in there)]
+    if absent:
+        lines = "".join(f"<li>{html.escape(e.caption)}<br>{_code(e.command)}</li>" for e in absent)
+        sections += ["<h2>Not drawn yet</h2>", f"<ul>{lines}</ul>"]
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(
+        page,
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Figures</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n<h1>Figures</h1>\n'
+        + "\n".join(sections)
+        + "\n</html>\n",
+    )
+    return page
+
+
+def _figure(exhibit: Exhibit, page: Path, experiments: Path) -> str:
+    picture, command = _link(experiments / exhibit.file, page), exhibit.command
+    more = ""
+    if exhibit.found and (found := experiments / exhibit.found).is_file():
+        given = re.search(_COMMAND, found.read_text(encoding="utf-8"), re.MULTILINE)
+        command = given[1] if given else command
+        more = f' <a href="{_link(found, page)}">numbers</a>'
+    caption = html.escape(exhibit.caption)
+    return (
+        f'<figure><a href="{picture}"><img src="{picture}" alt="{caption}" loading="lazy"></a>'
+        f"<figcaption>{caption}{more}<br>{_code(command)}</figcaption></figure>"
+    )
+
+
+def _link(file: Path, page: Path) -> str:
+    """From the page's folder to a file."""
+    return quote(Path(os.path.relpath(file.resolve(), page.parent.resolve())).as_posix())
+
+
+def _code(command: str) -> str:
+    return f"<code>{html.escape(command)}</code>"
