@@ -20,12 +20,19 @@ PROTOCOLS = {
     "one target, mean over targets",
 }
 
-DIGITS = {"diversity": 3, "pixels": 1, "pixels through φ": 1, "… unguided": 1}
+DIGITS = {
+    "diversity": 3,
+    "palette distance": 3,
+    "texture distance": 3,
+    "pixels": 1,
+    "pixels through φ": 1,
+    "… unguided": 1,
+}
 
 
-def head(title: str, options: argparse.Namespace, what: str) -> list[str]:
+def head(title: str, options: argparse.Namespace, what: str, experiment: str = "baselines") -> list[str]:
     """Title, command, machine, and what was drawn."""
-    command = invocation("baselines", options.arguments)
+    command = invocation(experiment, options.arguments)
     versions = f"sdg {sdg.__version__} and torch {torch.__version__}"
     return [f"# {title}", "", f"`{command}`, on {machine()}, with {versions}. {what}", ""]
 
@@ -54,11 +61,11 @@ def rule(columns: int) -> str:
     return "|---" * columns + "|"
 
 
-def protocols(names: Sequence[str], more: dict[str, str]) -> list[str]:
-    """What the numbers are."""
+def protocols(names: Sequence[str], more: dict[str, str], over: str = "targets") -> list[str]:
+    """What the numbers are, and over what their intervals."""
     told = {name: PROTOCOLS[name] for name in names} | more
     lines = [f"- **{name}**: {text}." for name, text in told.items()]
-    return ["## Protocols", "", *lines, "- Intervals: 95 % bootstrap over targets.", ""]
+    return ["## Protocols", "", *lines, f"- Intervals: 95 % bootstrap over {over}.", ""]
 
 
 def save(

@@ -1,0 +1,1 @@
+"""One choice at a time: python -m experiments.ablations"""
