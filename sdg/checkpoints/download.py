@@ -1,6 +1,5 @@
 """Public files fetched to a cache when asked: resumed where they stopped, checked, named when whole."""
 
-import hashlib
 import os
 import shutil
 import urllib.error
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.places import OPEN_CLIP, cache_folder, find_file
 from sdg.errors import SDGError
+from sdg.files import file_hash
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60
@@ -87,12 +87,6 @@ def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
         ) from error
     part.replace(target)
     return target
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _receive(url: str, part: Path) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sdg.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from sdg.checkpoints.download import file_hash
 from sdg.checkpoints.identify import identify
 from sdg.checkpoints.layouts import rename
 from sdg.checkpoints.public import public_name
 from sdg.checkpoints.weights import differences
 from sdg.errors import SDGError
+from sdg.files import file_hash
 
 _SHOWN = 5
 """Names that are listed before the rest is only counted."""

@@ -67,8 +67,8 @@ class Denoiser(nn.Module):
         multiple = getattr(network, "size_multiple", 1)
         if image_size < 1 or image_size % multiple:
             raise SDGError(
-                f"this prior draws pictures whose sides are multiples of {multiple}, not {image_size}: choose "
-                f"{max(multiple, multiple * round(image_size / multiple))}"
+                f"this prior draws pictures whose sides are multiples of {multiple}, not {image_size}: "
+                f"choose {max(multiple, multiple * round(image_size / multiple))}"
             )
         self.network, self.schedule = network, schedule
         self.image_size, self.channels = image_size, channels

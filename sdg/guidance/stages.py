@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from sdg.errors import SDGError
+from sdg.guidance.weight import number
 from sdg.networks.time_encoder import Features
 
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
@@ -17,13 +18,13 @@ class StageWeights:
         weights: by name; a stage that is not named is not looked at.
 
     Raises:
-        SDGError: a name that is not a stage's, or nothing to look at.
+        SDGError: a name that is not a stage's, a weight that is no number, or nothing to look at.
     """
 
     def __init__(self, weights: Mapping[str, float]):
         if stray := weights.keys() - set(STAGES):
             raise SDGError(f"stages names {sorted(stray)}: the encoder has {', '.join(STAGES)}")
-        self.weights = {STAGES.index(name): weight for name, weight in weights.items() if weight}
+        self.weights = {STAGES.index(name): w for name, w in weights.items() if number(w, f"stages.{name}")}
         if not self.weights:
             raise SDGError(
                 f"stages weighs nothing: give for example {{layer3: 1}} out of {', '.join(STAGES)}"

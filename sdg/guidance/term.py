@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-from sdg.guidance.weight import Weight
+from sdg.guidance.weight import Weight, number
 
 
 class Term(ABC):
@@ -17,13 +17,17 @@ class Term(ABC):
         weight: w_k, a number or a function of progress.
         target: this term's own prompt, or path of its own reference, for every sample; by default each
             sample brings one.
+
+    Raises:
+        SDGError: a weight that is no finite number.
     """
 
     reads: ClassVar[Literal["prompt", "reference"]]
     """What a target is made of: words, by the text encoder, or a picture, by the encoder that reads x_t."""
 
     def __init__(self, weight: float | Weight = 1.0, target: str | None = None):
-        self.weight, self.target = weight, target
+        self.weight = weight if isinstance(weight, Weight) else number(weight, "weight")
+        self.target = target
 
     def weight_at(self, progress: float) -> float:
         """w_k when ``progress`` (0 to 1) of the chain lies behind."""

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from sdg.checkpoints import load_weights
-from sdg.checkpoints.download import file_hash
 from sdg.checkpoints.places import find_file
 from sdg.errors import SDGError
+from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
 from sdg.networks.clip import CLIP
 from sdg.networks.time_clip import TimeResNet

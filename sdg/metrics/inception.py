@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from sdg.checkpoints import read_state
-from sdg.checkpoints.download import file_hash
 from sdg.errors import SDGError
+from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
 
 

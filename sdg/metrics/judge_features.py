@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdg.checkpoints import load_weights
-from sdg.checkpoints.download import file_hash
 from sdg.checkpoints.places import find_file
 from sdg.data.toyfaces import ATTRIBUTES, MARGINALS
 from sdg.errors import SDGError
+from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
 from sdg.metrics.mentions import Mentions
 from sdg.networks.judge import Judge, Judgement

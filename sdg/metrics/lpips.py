@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sdg.checkpoints import read_state
-from sdg.checkpoints.download import file_hash
 from sdg.errors import SDGError
+from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
 
 ALEXNET = "alexnet-owt-7be5be79.pth"

@@ -14,11 +14,10 @@ from omegaconf import DictConfig
 
 import sdg
 from sdg.checkpoints import load_weights
-from sdg.checkpoints.download import file_hash
 from sdg.checkpoints.places import cache_folder
 from sdg.config import build
 from sdg.errors import SDGError
-from sdg.files import write_whole
+from sdg.files import file_hash, write_whole
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.measure import Measure, Metric

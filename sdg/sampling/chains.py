@@ -124,5 +124,7 @@ class GuidedSampling(Method):
                 "trace": steps[i] if self.trace else None,
             }
             end = None if finite[i] else self.steps
-            samples.append(Sample(entry, pixels[i], record, lost[i] or end, strips[i]))
+            # So does whether a gradient that does not move it was finite.
+            stopped = lost[i] if entry.scale else None
+            samples.append(Sample(entry, pixels[i], record, stopped or end, strips[i]))
         return samples

@@ -1,7 +1,10 @@
 """One sampling run: from configuration to a folder of pictures with a page to look at."""
 
 import logging
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +13,7 @@ from pytorch_lightning.loggers import Logger
 from sdg.config import build, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.errors import SDGError
+from sdg.files import file_hash
 from sdg.processes import first_process
 from sdg.report.grid import open_picture
 from sdg.report.loggers import announce, finish, show_pictures, show_table
@@ -116,4 +120,19 @@ def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> 
     """What the samples depend on, as text; how they are computed (batch size, devices) may change."""
     free = ("batch_size", "trainer", "logger", "output_dir", "prompts_file")
     settings = {key: value for key, value in plain(config).items() if key not in free}
-    return OmegaConf.to_yaml(OmegaConf.create(settings | {"prompts": prompts, "references": references}))
+    settings |= {"prompts": prompts, "references": references}
+    files = sorted(path for path in {*_texts(settings)} if os.path.isfile(path))
+    # Other weights, or another picture, under the same name draw other samples.
+    contents = {path: file_hash(Path(path)) for path in files}
+    return OmegaConf.to_yaml(OmegaConf.create(settings | {"contents": contents}))
+
+
+def _texts(settings: Any) -> Iterator[str]:
+    """Every text in a tree of settings."""
+    if isinstance(settings, str):
+        yield settings
+    elif isinstance(settings, Mapping):
+        settings = list(settings.values())
+    if isinstance(settings, list):
+        for value in settings:
+            yield from _texts(value)

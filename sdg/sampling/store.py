@@ -60,17 +60,28 @@ class SampleStore:
         """Keep one sample: ``image`` (3, H, W) uint8, and what the manifest says of it besides its entry.
 
         ``strip`` (3, H, n W) shows how it came about, and is kept beside it.
+
+        Raises:
+            SDGError: the disk is full, or does not want to.
         """
-        path = self.samples / entry.file
-        part = path.with_suffix(".part")
         files = {"file": f"samples/{entry.file}"}
         if strip is not None:
-            self.write_picture(files.setdefault("strip", f"strips/{entry.file}"), strip)
-        _save(image, part)
+            files["strip"] = f"strips/{entry.file}"
         if entry.reference is not None:
             files["reference_file"] = reference_file(entry.reference)
-        self._note(entry.record() | files | record)
-        os.replace(part, path)
+        path = self.samples / entry.file
+        part = path.with_suffix(".part")
+        try:
+            if strip is not None:
+                self.write_picture(files["strip"], strip)
+            _save(image, part)
+            self._note(entry.record() | files | record)
+            os.replace(part, path)
+        except OSError as error:
+            raise SDGError(
+                f"cannot write {path} ({error.strerror or error}): mend that and give the command again; "
+                f"the {len(self.done)} samples that are done are kept"
+            ) from error
         self.done.add(entry.id)
 
     def lose(self, entry: PlanEntry, step: int) -> None:

@@ -112,6 +112,7 @@ def _record(output_dir: Path, config: DictConfig) -> None:
 
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
     """What must not change when a run goes on: networks, data and seed, but not its length or its loggers."""
-    kept = {key: settings[key] for key in ("data", "prior", "encoder", "judge", "model", "seed")}
+    names = ("data", "prior", "encoder", "judge", "model", "seed", "warm_start")
+    kept = {name: settings[name] for name in names}
     # Where the pictures lie and how they are read may change, but not which ones they are.
     return kept | {"data": {k: v for k, v in kept["data"].items() if k not in READING}}

@@ -1,5 +1,8 @@
 """Weights that change with progress, and prompts that carry weights."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from torch import nn
 
@@ -7,6 +10,7 @@ from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.prompt import weighted_sentences
+from sdg.guidance.stages import StageWeights
 from sdg.guidance.text import Text
 from sdg.guidance.weight import Cosine, Linear, Weight, Window
 
@@ -28,6 +32,21 @@ def test_weights_by_progress(weight: Weight, values: list[float]) -> None:
 def test_windows_lie_inside_the_chain(start: float, stop: float) -> None:
     with pytest.raises(SDGError, match="use 0 <= start < stop <= 1"):
         Window(1.0, start, stop)
+
+
+@pytest.mark.parametrize("weight", ["strong", None, float("nan"), float("inf"), True])
+def test_what_is_no_number_is_no_weight(weight: Any) -> None:
+    makers: list[Callable[[], object]] = [
+        lambda: Text(weight),
+        lambda: Window(weight),
+        lambda: Window(1.0, stop=weight),
+        lambda: Linear(weight, 1.0),
+        lambda: Cosine(1.0, weight),
+        lambda: StageWeights({"layer1": weight}),
+    ]
+    for make in makers:
+        with pytest.raises(SDGError, match=f"={weight} is not a number: use for example 1.0"):
+            make()
 
 
 def test_terms_weigh_numbers_and_functions_alike() -> None:

@@ -1,9 +1,11 @@
 """A sampling run from configuration to files, with tiny random networks."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
@@ -72,6 +74,19 @@ def test_an_interrupted_run_goes_on(weights: list[str], undisturbed: Path, tmp_p
     assert pictures(tmp_path / "run") == pictures(undisturbed)
     assert kept.stat().st_mtime_ns == before
     assert (tmp_path / "run" / "manifest.jsonl").read_text() == (undisturbed / "manifest.jsonl").read_text()
+
+
+def test_other_weights_under_the_same_name_are_other_settings(weights: list[str], tmp_path: Path):
+    (given,) = [word.partition("=")[2] for word in weights if word.startswith("prior.checkpoint=")]
+    prior = tmp_path / "prior.safetensors"
+    shutil.copy(given, prior)
+    here = [*weights, f"prior.checkpoint={prior}"]
+    run(here, tmp_path / "run")
+    before = pictures(tmp_path / "run")
+    save_file({name: 2 * tensor for name, tensor in load_file(prior).items()}, prior)
+    with pytest.raises(SDGError, match="samples of other settings"):
+        run(here, tmp_path / "run")
+    assert pictures(tmp_path / "run") == before
 
 
 def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_path: Path):

@@ -1,5 +1,6 @@
 """The store: whole files, nothing lost, nobody else's folder touched."""
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -124,6 +125,25 @@ def test_other_settings_are_refused(tmp_path: Path):
     SampleStore(tmp_path, "settings")
     with pytest.raises(SDGError, match="other settings: choose another output_dir"):
         SampleStore(tmp_path, "others")
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = SampleStore(tmp_path, "settings")
+    fill(store, [0])
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", full)
+        with pytest.raises(
+            SDGError, match=r"000001.png \(No space left.* the 1 samples that are done
+        ):
+            fill(store, [1])
+    again = SampleStore(tmp_path, "settings")
+    assert again.done == {0}
+    fill(again, [1])
+    assert [record["id"] for record in again.finish()[0]] == [0, 1]
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path):
