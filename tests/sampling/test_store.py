@@ -136,9 +136,7 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pyt
 
     with monkeypatch.context() as patch:
         patch.setattr(Image.Image, "save", full)
-        with pytest.raises(
-            SDGError, match=r"000001.png \(No space left.* the 1 samples that are done
-        ):
+        with pytest.raises(SDGError, match=r"000001.png \(No space left.* the 1 samples that are done"):
             fill(store, [1])
     again = SampleStore(tmp_path, "settings")
     assert again.done == {0}
