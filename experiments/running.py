@@ -84,7 +84,7 @@ def machine() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     threads = torch.get_num_threads()
-    return f"{threads} thread{'s' if threads > 1 else ''} of a {platform.machine()} CPU"
+    return f"{threads} thread{'s' if threads > 1 else ''} of a CPU ({platform.machine()})"
 
 
 def launch(main: Callable[[Sequence[str]], None]) -> None:

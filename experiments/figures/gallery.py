@@ -44,6 +44,7 @@ GALLERY = {
         _like_the_paper("weights", "One noise for each sentence under growing guidance."),
     ),
     "Measured": (
+        _study("retrieval", "curve.png", "What fine-tuning buys: finding the clean picture of a noised one."),
         _study("text_alignment", "curve.png", "How well faces follow their prompts, against the scale."),
         _study("controls", "blend.png", "Words and a picture that disagree, as the weight moves."),
         _study("few_steps", "curve.png", "What fewer steps cost in quality."),

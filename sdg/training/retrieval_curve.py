@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -9,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.files import write_whole
 from sdg.metrics.retrieval import top_k
+from sdg.networks.clip import CLIP
 from sdg.randomness import keyed_generator
 from sdg.training.figures import keep_figure
 from sdg.training.time_clip import TimeCLIPTraining
@@ -38,25 +40,38 @@ class RetrievalCurve(Callback):
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set, but not declared
         batches = [batch["image"].to(pl_module.device) for batch in data.val_dataloader()]
-        teacher, encoder, schedule = pl_module.teacher, pl_module.encoder, pl_module.schedule
-        clean = torch.cat([teacher.encode_image(images) for images in batches])
-        curves: dict[str, list[float]] = {"time-dependent": [], "plain CLIP": []}
-        for t in LEVELS:
-            noised = [_noised(schedule, images, t, i) for i, images in enumerate(batches)]
-            at_t = torch.full((1,), t, device=pl_module.device)
-            students = torch.cat([F.normalize(encoder(x_t, at_t).pooled, dim=-1) for x_t in noised])
-            plain = torch.cat([teacher.encode_image(x_t) for x_t in noised])
-            curves["time-dependent"].append(top_k(students @ clean.T, 1))
-            curves["plain CLIP"].append(top_k(plain @ clean.T, 1))
+        pool = sum(map(len, batches))
+        curves = retrieval_curves(pl_module.teacher, pl_module.encoder, pl_module.schedule, batches)
         for t, value in zip(LEVELS, curves["time-dependent"], strict=True):
             pl_module.log(f"val/top1_t{t:03d}", value, rank_zero_only=True)
         pl_module.log(
             "val/top1", sum(curves["time-dependent"]) / len(LEVELS), prog_bar=True, rank_zero_only=True
         )
         pl_module.log("val/top1_plain_clip", sum(curves["plain CLIP"]) / len(LEVELS), rank_zero_only=True)
-        keep_figure(trainer, self.folder, "retrieval", draw_curves(curves, len(clean)))
-        record = {"t": LEVELS, "pool": len(clean), "step": trainer.global_step, "top1": curves}
+        keep_figure(trainer, self.folder, "retrieval", draw_curves(curves, pool))
+        record = {"t": LEVELS, "pool": pool, "step": trainer.global_step, "top1": curves}
         write_whole(self.folder / "retrieval.json", json.dumps(record, indent=1) + "\n")
+
+
+@torch.no_grad()
+def retrieval_curves(
+    teacher: CLIP, encoder: nn.Module, schedule: NoiseSchedule, batches: Sequence[Tensor]
+) -> dict[str, list[float]]:
+    """Top-1 retrieval of x_0 from x_t at every t of ``LEVELS``, by the encoder and by plain CLIP.
+
+    Args:
+        batches: the pool, (B, 3, H, W) each; noise depends on t and on a batch's place among them.
+    """
+    clean = torch.cat([teacher.encode_image(images) for images in batches])
+    curves: dict[str, list[float]] = {"time-dependent": [], "plain CLIP": []}
+    for t in LEVELS:
+        noised = [_noised(schedule, images, t, i) for i, images in enumerate(batches)]
+        at_t = torch.full((1,), t, device=clean.device)
+        students = torch.cat([F.normalize(encoder(x_t, at_t).pooled, dim=-1) for x_t in noised])
+        plain = torch.cat([teacher.encode_image(x_t) for x_t in noised])
+        curves["time-dependent"].append(top_k(students @ clean.T, 1))
+        curves["plain CLIP"].append(top_k(plain @ clean.T, 1))
+    return curves
 
 
 def draw_curves(curves: dict[str, list[float]], pool: int) -> Image.Image:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from experiments.benchmark import __main__ as experiment
 from experiments.benchmark.distance import race_distances
@@ -84,9 +85,17 @@ def test_times_what_was_found_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
-def test_what_agrees_in_float32_is_timed_in_half_precision(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:The .grad attribute of a Tensor"
+)
+def test_what_agrees_in_float32_is_timed_in_half_precision_and_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the compiler's front end alone."""
+    compile_ = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compile_(module, backend="eager"))
     arguments = ["--dtype", "bfloat16", "--size", "32", "--batch", "1", "--steps", "2", "--rounds", "1"]
-    experiment.main([*arguments, "--distance", "0", "--report", str(tmp_path)])
+    experiment.main([*arguments, "--distance", "0", "--compile", "--report", str(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {
         f"toyfaces_bfloat16.{e}" for e in ("json", "md", "svg")
     }
@@ -94,6 +103,8 @@ def test_what_agrees_in_float32_is_timed_in_half_precision(tmp_path: Path) -> No
     assert ", bfloat16: 32-px pictures, 1 at a time" in text
     assert "![Times, in those of sdg](toyfaces_bfloat16.svg)" in text
     assert "Fréchet" not in text
+    assert text.count("\n| sdg, compiled | ") == 4
+    assert "\n| diffusers, compiled | " in text
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.stem)

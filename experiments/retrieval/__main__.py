@@ -1,0 +1,68 @@
+"""What fine-tuning buys: ``python -m experiments.retrieval`` (see ``--help``).
+
+Finds the clean picture of a noised one among all validation pictures, at every noise level, by the
+time-dependent encoder and by the CLIP it began as, and writes the figure (``curve.png``) and the table
+(``results.md``).
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from experiments.command import add_report, add_settings, command
+from experiments.running import configuration, invocation, launch, machine
+from sdg.checkpoints import load_weights
+from sdg.config import build
+from sdg.files import write_whole
+from sdg.training.retrieval_curve import LEVELS, draw_curves, retrieval_curves
+
+FOLDER = Path(__file__).parent
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    config = configuration("train", [f"+experiment={options.experiment}", *options.train])
+    clip = build(config.model.clip).eval()
+    encoder = load_weights(build(config.encoder.network), config.encoder.checkpoint).eval()
+    data = build(config.data)
+    data.setup("validate")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    batches = [batch["image"].to(device) for batch in data.val_dataloader()]
+    schedule = build(config.prior.denoiser.schedule)
+    curves = retrieval_curves(clip.to(device), encoder.to(device), schedule, batches)
+
+    options.report.mkdir(parents=True, exist_ok=True)
+    pool = sum(map(len, batches))
+    draw_curves(curves, pool).save(options.report / "curve.png")
+    write_whole(options.report / "results.md", table(curves, pool, invocation("retrieval", arguments)))
+    print(f"look at {options.report / 'curve.png'} and results.md beside it")
+
+
+def table(curves: dict[str, list[float]], pool: int, words: str) -> str:
+    """The curves in numbers, a row for each level."""
+    rows = [
+        f"# Top-1 among {pool} validation pictures",
+        "",
+        f"`{words}`, on {machine()}.",
+        "",
+        f"| t | {' | '.join(curves)} |",
+        "|---:" * (1 + len(curves)) + "|",
+    ]
+    for t, values in zip(LEVELS, zip(*curves.values(), strict=True), strict=True):
+        rows.append(" | ".join([f"| {t}", *(f"{value:.3f}" for value in values)]) + " |")
+    return "\n".join([*rows, ""])
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = command("retrieval", "Measure what an encoder still sees at every noise level.")
+    words = "the training whose encoder, data and schedule are taken"
+    parser.add_argument("--experiment", default="toyfaces_clip", help=words)
+    add_settings(parser, "train")
+    add_report(parser, FOLDER, "figure and the table")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    launch(main)
