@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from experiments.benchmark import __main__ as experiment
+from experiments.benchmark.contest import GROUPS, OURS
 from experiments.benchmark.distance import race_distances
 from experiments.benchmark.report import draw_bars, relative, write_tables
 from experiments.benchmark.rival import rival
@@ -85,26 +86,56 @@ def test_times_what_was_found_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(
-    "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:The .grad attribute of a Tensor"
-)
-def test_what_agrees_in_float32_is_timed_in_half_precision_and_compiled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the compiler's front end alone."""
-    compile_ = nn.Module.compile
-    monkeypatch.setattr(nn.Module, "compile", lambda module: compile_(module, backend="eager"))
+def test_what_agrees_in_float32_is_timed_in_half_precision(tmp_path: Path) -> None:
     arguments = ["--dtype", "bfloat16", "--size", "32", "--batch", "1", "--steps", "2", "--rounds", "1"]
-    experiment.main([*arguments, "--distance", "0", "--compile", "--report", str(tmp_path)])
+    experiment.main([*arguments, "--distance", "0", "--report", str(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"toyfaces_bfloat16.{e}" for e in ("json", "md", "svg")
+        f"toyfaces_bfloat16.{kind}" for kind in ("json", "md", "svg")
     }
     text = (tmp_path / "toyfaces_bfloat16.md").read_text()
     assert ", bfloat16: 32-px pictures, 1 at a time" in text
     assert "![Times, in those of sdg](toyfaces_bfloat16.svg)" in text
     assert "Fréchet" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_networks_and_steps_are_compiled_too_if_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the compiler's front end alone."""
+    compile_ = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compile_(module, backend="eager"))
+    arguments = ["--compile", "--size", "32", "--batch", "1", "--steps", "2", "--rounds", "1"]
+    experiment.main([*arguments, "--distance", "0", "--report", str(tmp_path)])
+    text = (tmp_path / "toyfaces.md").read_text()
     assert text.count("\n| sdg, compiled | ") == 4
-    assert "\n| diffusers, compiled | " in text
+    assert text.count("\n| diffusers, compiled | ") == 1
+
+
+def row(group: str, name: str, milliseconds: list[float], gflop: float | None) -> dict[str, Any]:
+    counted = dict.fromkeys(("operators", "copies", "reads", "peak_megabytes"), gflop and 7)
+    row = {"group": group, "name": name, "milliseconds": milliseconds, "gflop": gflop}
+    return row | counted | {"kernels": None, "apart": 0.0}
+
+
+def test_what_is_compiled_has_the_arithmetic_of_what_is_not(tmp_path: Path) -> None:
+    rows = [row(group, OURS, [4.0, 8.0], 10.0 * (i + 1)) for i, group in enumerate(GROUPS)]
+    rows += [row(group, f"{OURS}, compiled", [2.0, 4.0], None) for group in GROUPS[:3]]
+    report = {
+        **dict.fromkeys(("command", "machine", "sdg", "torch", "dtype", "model", "name"), "x"),
+        **dict.fromkeys(("batch", "rounds", "steps"), 2),
+        "size": None,
+        "gpu": False,
+        "rows": rows,
+        "peaks": [{"name": kind, "gflop_per_second": 1e4} for kind in ("convolution", "matmul")],
+        "distance": {"width": 9, "milliseconds": {"sdg": [2.0, 4.0], "scipy": [20.0]}, "apart": 1e-9},
+    }
+    write_tables(report, tmp_path / "x.md")
+    text = (tmp_path / "x.md").read_text()
+    assert "| sdg, compiled | 0.50 (0.50 … 0.50) | 1.00 | 1.00 | 30.0 |" in text
+    assert "| sdg, compiled | text | 1.00 (1.00 … 1.00) | 1.50 |" in text
+    assert "5.0 to 10.0 times as fast" in text
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.stem)
