@@ -66,8 +66,10 @@ def frechet_distance(a: Moments, b: Moments) -> float:
             f"here are {smaller}: draw more samples, or leave this metric out"
         )
     # With Σ_a = R Rᵀ, the eigenvalues of Σ_a Σ_b are those of the symmetric Rᵀ Σ_b R: no matrix square root.
-    values, vectors = torch.linalg.eigh(a.covariance)
-    root = vectors * values.clamp(min=0).sqrt()
+    root, failed = torch.linalg.cholesky_ex(a.covariance)
+    if failed:  # a feature that never varies, or that others add up to
+        values, vectors = torch.linalg.eigh(a.covariance)
+        root = vectors * values.clamp(min=0).sqrt()
     overlap = torch.linalg.eigvalsh(root.T @ b.covariance @ root).clamp(min=0).sqrt().sum()
     spread = a.covariance.trace() + b.covariance.trace() - 2 * overlap
     return ((a.mean - b.mean).square().sum() + spread).item()
