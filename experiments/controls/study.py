@@ -13,6 +13,7 @@ from experiments.running import draw, named
 from sdg.data.picture import read_picture
 from sdg.data.toyfaces.__main__ import write_references
 from sdg.data.toyfaces.styles import STYLES
+from sdg.metrics.bootstrap import Interval, bootstrap_mean
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.mentions import Mentions
 
@@ -27,14 +28,27 @@ def take_aim(options: argparse.Namespace) -> None:
     options.styles = [f"style_{name}.png" for name in STYLES]
 
 
+class Estimate(NamedTuple):
+    """The mean of one measure."""
+
+    guided: float
+    interval: Interval | None
+    """95 %, over targets; None where there is one."""
+    unguided: float
+    """Over the samples of the same noise without guidance, for the same targets."""
+
+    def __str__(self) -> str:
+        ends = f" [{self.interval[0]:.3f}, {self.interval[1]:.3f}]" if self.interval else ""
+        return f"{self.guided:.3f}{ends} ({self.unguided:.3f})"
+
+
 class Row(NamedTuple):
     """One run."""
 
     control: str
     sampler: str
     steps: int
-    values: dict[str, tuple[float, float]]
-    """Measure -> its mean over guided samples, and over the unguided ones of the same noise."""
+    values: dict[str, Estimate]
 
 
 def measure(options: argparse.Namespace, control: str, sampler: str, steps: int, judge: JudgeReader) -> Row:
@@ -54,22 +68,22 @@ def measure(options: argparse.Namespace, control: str, sampler: str, steps: int,
     return Row(control, sampler, steps, values)
 
 
-def _text(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, tuple[float, float]]:
+def _text(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, Estimate]:
     judged, _ = measures.read_run(folder, judge)
     guided, partners, _ = measures.pairs(judged)
-    mentioned = Mentions(PROMPTS)([judged.records[row]["prompt"] for row in guided])
-    values = {}
-    for rows, place in ((guided, 0), (partners, 1)):
+    prompts = [judged.records[row]["prompt"] for row in guided]
+    mentioned = Mentions(PROMPTS)(prompts)
+    shares = []
+    for rows in (guided, partners):
         right = (judged.attributes[rows] == mentioned) & (mentioned >= 0)
-        asked = (mentioned >= 0).sum(dim=1)
-        values[place] = (float(right.sum() / asked.sum()), float((right.sum(dim=1) == asked).double().mean()))
+        shares.append(right.sum(dim=1).double() / (mentioned >= 0).sum(dim=1))
     return {
-        "mentioned right": (values[0][0], values[1][0]),
-        "all right": (values[0][1], values[1][1]),
+        "mentioned right": _estimate(shares, prompts),
+        "all right": _estimate([(share == 1).double() for share in shares], prompts),
     }
 
 
-def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, tuple[float, float]]:
+def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, Estimate]:
     """Against the reference: its true attributes, and its nuisances as the judge reads them off it."""
     judged, _ = measures.read_run(folder, judge)
     guided, partners, names = measures.pairs(judged)
@@ -83,28 +97,32 @@ def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
         *(measures.nuisance_distances(judged, rows, wanted) for rows in (guided, partners)), strict=True
     )
     return {
-        "attributes kept": _means(kept),
-        "distance in pose": _means(poses),
-        "distance in the rest": _means(rests),
+        "attributes kept": _estimate(kept, names),
+        "distance in pose": _estimate(poses, names),
+        "distance in the rest": _estimate(rests, names),
     }
 
 
-def _style(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, tuple[float, float]]:
+def _style(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, Estimate]:
     judged, pictures = measures.read_run(folder, judge)
     guided, partners, names = measures.pairs(judged)
     references = read_bytes([options.references / name for name in names], judge.size)
     both = [measures.style_distances(pictures[rows], references, judge) for rows in (guided, partners)]
-    return {name: _means([each[name] for each in both]) for name in both[0]}
+    return {name: _estimate([each[name] for each in both], names) for name in both[0]}
+
+
+def _estimate(both: Sequence[Tensor], targets: Sequence[str]) -> Estimate:
+    """Of values (N,) with and without guidance; every target has as many samples."""
+    guided, unguided = both
+    rows = [[i for i, target in enumerate(targets) if target == one] for one in dict.fromkeys(targets)]
+    means = torch.stack([guided[own].mean() for own in rows])
+    return Estimate(float(guided.mean()), bootstrap_mean(means), float(unguided.mean()))
 
 
 def read_bytes(paths: Sequence[Path], size: int) -> Tensor:
     """Pictures as the judge reads them: (N, 3, size, size) uint8."""
     pictures = torch.stack([read_picture(path, size) for path in paths])
     return ((pictures + 1) * 127.5).round().to(torch.uint8)
-
-
-def _means(both: Sequence[Tensor]) -> tuple[float, float]:
-    return float(both[0].mean()), float(both[1].mean())
 
 
 def agreement(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> tuple[float, float]:

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     text = (
         f"# What scales and stages do\n\n`{invocation('controls.sweep', arguments)}`, on {machine()}: "
         f"{options.targets} references (5 for style), {options.samples} samples of each, "
-        f"{options.steps} steps of {options.sampler}; in brackets the unguided samples of the same noise.\n\n"
+        f"{options.steps} steps of {options.sampler}; [95 % interval over references]; in brackets the unguided samples of the same noise.\n\n"
     )
     protocol = [f"- **{name}**: {words}." for name, words in PROTOCOL.items() if "right" not in name]
     options.report.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def section(control: str, rows: Sequence[tuple[str, float, Row]]) -> list[str]:
     head = ["stages", "scale", *names] if rows[0][0] else ["scale", *names]
     lines = [f"## {control.capitalize()}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for stages, scale, row in rows:
-        cells = [f"{guided:.3f} ({unguided:.3f})" for guided, unguided in row.values.values()]
+        cells = map(str, row.values.values())
         lines.append(f"| {' | '.join([*([stages] if stages else []), f'{scale:g}', *cells])} |")
     return [*lines, ""]
 

@@ -10,7 +10,8 @@ from experiments.controls.blend import Point
 from experiments.controls.study import Row
 
 PROTOCOL = {
-    "mentioned right, all right": "attribute values that the prompt mentions, as the judge reads them",
+    "mentioned right, all right": "share of the attributes that the prompt mentions which the judge reads off "
+    "the sample, and share of the samples where it reads all of them",
     "attributes kept": "share of the reference's eight attributes that the judge reads off the sample",
     "distance in pose": "mean difference to the reference in x, y, scale and tilt, of ranges scaled to 2",
     "distance in the rest": "the same for the nuisances that are not pose: a copy would be near 0",
@@ -27,8 +28,8 @@ def write_table(
         "# Every control under every sampler, measured",
         "",
         f"`{command}`, on {machine}, with sdg {sdg.__version__} and torch {torch.__version__}. "
-        f"{options.targets} targets (5 for style), {options.samples} samples of each; in brackets the "
-        "unguided samples of the same noise.",
+        f"{options.targets} targets (5 for style), {options.samples} samples of each; [95 % interval "
+        "over targets]; in brackets the unguided samples of the same noise.",
         "",
     ]
     for control in dict.fromkeys(row.control for row in rows):
@@ -37,8 +38,8 @@ def write_table(
         lines += [f"## {control.capitalize()}", "", f"| sampler | steps | {' | '.join(names)} |"]
         lines += ["|---|---:|" + "---|" * len(names)]
         for row in own:
-            cells = [f"{guided:.3f} ({unguided:.3f})" for guided, unguided in row.values.values()]
-            lines.append(f"| {row.sampler} | {row.steps} | {' | '.join(cells)} |")
+            cells = " | ".join(map(str, row.values.values()))
+            lines.append(f"| {row.sampler} | {row.steps} | {cells} |")
         lines.append("")
     lines += ["## Words and a picture that disagree", "", "![The curve](blend.png)", ""]
     lines += ["| weight of the words | as the words say | as in the picture |", "|---:|---|---|"]

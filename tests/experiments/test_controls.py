@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.controls import __main__ as controls
-from experiments.controls import measures, sweep
+from experiments.controls import measures, study, sweep
 from experiments.cost import __main__ as cost
 from experiments.figures import __main__ as figures
 from sdg.checkpoints import save_weights
@@ -64,6 +64,14 @@ def test_samples_are_compared_with_what_they_aimed_at() -> None:
     pose, rest = measures.nuisance_distances(judged, [1, 2], nuisances[[0, 0]])
     assert pose.tolist() == pytest.approx([0.2, 0.0])
     assert rest.tolist() == pytest.approx([0.0, 0.1])
+
+
+def test_a_mean_has_an_interval_over_targets_not_samples() -> None:
+    values = torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    found = study._estimate([values, 1 - values], ["a", "a", "a", "b", "b", "b"])
+    assert (found.guided, found.unguided) == (0.5, 0.5)
+    assert found.interval == (0.0, 1.0)  # of two targets, a draw often holds one of them alone
+    assert str(study._estimate([values, values], ["a"] * 6)) == "0.500 (0.500)"
 
 
 @pytest.fixture(scope="module")
