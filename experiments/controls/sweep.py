@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> None:
     text = (
         f"# What scales and stages do\n\n`{invocation('controls.sweep', arguments)}`, on {machine()}: "
         f"{options.targets} references (5 for style), {options.samples} samples of each, "
-        f"{options.steps} steps of {options.sampler}; [95 % interval over references]; in brackets the unguided samples of the same noise.\n\n"
+        f"{options.steps} steps of {options.sampler}; [95 % interval over references]; in brackets the "
+        "unguided samples of the same noise.\n\n"
     )
     protocol = [f"- **{name}**: {words}." for name, words in PROTOCOL.items() if "right" not in name]
     options.report.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,8 @@ from experiments.controls.blend import Point
 from experiments.controls.study import Row
 
 PROTOCOL = {
-    "mentioned right, all right": "share of the attributes that the prompt mentions which the judge reads off "
-    "the sample, and share of the samples where it reads all of them",
+    "mentioned right, all right": "share of the attributes that the prompt mentions which the judge reads "
+    "off the sample, and share of the samples where it reads all of them",
     "attributes kept": "share of the reference's eight attributes that the judge reads off the sample",
     "distance in pose": "mean difference to the reference in x, y, scale and tilt, of ranges scaled to 2",
     "distance in the rest": "the same for the nuisances that are not pose: a copy would be near 0",
