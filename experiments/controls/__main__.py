@@ -42,10 +42,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     what = "Measure text, content, structure and style guidance under every sampler. Resumable."
     parser = command("controls", what)
     add = parser.add_argument
-    controls, samplers = (
-        ["text", "content", "structure", "style"],
-        ["ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde"],
-    )
+    controls = ["text", "content", "structure", "style"]
+    samplers = ["ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde"]
     add("--controls", nargs="+", choices=controls, default=controls, help="what guides")
     add("--samplers", nargs="+", choices=samplers, default=samplers, help="what steps")
     add("--steps", nargs="+", type=int, default=[20, 50, 100], help="sampling steps")
