@@ -63,7 +63,10 @@ def add_pairs(
 def pair(text: str) -> tuple[str, float]:
     """NAME=VALUE"""
     name, _, value = text.partition("=")
-    return name, float(value)
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=NUMBER, such as ddpm=400") from error
 
 
 class _Pairs(argparse.Action):

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.command import add_output, add_pairs, add_report, add_seed, add_settings, command
 from experiments.few_steps.figure import draw_curve
 from experiments.few_steps.points import measure
 from experiments.few_steps.table import cheapest, write_table
@@ -46,15 +47,12 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.few_steps",
-        description="Measure quality against cost of samplers, steps and rarer guidance. Resumable.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    what = "Measure quality against cost of samplers, steps and rarer guidance. Resumable."
+    parser = command("few_steps", what)
     add = parser.add_argument
-    scales = ["ddpm=400", "ddim=800", "dpmpp_2m=800", "dpmpp_2m_sde=400"]
-    help = "samplers with their guidance scales; the first is the yardstick"
-    add("--samplers", nargs="+", default=scales, metavar="SAMPLER=SCALE", help=help)
+    scales = {"ddpm": 400.0, "ddim": 800.0, "dpmpp_2m": 800.0, "dpmpp_2m_sde": 400.0}
+    words = "samplers with their guidance scales; the first is the yardstick"
+    add_pairs(parser, "--samplers", "SAMPLER=SCALE", words, default=scales)
     add("--steps", nargs="+", type=int, default=[5, 10, 20, 50, 100], help="sampling steps")
     add("--less", default="dpmpp_2m_sde", help="the sampler that also asks the encoder less often")
     add("--less-steps", nargs="*", type=int, default=[20, 50], help="the steps in which it does")
@@ -63,11 +61,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--prompts", type=int, default=24, help="of the held-out prompts")
     add("--samples", type=int, default=2, help="samples of each")
     add("--rounds", type=int, default=3, help="times that each way is timed, in turns")
-    add("--seed", type=int, default=5, help="of the samples")
-    add("--output", type=Path, default=Path("outputs/few_steps"), help="folder of the samples")
-    add("--report", type=Path, default=FOLDER, help="folder of the curve and the table")
-    add("--sample", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of sample.py")
-    add("--evaluate", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of evaluate.py")
+    add_seed(parser, 5)
+    add_output(parser, "outputs/few_steps")
+    add_report(parser, FOLDER, "curve and the table")
+    add_settings(parser, "sample", "evaluate")
     return parser.parse_args(arguments)
 
 

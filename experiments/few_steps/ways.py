@@ -34,7 +34,7 @@ def ways(options: argparse.Namespace) -> list[Way]:
     Raises:
         SDGError: the sampler that is to ask less often is not among the samplers, or one has no scale.
     """
-    scales = dict(_pair(text) for text in options.samplers)
+    scales = options.samplers
     if options.less not in scales:
         raise SDGError(f"--less {options.less} has no guidance scale: name one of {', '.join(scales)}")
     grid = [Way(name, n, scale) for name, scale in scales.items() for n in sorted(set(options.steps))]
@@ -49,11 +49,3 @@ def ways(options: argparse.Namespace) -> list[Way]:
         for words, setting in rarer
     ]
     return [first, *(way for way in grid if way != first), *fewer]
-
-
-def _pair(text: str) -> tuple[str, float]:
-    name, _, scale = text.partition("=")
-    try:
-        return name, float(scale)
-    except ValueError as error:
-        raise SDGError(f"--samplers {text} names no guidance scale: write for example ddpm=400") from error

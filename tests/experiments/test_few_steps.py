@@ -39,7 +39,6 @@ def test_the_default_takes_half_an_hour() -> None:
     "arguments, message",
     [
         (["--less", "euler"], "--less euler has no guidance scale"),
-        (["--samplers", "ddpm"], "--samplers ddpm names no guidance scale"),
         (["--rounds", "0"], "use --samples from 2 and --rounds from 1"),
     ],
 )
@@ -47,6 +46,12 @@ def test_a_mistake_is_told_and_nothing_drawn(tmp_path: Path, arguments: list[str
     with pytest.raises(SDGError, match=message):
         experiment.main([*arguments, "--output", str(tmp_path / "output")])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sampler_without_a_scale_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        experiment.parse(["--samplers", "ddpm"])
+    assert "ddpm is not NAME=NUMBER, such as ddpm=400" in capsys.readouterr().err
 
 
 def test_the_cheapest_that_is_no_worse_is_named() -> None:
