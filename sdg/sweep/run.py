@@ -100,7 +100,10 @@ def _folder(folder: Path, settings: Mapping[str, Any]) -> Path:
 
 
 def _word(value: Any) -> str:
-    return {True: "true", False: "false", None: "null"}[value] if value in (True, False, None) else str(value)
+    """A value as the command line has it."""
+    # By identity: 1 == True.
+    words = ((True, "true"), (False, "false"), (None, "null"))
+    return next((word for known, word in words if value is known), str(value))
 
 
 def _record(path: Path, config: DictConfig) -> None:

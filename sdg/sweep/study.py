@@ -77,9 +77,9 @@ class Study:
                     yield self._finish(optuna.Trial(self._study, trial._trial_id), evaluate)
                 else:  # killed before it was settled what to try
                     self._study.tell(trial.number, state=TrialState.FAIL)
-        while sum(bool(trial.params) for trial in self.trials) < count:
+        while (tried := sum(bool(trial.params) for trial in self.trials)) < count:
             # A sampler of its own for each trial, so that the search does not depend on interruptions.
-            self._study.sampler = self._sampler(self.seed + len(self.trials))
+            self._study.sampler = self._sampler(self.seed + tried)
             yield self._finish(self._study.ask(self.space), evaluate)
 
     def best(self) -> FrozenTrial:

@@ -56,6 +56,15 @@ def test_a_search_leaves_its_best_and_goes_on(tmp_path: Path, capsys):
     assert Path(best["folder"]) in folders
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_whole_numbers_stay_numbers(tmp_path: Path, number: int):
+    """In Python 1 == True."""
+    config = configure("sweep", words(tmp_path, trials=1))
+    config.space = {"guidance.scale": {"choices": [number]}}
+    search(config)
+    assert [path.name for path in (tmp_path / "out" / "trials").iterdir()] == [f"guidance.scale={number}"]
+
+
 def test_a_search_that_was_killed_runs_its_trial_again(tmp_path: Path):
     own = words(
         tmp_path, condition="not pathlib.Path(folder, '../../go').exists() and __import__('time').sleep(600)"

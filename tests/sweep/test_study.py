@@ -47,6 +47,13 @@ def test_interrupted_equals_undisturbed(tmp_path: Path, at: int):
     assert len({str(params) for params in whole}) == 10
 
 
+def test_killed_before_it_was_settled_what_to_try(tmp_path: Path):
+    whole = run(tmp_path / "whole", 8)
+    first = run(tmp_path / "killed", 3)
+    Study(tmp_path / "killed", SPACE, "maximize")._study.ask()
+    assert first + run(tmp_path / "killed", 8) == whole
+
+
 def test_settings_stay_in_their_space(tmp_path: Path):
     tried = run(tmp_path / "study", 12)
     assert all(1 <= params["scale"] <= 1000 for params in tried)
