@@ -37,10 +37,13 @@ class SampleStore:
         self.samples = self.folder / "samples"
         self.manifest = self.folder / (f"manifest-{rank}.jsonl" if rank else "manifest.jsonl")
         try:
+            # The others make nothing: where a cluster starts all at once they may be here before the first,
+            # which would find its folder in use.
             if rank == 0:
                 self._describe(settings)
-            self.samples.mkdir(parents=True, exist_ok=True)
-            write_whole(self.manifest, "".join(_whole_lines(self.manifest)))
+                self.samples.mkdir(exist_ok=True)
+            if rank == 0 or self.manifest.exists():
+                write_whole(self.manifest, "".join(_whole_lines(self.manifest)))
         except OSError as error:
             raise SDGError(
                 f"cannot write to {self.folder} ({error.strerror}): choose another output_dir"

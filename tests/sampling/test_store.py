@@ -86,6 +86,14 @@ def test_processes_fill_one_folder_and_the_first_puts_it_in_order(tmp_path: Path
     assert files[0] == files[1]
 
 
+def test_processes_that_a_cluster_starts_at_once_may_come_before_the_first(tmp_path: Path) -> None:
+    second = SampleStore(tmp_path / "run", "s", rank=1)
+    first = SampleStore(tmp_path / "run", "s")
+    fill(first, [0])
+    fill(second, [1])
+    assert [record["id"] for record in first.finish()[0]] == [0, 1]
+
+
 def test_a_lost_sample_is_told_and_drawn_again(tmp_path: Path) -> None:
     first, second = SampleStore(tmp_path, "s"), SampleStore(tmp_path, "s", rank=1)
     fill(first, [0, 1])
