@@ -50,6 +50,17 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return plain(OmegaConf.create(OmegaConf.to_container(config, resolve=True)))
 
 
+def check_sweep(trainer: Any) -> None:
+    """Raises SDGError where a job of a sweep (-m) would have to start processes: each would be the sweep."""
+    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    if trainer.world_size > 1 and sweep and not (environment and environment.creates_processes_externally):
+        raise SDGError(
+            "a sweep (-m) cannot start several processes for a job: use trainer.devices=1, or a cluster that "
+            "starts them (hydra/launcher=submitit_slurm), or give the command once for each setting"
+        )
+
+
 def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
     """Make a function of the configuration a command: Hydra's command line, errors as one line.
 

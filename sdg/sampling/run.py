@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from sdg.config import build, plain, resolved
+from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.errors import SDGError
 from sdg.files import file_hash
@@ -54,6 +54,7 @@ def sample(config: DictConfig) -> Path:
     method.check(prompts, references)
     writer = StoreWriter()
     trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
+    check_sweep(trainer)
     settings = _settings(config, prompts, references)
     store = writer.store = SampleStore(config.output_dir, settings, trainer.global_rank)
     if first_process():

@@ -31,9 +31,10 @@ class StoreWriter(BasePredictionWriter):
     def write_on_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
     ) -> None:
-        pictures = [to_pil_image(sample.image) for sample in prediction]
-        captions = [sample.entry.label for sample in prediction]
-        show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
+        if self.loggers:
+            pictures = [to_pil_image(sample.image) for sample in prediction]
+            captions = [sample.entry.label for sample in prediction]
+            show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
         for sample in prediction:
             if sample.lost is None:
                 self.store.write(sample.entry, sample.image, sample.record, sample.strip)

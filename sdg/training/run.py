@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.strategies import ParallelStrategy
 
 from sdg.checkpoints import load_weights
-from sdg.config import build, plain, resolved
+from sdg.config import build, check_sweep, plain, resolved
 from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.processes import first_process
@@ -72,14 +69,7 @@ def _check_devices(trainer: pl.Trainer, model: Training, config: DictConfig) -> 
     if config.trainer.get("sync_batchnorm"):
         # Lightning would replace the norms by ones that the encoder does not know.
         raise SDGError("use model.batchnorm=synchronised in place of trainer.sync_batchnorm=true")
-    sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    strategy = trainer.strategy
-    environment = strategy.cluster_environment if isinstance(strategy, ParallelStrategy) else None
-    if sweep and not (environment and environment.creates_processes_externally):
-        raise SDGError(
-            "a sweep (-m) cannot start several processes for a job: use trainer.devices=1, or a cluster that "
-            "starts them (hydra/launcher=submitit_slurm), or give the command once for each setting"
-        )
+    check_sweep(trainer)
 
 
 def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:

@@ -118,6 +118,13 @@ def test_bad_input_leaves_nothing_behind(weights: list[str], tmp_path: Path, ove
     assert not (tmp_path / "run").exists()
 
 
+def test_a_sweep_does_not_start_several_processes_for_a_job(weights: list[str], tmp_path: Path):
+    several = ("hydra.mode=MULTIRUN", "trainer=predict_ddp", "trainer.devices=2")
+    with pytest.raises(SDGError, match=r"a sweep \(-m\) cannot start several"):
+        run(weights, tmp_path / "run", *several)
+    assert not (tmp_path / "run").exists()
+
+
 def test_half_precision_sees_nearly_the_same(weights: list[str]) -> None:
     x = NoiseSource([(0, i) for i in range(4)]).normal((3, 32, 32))
     clean, gradients = [], []
