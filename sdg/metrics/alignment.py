@@ -34,7 +34,7 @@ class TextAlignment:
         _, by_chance, _ = _tally(evidence.partners().attributes, mentioned)
         right_p, asked_p = (evidence.by_prompt(table).sum(dim=1) for table in (right, asked))
         intervals = bootstrap(
-            lambda p: right_p[p].sum(dim=0) / asked_p[p].sum(dim=0), len(evidence.prompts), draws=self.draws
+            lambda p: right_p[p].sum(dim=0) / asked_p[p].sum(dim=0), len(right_p), draws=self.draws
         )
         total = asked.sum(dim=0)
         rates, chance = (right.sum(dim=0) / total).tolist(), (by_chance.sum(dim=0) / total).tolist()

@@ -55,6 +55,15 @@ def test_intervals_are_over_prompts(measures: dict[str, Measure]) -> None:
     assert measures["all_of_1"].interval == pytest.approx((1, 1))
 
 
+def test_of_prompts_with_several_references_all_are_in_the_interval(tmp_path: Path) -> None:
+    """One prompt, towards two pictures: the targets are two, one all right and one all wrong."""
+    led = [record("a hat", i) | {"reference": picture} for picture in ("a.png", "b.png") for i in range(2)]
+    guided = judged(led, wearing((1, 0), (1, 0), (0, 0), (0, 0)))
+    unguided = judged([record(None, i) for i in range(2)], wearing((0, 0), (0, 0)))
+    found = TextAlignment()(evidence(guided, unguided, write_mentions(tmp_path / "m.jsonl", MENTIONS)))
+    assert found[0].interval == pytest.approx((0, 1))
+
+
 def test_needs_the_unguided_samples_of_the_same_noise(tmp_path: Path) -> None:
     guided = judged([record("a hat", 5)])
     found = evidence(guided, judged([record(None, 4)]), write_mentions(tmp_path / "m.jsonl", MENTIONS))
