@@ -11,12 +11,16 @@ from torch import Tensor
 from sdg.data.picture import open_picture, to_tensor
 from sdg.errors import SDGError
 
+_SAID = {"prompt", "seed", "index", "scale", "scores"}
+"""What the manifest of a run says of every sample, besides its file."""
+
 
 def read_manifest(folder: str | Path) -> list[dict]:
     """The records of a finished run, as its manifest orders them.
 
     Raises:
-        SDGError: no run is there, or it is still being written, was killed, or lost pictures.
+        SDGError: no run is there, or it is still being written, was killed, or lost pictures, or its manifest
+            does not say what led a sample.
     """
     folder = Path(folder)
     manifest = folder / "manifest.jsonl"
@@ -29,6 +33,12 @@ def read_manifest(folder: str | Path) -> list[dict]:
         raise _unfinished(folder, "its manifest is cut short") from error
     if not records:
         raise _unfinished(folder, "its manifest is empty")
+    for number, record in enumerate(records, start=1):
+        if unsaid := sorted(_SAID - record.keys()):
+            raise SDGError(
+                f"line {number} of {manifest} says no {unsaid[0]}: give the output_dir of a sample.py run, "
+                "or a folder of the pictures alone"
+            )
     present = {f"samples/{path.name}" for path in (folder / "samples").glob("*.png")}
     if missing := named - present:
         raise _unfinished(folder, f"{len(missing)} of its {len(records)} pictures are missing")

@@ -49,6 +49,14 @@ def test_says_what_makes_a_run_unfinished(run: Path) -> None:
         read_manifest(run)
 
 
+def test_says_what_a_manifest_lacks(tmp_path: Path) -> None:
+    said = record("a face", 1)
+    del said["prompt"]
+    run = write_run(tmp_path / "run", [(record("a face", 0), picture(0)), (said, picture(1))])
+    with pytest.raises(SDGError, match=r"line 2 of .*manifest.jsonl says no prompt: give the output_dir"):
+        read_manifest(run)
+
+
 def test_refuses_what_is_no_run(tmp_path: Path) -> None:
     for folder in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(
