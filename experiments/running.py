@@ -1,6 +1,5 @@
 """What experiments share: runs of ``sample.py``, the judge, the machine in words, errors as one line."""
 
-import json
 import os
 import platform
 import shlex
@@ -17,6 +16,7 @@ from sdg.checkpoints import load_weights
 from sdg.config import ROOT, build, one_line
 from sdg.errors import SDGError
 from sdg.metrics.judged import JudgeReader
+from sdg.sampling.plan import read_prompts
 from sdg.sampling.run import sample
 
 
@@ -39,9 +39,9 @@ def named(key: str, values: Iterable[str | Path]) -> str:
 
 
 def some(path: Path, count: int) -> list[str]:
-    """``count`` prompts of a file at even distances, or all of them."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["prompt"] for line in lines[:: max(1, len(lines) // count)]][:count]
+    """``count`` prompts of a file at even distances, or all of them; raises SDGError as ``read_prompts``."""
+    prompts = read_prompts(path)
+    return prompts[:: max(1, len(prompts) // count)][:count]
 
 
 def usable(names: Iterable[str], check: Callable[[str], object], otherwise: str) -> list[str]:

@@ -1,7 +1,6 @@
 """The table from end to end: what is drawn for each row, and how it becomes a run that is measured."""
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,8 @@ from experiments.table1.worlds import World
 from sdg.data.picture import list_pictures
 from sdg.errors import SDGError
 from sdg.files import write_whole
+from sdg.metrics.mentions import Mentions
+from sdg.sampling.plan import read_prompts
 
 
 class Study:
@@ -153,11 +154,10 @@ class Study:
 
     def _pool(self) -> Pool:
         path = self.options.prompts_file
-        lines = path.read_text(encoding="utf-8").splitlines()
-        different = {
-            json.dumps(json.loads(line).get("mentioned") or json.loads(line)["prompt"]) for line in lines
-        }
-        return Pool(path, len(different), len(self.references))
+        prompts = list(dict.fromkeys(read_prompts(path)))
+        # To the judge, phrasings of the same mentions are one.
+        texts = len(Mentions(path)(prompts).unique(dim=0)) if self.world.judged else len(prompts)
+        return Pool(path, texts, len(self.references))
 
 
 def sum_seconds(parts: Sequence[Path]) -> float | None:

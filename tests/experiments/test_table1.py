@@ -253,6 +253,7 @@ def _without_guides() -> dict:
         (["quick", "data=cats"], "data=cats is unknown: use toyfaces, ffhq"),
         (["quick", "--samples", "1"], "use --samples 2 or more"),
         (["full", "data=ffhq"], "give --prompts-file and --references-folder"),
+        (["quick", "--prompts-file", "nowhere.jsonl"], "no prompts file at nowhere.jsonl"),
     ],
 )
 def test_a_mistake_is_told_at_once(words: list[str], remedy: str) -> None:
