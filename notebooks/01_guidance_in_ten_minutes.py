@@ -206,7 +206,7 @@ wanted = {"content": face, "style": painting}
 def draw_towards(weights: dict[str, float], prompts: list[str], keys: list[tuple[int, int]]) -> Tensor:
     """A picture (B, 3, S, S) for each prompt and noise; one weight for each term."""
     terms = {name: FULL[name][0](weight=weight * FULL[name][1]) for name, weight in weights.items()}
-    mix = Guidance(guidance.encoder, terms, scale=1.0)
+    mix = Guidance(guidance.encoder, terms, scale=1.0, clamp=0.5)  # far from any face, style has no bound
     references = {
         name: Reference(wanted[name].expand(len(keys), -1, -1, -1), NoiseSource(keys, "reference"))
         for name in weights
