@@ -90,6 +90,7 @@ def test_how_the_encoder_sees_through_noise(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The number of training batches")  # fewer than between two logs
 def test_bring_your_own(tmp_path: Path) -> None:
     script = ROOT / "notebooks" / "03_bring_your_own.py"
     steps = {"PRIOR_STEPS": 2, "ENCODER_STEPS": 2, "SAMPLING_STEPS": 2, "BATCH": 4, "SAMPLES": 1}
