@@ -6,7 +6,12 @@ from pathlib import Path
 
 from sdg.errors import SDGError
 from sdg.files import write_whole
-from sdg.report.runs import as_csv, as_markdown, find_runs, list_columns
+from sdg.report.runs import Column, as_csv, as_markdown, find_runs, list_columns
+from sdg.report.runs_page import as_page
+from sdg.report.seeds import over_seeds
+
+USUAL = ("alignment/mentioned", "spread/all")
+"""Set against each other where nothing else was asked for: what guidance gains, and what it costs."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -14,13 +19,27 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         runs = find_runs(options.folders)
+        runs += over_seeds(runs)
         columns = list_columns(runs, options.measures)
+        pairs = _pairs(columns, options.plot)
         table = as_markdown(runs, columns)
         if options.out is not None:
-            _write(options.out, {"runs.md": table, "runs.csv": as_csv(runs, columns)})
+            page = as_page(runs, columns, pairs)
+            _write(options.out, {"runs.md": table, "runs.csv": as_csv(runs, columns), "runs.html": page})
         print(table, end="")
     except SDGError as error:
         sys.exit(f"error: {error}")
+
+
+def _pairs(columns: list[Column], asked: list[list[str]]) -> list[tuple[Column, Column]]:
+    """What is set against each other; of a measure by several protocols, the first."""
+    known: dict[str, Column] = {}
+    for column in columns:
+        known.setdefault(column.measure, column)
+    if unknown := [name for pair in asked for name in pair if name not in known]:
+        raise SDGError(f"--plot {unknown[0]}: no run has that measure; choose among {', '.join(known)}")
+    usual = [USUAL] if known.keys() >= {*USUAL} else []
+    return [(known[x], known[y]) for x, y in (asked or usual)]
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
@@ -38,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     runs = commands.add_parser(
         "runs",
         help="merge every metrics.json",
-        description="Print every metrics.json below the folders as one Markdown table, with its protocols.",
+        description="Print every metrics.json below the folders as one Markdown table: the settings in which "
+        "the runs differ, what was measured, the mean over runs that differ by their seed alone, protocols.",
     )
     runs.add_argument(
         "folders", nargs="+", metavar="DIR", type=Path, help="folders that evaluate.py wrote to"
@@ -50,7 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="only these, such as score/text 'alignment/*'",
     )
-    runs.add_argument("--out", type=Path, metavar="DIR", help="also write runs.md and runs.csv there")
+    runs.add_argument("--out", type=Path, metavar="DIR", help="also write runs.md, .csv and .html there")
+    runs.add_argument(
+        "--plot",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("X", "Y"),
+        help=f"of the page: one measure against another; may be given again (default: {' '.join(USUAL)})",
+    )
     return parser
 
 

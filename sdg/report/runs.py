@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sdg.errors import SDGError
+from sdg.report.settings import differing, read_settings, short
 
 
 class Run(NamedTuple):
@@ -19,6 +20,8 @@ class Run(NamedTuple):
     """Its folder, as seen from the one that was searched."""
     measures: dict[str, dict]
     protocols: dict[str, str]
+    settings: dict[str, str]
+    """Of the ``config.yaml`` beside it, by dotted name; none of a folder of anybody's pictures."""
 
     def protocol(self, measure: str) -> str:
         """How a measure was had."""
@@ -83,13 +86,14 @@ def list_columns(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[Colu
 
 
 def as_markdown(runs: Sequence[Run], columns: Sequence[Column]) -> str:
-    """Values with their 95 % intervals, and below them every protocol."""
-    lines = [
-        "| run | " + " | ".join(column.title for column in columns) + " |",
-        "|---" * (len(columns) + 1) + "|",
-    ]
+    """The settings that differ, values with their 95 % intervals, and below them every protocol."""
+    varied = differing([run.settings for run in runs])
+    titles = ["run", *varied, *(column.title for column in columns)]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for run in runs:
-        lines.append(f"| {run.name} | " + " | ".join(_words(column.cell(run)) for column in columns) + " |")
+        cells = [run.name, *(short(run.settings.get(name, "")) for name in varied)]
+        cells += [words(column.cell(run)) for column in columns]
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     notes: dict[str, str] = {}
     for column in columns:
         number = column.title.removeprefix(column.measure)
@@ -98,14 +102,15 @@ def as_markdown(runs: Sequence[Run], columns: Sequence[Column]) -> str:
 
 
 def as_csv(runs: Sequence[Run], columns: Sequence[Column]) -> str:
-    """For each column the value, the ends of its interval, and the count; empty where there is nothing."""
+    """The settings that differ; for each column the value, the ends of its interval, and the count."""
+    varied = differing([run.settings for run in runs])
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["run", *(column.title + part for column in columns for part in ("", " low", " high", " n"))]
+        ["run", *varied, *(column.title + part for column in columns for part in ("", " low", " high", " n"))]
     )
     for run in runs:
-        row: list[object] = [run.name]
+        row: list[object] = [run.name, *(run.settings.get(name, "") for name in varied)]
         for column in columns:
             cell = column.cell(run)
             low, high = (cell or {}).get("interval", ("", ""))
@@ -114,7 +119,8 @@ def as_csv(runs: Sequence[Run], columns: Sequence[Column]) -> str:
     return out.getvalue()
 
 
-def _words(cell: dict | None) -> str:
+def words(cell: dict | None) -> str:
+    """A value and its interval, as people read them."""
     if cell is None:
         return "–"
     interval = " … ".join(f"{end:.3g}" for end in cell.get("interval", ()))
@@ -124,7 +130,8 @@ def _words(cell: dict | None) -> str:
 def _read(path: Path, name: str) -> Run:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        run = Run(name, dict(report["measures"]), dict(report["protocols"]))
+        settings = read_settings(path.with_name("config.yaml"))
+        run = Run(name, dict(report["measures"]), dict(report["protocols"]), settings)
         if all(cell.keys() >= {"value", "count"} for cell in run.measures.values()):
             return run
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

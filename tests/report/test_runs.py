@@ -10,6 +10,7 @@ import pytest
 from sdg.errors import SDGError
 from sdg.report.__main__ import main
 from sdg.report.runs import as_csv, as_markdown, find_runs, list_columns
+from sdg.report.scatter import pareto
 
 
 def write(folder: Path, measures: dict[str, dict], **protocols: str) -> None:
@@ -64,6 +65,73 @@ def test_the_command_prints_writes_and_picks(runs: Path, capsys: pytest.CaptureF
     assert "| a | 12.3 | 0.5 |\n| c | 8 | – |\n" in printed
     assert (runs / "out" / "runs.md").read_text() == printed
     assert (runs / "out" / "runs.csv").read_text().startswith("run,fid,fid low,fid high,fid n,prdc/recall")
+
+
+def sweep(folder: Path) -> Path:
+    """Two scales, two seeds of each; one run has not measured the spread."""
+    for scale, seed, aligned, spread in (
+        (20, 0, 0.4, 0.9),
+        (20, 1, 0.6, 1.1),
+        (80, 0, 0.9, 0.5),
+        (80, 1, 0.8, None),
+    ):
+        measures = {"alignment/mentioned": {"value": aligned, "count": 8}}
+        if spread is not None:
+            measures["spread/all"] = {"value": spread, "count": 8}
+        run = folder / f"{scale}_{seed}"
+        write(run, measures, alignment="by the judge", spread="by the judge")
+        settings = {
+            "guidance": {"scale": scale},
+            "seed": seed,
+            "prompts": ["a face"],
+            "contents": {"a": f"{run}"},
+        }
+        (run / "config.yaml").write_text(json.dumps(settings))
+    return folder
+
+
+def test_settings_that_differ_have_columns_and_seeds_have_means(tmp_path: Path) -> None:
+    main(["runs", str(sweep(tmp_path / "runs")), "--out", str(tmp_path / "out")])
+    text = (tmp_path / "out" / "runs.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0])[:4] == ["run", "guidance.scale", "seed", "alignment/mentioned"]
+    assert [(row["guidance.scale"], row["seed"]) for row in rows] == [
+        *(("20", "0"), ("20", "1"), ("80", "0"), ("80", "1")),
+        *(("20", ""), ("80", "")),
+    ]
+    mean = rows[4]
+    assert mean["run"] == "mean of 2 seeds: 20_0, 20_1"
+    assert float(mean["alignment/mentioned"]) == pytest.approx(0.5)
+    # Of two numbers 0.2 apart the standard error is 0.1, and t of one degree of freedom 12.706.
+    assert float(mean["alignment/mentioned high"]) == pytest.approx(0.5 + 1.2706)
+    assert mean["alignment/mentioned n"] == "2"
+    assert rows[5]["spread/all"] == ""  # one of its seeds has none
+
+
+def test_the_page_sorts_and_sets_measures_against_each_other(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "runs")
+    main(["runs", str(folder), "--out", str(tmp_path / "out")])
+    file = tmp_path / "out" / "runs.html"
+    page = file.read_text(encoding="utf-8")
+    assert page.count("<tr>") == 7
+    assert '<td data-value="0.9">0.9</td>' in page
+    assert '<td data-value="">–</td>' in page
+    assert "spread/all against alignment/mentioned" in page
+    assert page.count("<circle") == 4  # runs that have both, and the mean of two
+    assert page.count('fill="#c2452d"') == 2  # 20_1 and 80_0: nothing is better in both
+    main(["runs", str(folder), "--out", str(tmp_path / "out"), "--plot", "spread/all", "alignment/mentioned"])
+    assert "alignment/mentioned against spread/all" in (tmp_path / "out" / "runs.html").read_text(
+        encoding="utf-8"
+    )
+    with pytest.raises(
+        SystemExit, match="--plot fid: no run has that measure; choose among alignment/mentioned"
+    ):
+        main(["runs", str(folder), "--plot", "fid", "spread/all"])
+
+
+def test_the_best_compromises() -> None:
+    assert pareto([(1, 1), (2, 0), (0, 2), (0.5, 0.5), (2, 0)]) == {0, 1, 2, 4}
+    assert pareto([(-3, 1), (-2, 1)]) == {1}  # less is better: the sign is turned
 
 
 def test_bad_input_is_one_line(runs: Path, tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""Runs that differ by their seed alone: the mean of each measure, with the interval that they give."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sdg.report.runs import Run
+
+SEED = "seed"
+_QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""Of Student's t at 97.5 %, for 1 to 9 degrees of freedom."""
+
+
+def over_seeds(runs: Sequence[Run]) -> list[Run]:
+    """For runs that differ by their seed alone the mean of each measure that all have, by one protocol.
+
+    The interval is Student's, 95 % over the seeds; a run that stands alone gives nothing.
+    """
+    groups: dict[tuple, list[Run]] = defaultdict(list)
+    for run in runs:
+        if SEED in run.settings:
+            groups[tuple((k, v) for k, v in run.settings.items() if k != SEED)].append(run)
+    return [_mean(settings, group) for settings, group in groups.items() if len(group) > 1]
+
+
+def _mean(settings: tuple, group: Sequence[Run]) -> Run:
+    first = group[0]
+    measures = {}
+    for name in first.measures:
+        if all(name in run.measures and run.protocol(name) == first.protocol(name) for run in group):
+            values = [run.measures[name]["value"] for run in group]
+            middle = sum(values) / len(values)
+            error = math.sqrt(sum((v - middle) ** 2 for v in values) / (len(values) - 1) / len(values))
+            reach = _quantile(len(values) - 1) * error
+            ends = [middle - reach, middle + reach]
+            measures[name] = {"value": middle, "count": len(values), "interval": ends}
+    name = f"mean of {len(group)} seeds: {', '.join(run.name for run in group)}"
+    return Run(name, measures, first.protocols, dict(settings))
+
+
+def _quantile(freedom: int) -> float:
+    """Of Student's t at 97.5 %; from 10 degrees of freedom on by the first terms of its expansion."""
+    if freedom <= len(_QUANTILES):
+        return _QUANTILES[freedom - 1]
+    z = 1.959964
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
