@@ -27,7 +27,7 @@ def read_manifest(folder: str | Path) -> list[dict]:
     if not manifest.is_file():
         raise SDGError(f"{folder} holds no manifest.jsonl: give the output_dir of a sample.py run")
     try:
-        records = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+        records = [json.loads(line) for line in manifest.read_text(encoding="utf-8").split("\n") if line]
         named = {record["file"] for record in records}
     except (ValueError, KeyError, TypeError) as error:
         raise _unfinished(folder, "its manifest is cut short") from error

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -12,6 +13,8 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.sampling.plan import PlanEntry
+
+_FIRST = re.compile(r'\{"id": (\d+),')
 
 
 class SampleStore:
@@ -42,13 +45,14 @@ class SampleStore:
             if rank == 0:
                 self._describe(settings)
                 self.samples.mkdir(exist_ok=True)
-            if rank == 0 or self.manifest.exists():
-                write_whole(self.manifest, "".join(_whole_lines(self.manifest)))
+                self.manifest.touch()
+            if self.manifest.exists():
+                _mend(self.manifest)
         except OSError as error:
             raise SDGError(
                 f"cannot write to {self.folder} ({error.strerror}): choose another output_dir"
             ) from error
-        self.done = self._drawn() & self._records().keys()
+        self.done = self._drawn() & {_id(line) for line in self._lines()}
 
     def _describe(self, settings: str) -> None:
         record = self.folder / "config.yaml"
@@ -124,11 +128,16 @@ class SampleStore:
     def _records(self) -> dict[int, dict]:
         """The last record of every sample, by id; a picture's goes before that of an attempt that failed."""
         records: dict[int, dict] = {}
-        for path in sorted(self.folder.glob("manifest*.jsonl")):
-            for record in map(json.loads, _whole_lines(path)):
-                if "lost" not in record or record["id"] not in records:
-                    records[record["id"]] = record
+        for record in map(json.loads, self._lines()):
+            if "lost" not in record or record["id"] not in records:
+                records[record["id"]] = record
         return records
+
+    def _lines(self) -> Iterator[str]:
+        """The whole lines of all manifests, without one that a kill cut short or that is being written."""
+        for path in sorted(self.folder.glob("manifest*.jsonl")):
+            with path.open(encoding="utf-8") as file:
+                yield from (line for line in file if line.endswith("\n"))
 
 
 def reference_file(path: str) -> str:
@@ -144,7 +153,14 @@ def _save(image: Tensor, path: Path) -> None:
     Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(path, format="png")
 
 
-def _whole_lines(path: Path) -> list[str]:
-    """The lines of a file; a last one cut short by a kill is left out."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+def _mend(manifest: Path) -> None:
+    """Cut off a last line that a kill left unfinished."""
+    with manifest.open("rb") as file:
+        whole = sum(len(line) for line in file if line.endswith(b"\n"))
+    os.truncate(manifest, whole)
+
+
+def _id(line: str) -> int:
+    """Of a record, most of which is its trace: a long manifest is not parsed to know who is in it."""
+    match = _FIRST.match(line)
+    return int(match[1]) if match else json.loads(line)["id"]

@@ -49,6 +49,13 @@ def test_says_what_makes_a_run_unfinished(run: Path) -> None:
         read_manifest(run)
 
 
+def test_a_prompt_may_hold_what_else_would_end_a_line(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [(record("a\u2028face", 0), picture(0))])
+    text = json.dumps(read_manifest(run)[0], ensure_ascii=False)
+    (run / "manifest.jsonl").write_text(text + "\n", encoding="utf-8")
+    assert read_manifest(run)[0]["prompt"] == "a\u2028face"
+
+
 def test_says_what_a_manifest_lacks(tmp_path: Path) -> None:
     said = record("a face", 1)
     del said["prompt"]

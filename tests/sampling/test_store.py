@@ -59,6 +59,21 @@ def test_a_killed_run_leaves_only_whole_samples(tmp_path: Path):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_a_prompt_may_hold_what_else_would_end_a_line(tmp_path: Path):
+    plan = SamplePlan(["a\u2028b\x85c"], [], samples_per_prompt=1, seed=0, scale=1.0, unguided=False)
+    SampleStore(tmp_path, "s").write(plan[0], picture(0), {})
+    again = SampleStore(tmp_path, "s")
+    assert again.done == {0}
+    assert again.finish()[0][0]["prompt"] == "a\u2028b\x85c"
+
+
+def test_a_long_manifest_is_not_parsed_to_know_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Most of a record is its trace: those of 100,000 samples, parsed, take gigabytes."""
+    fill(SampleStore(tmp_path, "s"), [0, 3])
+    monkeypatch.setattr(json, "loads", None)
+    assert SampleStore(tmp_path, "s").done == {0, 3}
+
+
 def test_resumed_folder_equals_undisturbed_one(tmp_path: Path):
     whole, halves = SampleStore(tmp_path / "whole", "s"), SampleStore(tmp_path / "halves", "s")
     fill(whole, [0, 1, 2, 3])
