@@ -10,7 +10,7 @@ from sdg.report.runs import Column, as_csv, as_markdown, find_runs, list_columns
 from sdg.report.runs_page import as_page
 from sdg.report.seeds import over_seeds
 
-USUAL = ("alignment/mentioned", "spread/all")
+USUAL = (("alignment/mentioned", "spread/all"), ("alignment/mentioned", "diversity_judge"))
 """Set against each other where nothing else was asked for: what guidance gains, and what it costs."""
 
 
@@ -38,7 +38,7 @@ def _pairs(columns: list[Column], asked: list[list[str]]) -> list[tuple[Column, 
         known.setdefault(column.measure, column)
     if unknown := [name for pair in asked for name in pair if name not in known]:
         raise SDGError(f"--plot {unknown[0]}: no run has that measure; choose among {', '.join(known)}")
-    usual = [USUAL] if known.keys() >= {*USUAL} else []
+    usual = [pair for pair in USUAL if known.keys() >= {*pair}]
     return [(known[x], known[y]) for x, y in (asked or usual)]
 
 
@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar=("X", "Y"),
-        help=f"of the page: one measure against another; may be given again (default: {' '.join(USUAL)})",
+        help="of the page: one measure against another; may be given again (default: alignment/mentioned "
+        "against spread/all and diversity_judge)",
     )
     return parser
 

@@ -10,6 +10,8 @@ from sdg.report.curves import draw_curves
 from sdg.report.grid import draw_grid, open_picture
 
 _GRID_ROWS, _GRID_COLUMNS = 24, 8
+_TOLD = 24
+"""Samples of a row whose way is shown: of thousands, curves are a blot, and a page that no browser opens."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c20; }
@@ -81,7 +83,8 @@ def write_page(folder: Path, records: Sequence[dict], title: str) -> Path:
 def _section(row: _Row, before: dict) -> str:
     figures = "".join(_figure(record, row.label, before) for record in row.records)
     view = f'<img src="{row.view}" alt="the reference">' if row.view else ""
-    return f'<h2>{view}{html.escape(row.label)}</h2>\n<div class="row">{figures}</div>{_details(row.records)}'
+    way = _details(row.records[:_TOLD])
+    return f'<h2>{view}{html.escape(row.label)}</h2>\n<div class="row">{figures}</div>{way}'
 
 
 def _figure(record: dict, label: str, before: dict) -> str:
