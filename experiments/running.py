@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from sdg.checkpoints import load_weights
-from sdg.config import ROOT, build, one_line
+from sdg.config import ROOT, build, errors_in_one_line
 from sdg.errors import SDGError
 from sdg.metrics.judged import JudgeReader
 from sdg.sampling.plan import read_prompts
@@ -91,7 +91,5 @@ def launch(main: Callable[[Sequence[str]], None]) -> None:
     """Run an experiment on the words of the command line; what a user can mend ends in one line."""
     # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-    try:
+    with errors_in_one_line():
         main(sys.argv[1:])
-    except SDGError as error:
-        sys.exit(f"error: {one_line(error)}")

@@ -75,7 +75,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             if sweep:
                 config.output_dir = running.runtime.output_dir
             # Of a sweep, Hydra finishes the other jobs before it raises what this one raised.
-            with nullcontext() if sweep else _errors_in_one_line():
+            with nullcontext() if sweep else errors_in_one_line():
                 _refuse_second_additions(config_name, running.overrides.task)
                 return task(config)
 
@@ -90,7 +90,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             os.environ["HYDRA_FULL_ERROR"] = (
                 "1"  # else Hydra prints a shortened traceback of its own and exits
             )
-            with _errors_in_one_line():
+            with errors_in_one_line():
                 return command()
 
         return main
@@ -113,7 +113,7 @@ def _refuse_second_additions(config_name: str, words: Sequence[str]) -> None:
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
+def errors_in_one_line() -> Iterator[None]:
     """Turn what the user can mend into an exit with one line, unless HYDRA_FULL_ERROR=1 asks for more."""
     try:
         yield
