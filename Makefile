@@ -22,7 +22,7 @@ bench: $(ENV)  ## time a step against other ways to compute it
 	$(PY) -m experiments.benchmark
 
 table1: $(ENV)  ## draw and measure the paper's table (minutes: $(PY) -m experiments.table1 quick)
-	$(PY) -m experiments.table1 full
+	$(PY) -m experiments.table1 full $(if $(data),data=$(data))
 
 lint: $(ENV) typecheck  ## check style, formatting and types; changes nothing
 	$(PY) -m ruff check .
