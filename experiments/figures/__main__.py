@@ -33,7 +33,7 @@ PROMPTS = ("a smiling face with red hair", "a person with glasses and a hat", "a
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    chosen = [name for name in options.figures if name != GALLERY]
+    chosen = [name for name in (options.figures or FIGURES) if name != GALLERY]
     if chosen:
         draw_figures(options, chosen)
         print(f"look at {options.report}")
@@ -136,7 +136,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "figures",
         nargs="*",
         choices=[*FIGURES, GALLERY],
-        default=list(FIGURES),
         help="which ones (default: all but the gallery)",
     )
     add_seed(parser, 3)

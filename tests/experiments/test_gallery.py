@@ -4,6 +4,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
+
 from experiments.figures import __main__ as figures
 from experiments.figures.gallery import GALLERY, write_gallery
 from sdg.config import ROOT
@@ -53,3 +55,13 @@ def test_the_command_draws_nothing_and_links_what_the_project_ships(tmp_path: Pa
 def test_every_figure_like_the_papers_is_in_the_gallery() -> None:
     shown = [exhibit.file for exhibit in GALLERY["Figures like the paper's"]]
     assert shown == [f"figures/{name}.png" for name in figures.FIGURES]
+
+
+def test_without_words_all_figures_are_drawn_and_not_the_gallery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(figures, "draw_figures", lambda options, names: drawn.append(list(names)))
+    figures.main(["--output", str(tmp_path)])
+    assert drawn == [list(figures.FIGURES)]
+    assert not list(tmp_path.iterdir())
