@@ -135,7 +135,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "figures",
         nargs="*",
-        choices=[*FIGURES, GALLERY],
+        type=_known,
+        metavar="{" + ",".join([*FIGURES, GALLERY]) + "}",
         help="which ones (default: all but the gallery)",
     )
     add_seed(parser, 3)
@@ -143,6 +144,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_report(parser, FOLDER, "figures")
     add_settings(parser, "sample")
     return parser.parse_args(arguments)
+
+
+def _known(name: str) -> str:
+    """argparse's own ``choices`` do not take that none is named."""
+    if name not in (*FIGURES, GALLERY):
+        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join([*FIGURES, GALLERY])}")
+    return name
 
 
 if __name__ == "__main__":
