@@ -15,9 +15,13 @@ from sdg.report.loggers import show_pictures
 from sdg.sampling.method import Sample
 from sdg.sampling.store import SampleStore
 
+SHOWN = 64
+"""Samples that loggers get one by one, as they are drawn; grid and table follow at the end of a run."""
+
 
 class StoreWriter(BasePredictionWriter):
-    """Puts every finished sample into ``store``, notes there those that were lost, shows all to ``loggers``.
+    """Puts every finished sample into ``store``, notes there those that were lost, shows the first to
+    ``loggers``.
 
     Both are given once it is known which process this is, which the trainer tells.
     """
@@ -31,7 +35,7 @@ class StoreWriter(BasePredictionWriter):
     def write_on_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
     ) -> None:
-        if self.loggers:
+        if self.loggers and len(self.store.done) < SHOWN:
             pictures = [to_pil_image(sample.image) for sample in prediction]
             captions = [sample.entry.label for sample in prediction]
             show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))

@@ -47,6 +47,10 @@ class Study:
     """
 
     def __init__(self, path: Path, space: Mapping[str, Mapping], direction: str, seed: int = 0):
+        if not space:
+            raise SDGError(
+                "space names nothing to search: give it a setting, as conf/sweep/guidance_scale.yaml does"
+            )
         self.space = {name: _distribution(name, given) for name, given in space.items()}
         self.seed = seed
         storage = JournalStorage(JournalFileBackend(str(path)))

@@ -98,6 +98,11 @@ def test_a_space_that_makes_no_sense_is_named(tmp_path: Path, given: dict):
         Study(tmp_path / "study", {"scale": given}, "maximize")
 
 
+def test_an_empty_space_is_refused(tmp_path: Path):
+    with pytest.raises(SDGError, match="space names nothing to search"):
+        Study(tmp_path / "log", {}, "maximize")
+
+
 def test_another_space_is_refused(tmp_path: Path):
     run(tmp_path / "study", 1)
     with pytest.raises(SDGError, match="searches other settings"):
