@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytorch_lightning as pl
@@ -23,7 +24,8 @@ class StoreWriter(BasePredictionWriter):
     """Puts every finished sample into ``store``, notes there those that were lost, shows the first to
     ``loggers``.
 
-    Both are given once it is known which process this is, which the trainer tells.
+    Both are given once it is known which process this is, which the trainer tells. A thread encodes and
+    writes one batch while the next is drawn.
     """
 
     store: SampleStore
@@ -31,25 +33,45 @@ class StoreWriter(BasePredictionWriter):
     def __init__(self) -> None:
         super().__init__(write_interval="batch")
         self.loggers: list[Logger] = []
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
 
     def write_on_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
     ) -> None:
+        self._wait()
         if self.loggers and len(self.store.done) < SHOWN:
             pictures = [to_pil_image(sample.image) for sample in prediction]
             captions = [sample.entry.label for sample in prediction]
             show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
-        for sample in prediction:
-            if sample.lost is None:
-                self.store.write(sample.entry, sample.image, sample.record, sample.strip)
-            else:
-                self.store.lose(sample.entry, sample.lost)
+        self._writing = self._thread.submit(self._write, prediction)
         if trainer.received_sigterm:  # Lightning catches it, and goes on predicting
+            self._wait()
             sys.exit(143)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The samples of every process are in the folder before any of them goes on."""
+        self._wait()
         trainer.strategy.barrier("samples written")
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """What was drawn before is kept."""
+        self._wait()
+
+    def _write(self, samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            if sample.lost is None:
+                self.store.write(sample.entry, sample.image, sample.record, sample.strip)
+            else:
+                self.store.lose(sample.entry, sample.lost)
+
+    def _wait(self) -> None:
+        """Until the last batch is written; raises what went wrong with it, once."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
 
 class SamplingBar:
