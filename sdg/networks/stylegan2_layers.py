@@ -63,9 +63,9 @@ class Filter(nn.Module):
         row = torch.tensor([1.0, 3.0, 3.0, 1.0])
         self.register_buffer("kernel", row.outer(row) * (gain / 64))
 
-    def forward(self, x: Tensor, stride: int = 1, padding: int = 1) -> Tensor:
-        """x (B, C, H, W), filtered channel by channel and every ``stride``-th pixel kept."""
-        return F.conv2d(x, self._per_channel(x), stride=stride, padding=padding, groups=x.shape[1])
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, H, W), filtered channel by channel -> (B, C, H - 1, W - 1)."""
+        return F.conv2d(x, self._per_channel(x), padding=1, groups=x.shape[1])
 
     def enlarge(self, x: Tensor) -> Tensor:
         """x (B, C, H, W) -> (B, C, 2H, 2W)."""
