@@ -117,7 +117,6 @@ train(
         *architecture,
         *training,
         f"trainer.max_steps={PRIOR_STEPS}",
-        f"callbacks.checkpoint.every_n_train_steps={PRIOR_STEPS}",
         f"trainer.val_check_interval={PRIOR_STEPS}",
         "model.ema_decay=0.98",
         "callbacks.figure.count=8",
@@ -178,7 +177,6 @@ train(
         *prior,
         *training,
         f"trainer.max_steps={ENCODER_STEPS}",
-        f"callbacks.checkpoint.every_n_train_steps={ENCODER_STEPS}",
         f"trainer.val_check_interval={ENCODER_STEPS}",
     )
 )

@@ -23,7 +23,7 @@ class TrainConfig:
     seed: int = 0
     output_dir: str = "outputs/train"
     compile: bool = False
-    resume: bool = True
+    resume: Any = "auto"
     warm_start: str | None = None
 
 

@@ -34,7 +34,7 @@ TRAINING = [
     "trainer.log_every_n_steps=1",
     "+trainer.enable_progress_bar=false",
     "~callbacks.bar",
-    "callbacks.checkpoint.every_n_train_steps=2",
+    "callbacks.checkpoint.every=2",
 ]
 
 

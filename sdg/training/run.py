@@ -74,6 +74,11 @@ def _check_devices(trainer: pl.Trainer, model: Training, config: DictConfig) -> 
 
 def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
     """What an earlier run of the same settings left to resume from, if there was one; writes nothing."""
+    if config.resume not in ("auto", False):
+        raise SDGError(
+            f"resume={config.resume} is unknown: use auto to continue the run found in output_dir, or false "
+            "to insist on an unused folder"
+        )
     record = output_dir / "config.yaml"
     if not record.exists():
         return None
@@ -81,7 +86,7 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
         if not first_process():
             return None  # the first one has just written the record
         raise SDGError(
-            f"{output_dir} is already in use: choose another output_dir, or resume=true to continue"
+            f"{output_dir} is already in use: choose another output_dir, or resume=auto to continue"
         )
     if _settings(plain(OmegaConf.load(record))) != _settings(plain(config)):
         raise SDGError(
@@ -96,7 +101,7 @@ def _record(output_dir: Path, config: DictConfig) -> None:
         write_whole(output_dir / "config.yaml", OmegaConf.to_yaml(config))
     except OSError as error:
         raise SDGError(
-            f"cannot write to {output_dir} ({error.strerror}): choose another output_dir"
+            f"cannot write to {output_dir} ({error.strerror}): mend that, or choose another output_dir"
         ) from error
 
 

@@ -1,6 +1,5 @@
 """Training a StyleGAN2 (Karras et al. 2020): the generator that latents are searched in."""
 
-import warnings
 from typing import Any
 
 import torch
@@ -53,10 +52,6 @@ class StyleGANTraining(Training):
         self.path_length, self.path_length_every = path_length, path_length_every
         self.average = exponential_average(generator, ema_decay)
         self.register_buffer("path_mean", torch.zeros(()))
-
-    def on_fit_start(self) -> None:
-        # What Lightning warns of is what resuming needs: checkpoints of the weights after a step.
-        warnings.filterwarnings("ignore", message="Using ModelCheckpoint with manual optimization")
 
     def training_step(self, batch: dict, batch_idx: int) -> None:
         real, step = batch["image"], batch["step"]

@@ -45,7 +45,7 @@ def test_accumulation_counts_optimiser_steps_and_resumes(tmp_path: Path, monkeyp
     single = run("toyfaces_prior", tmp_path / "single", 3)
     assert any(not torch.equal(whole[key], single[key]) for key in whole)
     checkpoint = torch.load(tmp_path / "whole" / "checkpoints" / "last.ckpt")
-    assert checkpoint["state_dict"]["average.n_averaged"] == checkpoint["global_step"] == 2
+    assert checkpoint["state_dict"]["average.n_averaged"] == checkpoint["global_step"] == 3
 
 
 def test_compiling_changes_neither_names_nor_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,6 @@
 """Every training runs from its experiment, and a resumed run ends with the weights of an undisturbed one."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,27 @@ def test_fine_tuning_reads_no_captions_and_writes_the_retrieval_curve(tmp_path: 
     assert not configure("train", ["+experiment=toyfaces_clip"]).data.captions
 
 
+def test_a_finished_training_made_longer_is_the_longer_one_from_its_last_step_on(tmp_path: Path, capsys):
+    """At the last steps no checkpoint would be due otherwise; at the first of them there is a validation."""
+    whole = run("toyfaces_prior", tmp_path / "whole", 7)
+    for steps in (3, 5, 7):
+        longer = run("toyfaces_prior", tmp_path / "longer", steps)
+        last = tmp_path / "longer" / "checkpoints" / "last.ckpt"
+        assert torch.load(last)["global_step"] == steps
+    assert capsys.readouterr().out.count(f"resuming from {last}") == 2
+    assert all(torch.equal(whole[key], longer[key]) for key in whole)
+    logged = (path.read_text() for path in (tmp_path / "longer" / "logs").glob("version_*/metrics.csv"))
+    rows = [row for text in logged for row in csv.DictReader(text.splitlines()) if row["train/loss"]]
+    assert sorted(int(row["step"]) for row in rows) == list(range(7))
+
+
+@pytest.mark.parametrize("resume", ["true", "never"])
+def test_an_unknown_way_to_resume_is_refused(tmp_path: Path, resume: str):
+    with pytest.raises(SDGError, match="use auto to continue the run found in output_dir, or false"):
+        run("toyfaces_judge", tmp_path / "run", 4, f"resume={resume}")
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_configuration_is_refused_and_a_truncated_checkpoint_named(tmp_path: Path):
     run("toyfaces_judge", tmp_path / "run", 2)
     with pytest.raises(SDGError, match="other settings: choose another output_dir"):
@@ -90,7 +112,7 @@ def test_another_configuration_is_refused_and_a_truncated_checkpoint_named(tmp_p
         run("toyfaces_judge", tmp_path / "run", 4, "resume=false")
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
-    with pytest.raises(SDGError, match="truncated: remove it"):
+    with pytest.raises(SDGError, match="damaged: remove it"):
         run("toyfaces_judge", tmp_path / "run", 4)
 
 
@@ -101,7 +123,7 @@ def test_a_truncated_checkpoint_costs_the_steps_since_the_one_before_and_nothing
     last.write_bytes(last.read_bytes()[:-1])
     resumed = run("toyfaces_prior", tmp_path / "broken", 6)
     output = capsys.readouterr().out
-    assert f"warning: {last} is truncated" in output
+    assert f"warning: {last} is damaged" in output
     assert f"resuming from {last.with_name('previous.ckpt')}" in output
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 

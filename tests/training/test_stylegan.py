@@ -77,7 +77,7 @@ def test_killed_and_resumed_equals_undisturbed(
 
 
 def test_a_batch_is_one_step_that_moves_both_networks_and_the_average(tmp_path: Path):
-    run(tmp_path / "run", 2, "callbacks.checkpoint.every_n_train_steps=1")
+    run(tmp_path / "run", 2, "callbacks.checkpoint.every=1")
     record = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert record["global_step"] == 2
     assert int(record["state_dict"]["average.n_averaged"]) == 2

@@ -54,12 +54,32 @@ def test_a_truncated_checkpoint_is_passed_over_with_a_warning(tmp_path: Path, ca
     last = tmp_path / "last.ckpt"
     last.write_bytes(last.read_bytes()[:-100])
     assert step_of(newest_whole(tmp_path)) == 1
-    assert f"warning: {last} is truncated" in capsys.readouterr().out
+    assert f"warning: {last} is damaged: passed over" in capsys.readouterr().out
     (tmp_path / "previous.ckpt").unlink()
-    with pytest.raises(SDGError, match=r"last\.ckpt is truncated: remove it"):
+    with pytest.raises(SDGError, match=r"last\.ckpt is damaged: remove it"):
         newest_whole(tmp_path)
     last.unlink()
     assert newest_whole(tmp_path) is None
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_a_checkpoint_overwritten_anywhere_is_passed_over(tmp_path: Path, place: int):
+    for step in (1, 2):
+        save(tmp_path, step)
+    last = tmp_path / "last.ckpt"
+    content = last.read_bytes()
+    start = place * len(content) // 10
+    last.write_bytes(
+        content[:start] + bytes(b ^ 0xFF for b in content[start : start + 200]) + content[start + 200 :]
+    )
+    assert step_of(newest_whole(tmp_path)) == 1
+
+
+def test_of_whole_checkpoints_only_the_newest_is_read(tmp_path: Path):
+    for step in (1, 2):
+        save(tmp_path, step)
+    (tmp_path / "previous.ckpt").write_bytes(b"never looked at")
+    assert step_of(newest_whole(tmp_path)) == 2
 
 
 @pytest.mark.skipif(
