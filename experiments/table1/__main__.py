@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     shown = f"{len(chosen)} rows, {total} pictures"
     print(f"{shown}, about {planned / 60 / options.jobs:.0f} minutes at {options.jobs} at a time", flush=True)
     measured = MEASURING * size.samples * len(study.prompts)
-    with tqdm(total=planned + measured * (len(chosen) + 1), desc="table 1", bar_format=_BAR) as bar:
+    with tqdm(total=planned + measured * study.lines, desc="table 1", bar_format=_BAR) as bar:
         study.draw(jobs, options.jobs, bar)
         with study.log.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
             results = study.measure(metrics, lambda: bar.update(measured))
@@ -112,7 +112,7 @@ def _searched(options: argparse.Namespace) -> list[str]:
 
 def _jobs() -> int:
     """A run for each core, or one on the GPU."""
-    return 1 if torch.cuda.is_available() else min(8, len(os.sched_getaffinity(0)))
+    return 1 if torch.cuda.is_available() else min(8, os.cpu_count() or 1)
 
 
 _NAMES = list(rows(SIZES["full"], "toyfaces"))

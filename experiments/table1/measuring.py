@@ -42,7 +42,9 @@ class Pool(NamedTuple):
 def settings(row: Row, folder: Path, world: World, metrics: Sequence[str], pool: Pool) -> list[str]:
     """Of ``evaluate.py``, for a row: the metrics of the world that can be measured, and ours."""
     found, texts = world.found[row.kind], row.kind == PROMPTS
-    chosen = [metric for metric in (world.distance, world.diversity, found) if metric in metrics]
+    # No two samples of a pair.
+    wanted = (world.distance, found) if row.paired else (world.distance, world.diversity, found)
+    chosen = [metric for metric in wanted if metric in metrics]
     given = [f"samples='{folder}'"]
     if world.distance in chosen:
         given.append(f"metrics.{world.distance}._target_={_OWN}.FrechetByTargets")

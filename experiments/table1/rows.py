@@ -9,8 +9,17 @@ from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES
 PAPER = "arXiv 2112.05744"
 FEW = ("sampler=dpmpp_2m_sde", "sampler.steps=20")
 UNGUIDED, SHUFFLED = "unguided", "shuffled"
-_PUBLISHED = {"sdg_text": "guidance.scale=160", "sdg_image": "guidance.scale=100"}
+_PUBLISHED = {
+    "sdg_text": ("guidance.scale=160",),
+    "sdg_image": ("guidance.scale=100",),
+    "sdg_mix": (
+        *("guidance.scale=1", "guidance.clamp=null"),
+        *("guidance.terms.text.weight=160", "guidance.terms.content.weight=100"),
+    ),
+}
 """Scales that the authors publish, for 256 px."""
+BY_PICTURE = "sdg_mix_20_by_picture"
+"""The pictures of ``sdg_mix_20``, looked for by the other half of what they aimed at."""
 
 
 class Size(NamedTuple):
@@ -31,7 +40,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "quick": Size(24, 24, 6, parts=2, steps=20, search_steps=25, renders=2000),
+    "quick": Size(24, 24, 6, parts=2, steps=20, search_steps=18, renders=2000),
     "full": Size(100, 100, 10, parts=10, steps=50, search_steps=100, renders=5000),
 }
 
@@ -51,6 +60,8 @@ class Row(NamedTuple):
     """For a step of a picture on one core, roughly: what the length of the progress bar is made of."""
     paper: Mapping[str, float] = MappingProxyType({})
     """Column -> what the paper's table has for it."""
+    paired: bool = False
+    """Whether every sample of a prompt aims at a reference too, each at another."""
 
     @property
     def guide(self) -> str | None:
@@ -65,7 +76,7 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
         search: settings of StyleGAN+CLIP that a sweep found.
     """
     toy = data == "toyfaces"
-    text, image = ([] if toy else [_PUBLISHED[name]] for name in ("sdg_text", "sdg_image"))
+    text, image, mix = (() if toy else scales for scales in _PUBLISHED.values())
     return {
         "stylegan_clip": Row(
             "StyleGAN+CLIP, text",
@@ -118,6 +129,15 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
             20,
             (*_method("sdg", REFERENCES), *image, *FEW),
             0.028,
+        ),
+        "sdg_mix_20": Row(
+            "SDG, words beside a picture, 20 steps of dpmpp_2m_sde",
+            "sdg",
+            PROMPTS,
+            20,
+            ("guidance=mix", *mix, *FEW),
+            0.028,
+            paired=True,
         ),
         UNGUIDED: Row(
             "unguided, as if towards the prompts",

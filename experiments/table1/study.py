@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
 
-from experiments.baselines.contenders import PROMPTS
+from experiments.baselines.contenders import PROMPTS, REFERENCES
 from experiments.baselines.runs import faces, seconds_per_image
 from experiments.running import named, some
 from experiments.table1 import pages
@@ -16,7 +17,7 @@ from experiments.table1.document import document
 from experiments.table1.jobs import Job, draw_all
 from experiments.table1.measuring import Pool, Result, measure
 from experiments.table1.merge import aim, arrange, gathered, merge, swapped
-from experiments.table1.rows import SHUFFLED, UNGUIDED, Row, Size
+from experiments.table1.rows import BY_PICTURE, SHUFFLED, UNGUIDED, Row, Size
 from experiments.table1.table import as_csv, latex
 from experiments.table1.worlds import World
 from sdg.data.picture import list_pictures
@@ -75,6 +76,11 @@ class Study:
         ]
         return [*given, *encoder, *self.options.evaluate]
 
+    @property
+    def lines(self) -> int:
+        """Of the table: some pictures are measured twice."""
+        return len(self.rows) + sum(row.paired or name == "sdg_text" for name, row in self.rows.items())
+
     def jobs(self) -> list[Job]:
         """All runs of ``sample.py``, row by row, with targets dealt out to parts of different seeds."""
         return [job for name in self.rows for job in self._jobs(name)]
@@ -85,7 +91,7 @@ class Study:
 
     def measure(self, metrics: Sequence[str], tick: Callable[[], object]) -> list[Result]:
         """Measure every row, and SDG by words once more as if its prompts had been shuffled."""
-        output, pool = self.options.output, self._pool()
+        output = self.options.output
         free = gathered(self._parts(UNGUIDED))
         # Those of the noises that guided samples have.
         partners = [record for record in free if record["index"] < self.size.samples]
@@ -95,19 +101,22 @@ class Study:
             if name == UNGUIDED:
                 aim(folder, merge(folder, parts, row.title), self.prompts, self.size.samples)
             else:
-                merge(folder, parts, row.title, partners)
+                merge(folder, parts, row.title, [one for one in partners if one["index"] < self._each(row)])
             seconds = sum_seconds(parts)
-            results.append(measure(row, folder, self.world, metrics, pool, self.evaluation, seconds))
+            results.append(self._measured(row, folder, metrics, seconds))
             tick()
+            if row.paired:
+                results.append(self._by_picture(row, parts, metrics))
+                tick()
             if name == "sdg_text":
-                results.append(self._shuffled(row, partners, metrics, pool))
+                results.append(self._shuffled(row, partners, metrics))
                 tick()
         # The control stands last.
         return sorted(results, key=lambda result: result.folder.name == SHUFFLED)
 
     def show(self, results: Sequence[Result]) -> Path:
         """Write the table in all its forms; returns the page to look at."""
-        options, found, pool = self.options, self.judge(results), self._pool()
+        options, found, pool = self.options, self.judge(results), self._pool(paired=False)
         options.report.mkdir(parents=True, exist_ok=True)
         name = f"{options.data}_{options.size}"
         write_whole(
@@ -122,42 +131,76 @@ class Study:
 
     def judge(self, results: Sequence[Result]) -> list[Verdict]:
         """What the paper says, held against the rows."""
-        values, pool, found = {result.folder.name: result.values for result in results}, self._pool(), []
+        values = {result.folder.name: result.values for result in results}
+        aimed = {result.folder.name: result.row for result in results}
+        found = []
         for claim in CLAIMS:
-            by_words = claim.better not in self.rows or self.rows[claim.better].kind == PROMPTS
-            found.append(judge(claim, values, 1 / (pool.texts if by_words else pool.references)))
+            row = aimed.get(claim.better)
+            pool = self._pool(row is not None and row.paired)
+            texts = row is None or row.kind == PROMPTS
+            found.append(judge(claim, values, 1 / (pool.texts if texts else pool.references)))
         return found
 
     def _jobs(self, name: str) -> list[Job]:
-        row, size = self.rows[name], self.size
-        targets = self.prompts if row.kind == PROMPTS else self.references
-        each = len(targets) // size.parts
+        row, each = self.rows[name], self._each(self.rows[name])
         jobs = []
         for part, folder in enumerate(self._parts(name)):
-            own = targets[part * each : (part + 1) * each]
-            aims, samples = (
-                ((), each * size.samples) if name == UNGUIDED else ((named(row.kind, own),), size.samples)
-            )
-            steps, seed, cost = row.steps, self.options.seed + part, row.steps * row.seconds
-            jobs.append(Job(folder, (*row.settings, *aims), seed, steps, samples, each * size.samples, cost))
+            own = self._dealt(row.kind, part)
+            aims, samples, pictures = [named(row.kind, own)], each, each * len(own)
+            if row.paired:
+                beside = self._beside(part)
+                aims, pictures = [*aims, named(REFERENCES, beside)], pictures * len(beside)
+            elif name == UNGUIDED:
+                aims, samples = [], pictures
+            seed, cost = self.options.seed + part, row.steps * row.seconds
+            jobs.append(Job(folder, (*row.settings, *aims), seed, row.steps, samples, pictures, cost))
         return jobs
+
+    def _dealt(self, kind: str, part: int) -> list[str]:
+        """The targets of a part."""
+        targets = self.prompts if kind == PROMPTS else self.references
+        each = len(targets) // self.size.parts
+        return targets[part * each : (part + 1) * each]
+
+    def _beside(self, part: int) -> list[str]:
+        """A reference for every sample of a prompt, from those that are dealt to the part on."""
+        first = part * (len(self.references) // self.size.parts)
+        return [*self.references[first:], *self.references[:first]][: self.size.samples]
+
+    def _each(self, row: Row) -> int:
+        """Samples of a target."""
+        return 1 if row.paired else self.size.samples
 
     def _parts(self, name: str) -> list[Path]:
         return [self.options.output / "parts" / f"{name}_{part:02d}" for part in range(self.size.parts)]
 
-    def _shuffled(self, row: Row, partners: Sequence[dict], metrics: Sequence[str], pool: Pool) -> Result:
+    def _by_picture(self, row: Row, parts: Sequence[Path], metrics: Sequence[str]) -> Result:
+        """The same pictures, measured by the references that they aimed at."""
+        folder = self.options.output / BY_PICTURE
+        row = row._replace(kind=REFERENCES, title="the same, looked for by the picture")
+        merge(folder, parts, row.title)
+        return self._measured(row, folder, metrics)
+
+    def _shuffled(self, row: Row, partners: Sequence[dict], metrics: Sequence[str]) -> Result:
         folder, parts = self.options.output / SHUFFLED, self._parts("sdg_text")
         row = row._replace(title="control: SDG, text, with shuffled prompts", paper={})
         wrong = swapped(gathered(parts), self.prompts)
         arrange(folder, [*partners, *wrong], row.title, parts[0] / "config.yaml")
-        return measure(row, folder, self.world, metrics, pool, self.evaluation, None)
+        return self._measured(row, folder, metrics)
 
-    def _pool(self) -> Pool:
+    def _measured(
+        self, row: Row, folder: Path, metrics: Sequence[str], seconds: float | None = None
+    ) -> Result:
+        return measure(row, folder, self.world, metrics, self._pool(row.paired), self.evaluation, seconds)
+
+    def _pool(self, paired: bool) -> Pool:
+        """What samples are looked for in; of references, those that were aimed at."""
         path = self.options.prompts_file
         prompts = list(dict.fromkeys(read_prompts(path)))
         # To the judge, phrasings of the same mentions are one.
         texts = len(Mentions(path)(prompts).unique(dim=0)) if self.world.judged else len(prompts)
-        return Pool(path, texts, len(self.references))
+        aimed = [self._beside(part) for part in range(self.size.parts)] if paired else [self.references]
+        return Pool(path, texts, len(set(chain(*aimed))))
 
 
 def sum_seconds(parts: Sequence[Path]) -> float | None:
