@@ -23,6 +23,14 @@ class NoiseSource:
         self.generators = [keyed_generator(stream, seed, index) for seed, index in keys]
 
     def normal(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
-        """Standard normal noise of (B, *shape), float32."""
-        draws = [torch.randn(tuple(shape), generator=generator) for generator in self.generators]
-        return torch.stack(draws).to(device)
+        """Standard normal noise of (B, *shape), float32.
+
+        A GPU takes it from pinned memory when its turn comes: the host does not wait, and may draw the next
+        while the GPU is at work.
+        """
+        kind = torch.device(device).type
+        noise = torch.empty(len(self.generators), *shape, pin_memory=kind == "cuda")
+        for row, generator in zip(noise, self.generators, strict=True):
+            row.normal_(generator=generator)
+        # MPS would read memory that may be somebody else's by then (pytorch issue 189690).
+        return noise.to(device, non_blocking=kind != "mps")

@@ -1,6 +1,11 @@
 """Noise that belongs to a sample."""
 
+from typing import Any
+
+import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sdg.diffusion.noise import NoiseSource
 
@@ -23,6 +28,28 @@ def test_keys_streams_and_draws_are_all_different() -> None:
     rows = torch.cat([source.normal(SHAPE), source.normal(SHAPE), other.normal(SHAPE)]).flatten(1)
     correlation = torch.corrcoef(rows) - torch.eye(len(rows))
     assert correlation.abs().max() < 0.6  # independent rows of 48 numbers: below 0.58 at four deviations
+
+
+class Asked(TorchDispatchMode):
+    """The keywords of the last call of every operator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keywords: dict[str, dict[str, Any]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.keywords[str(func.overloadpacket)] = kwargs or {}
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch without CUDA")
+def test_a_gpu_takes_it_from_pinned_memory_without_a_wait() -> None:
+    """On tensors without numbers, which may lie where no GPU is."""
+    with FakeTensorMode(), Asked() as asked:
+        noise = NoiseSource([(0, 0), (0, 1)]).normal(SHAPE, "cuda")
+    assert noise.device.type == "cuda"
+    assert asked.keywords["aten.empty"]["pin_memory"]
+    assert asked.keywords["aten._to_copy"]["non_blocking"]
 
 
 def test_noise_is_standard_normal() -> None:
