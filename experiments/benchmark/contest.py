@@ -1,4 +1,4 @@
-"""Who is compared: networks, noise and targets that all share, and the ways to run a few steps with them."""
+"""Who is compared: the ways to run a few steps with the same networks, noise and targets."""
 
 import argparse
 import copy
@@ -8,12 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from experiments.benchmark.networks import Networks
 from experiments.benchmark.released import ReleasedLoop
-from experiments.benchmark.rival import rival
-from experiments.cost.__main__ import MODELS
-from experiments.running import configuration
-from sdg.checkpoints import load_weights
-from sdg.config import build
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
@@ -23,31 +19,23 @@ from sdg.guidance.content import Content
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.targets import Aim, Reference, TextTargets
 from sdg.guidance.text import Text
-from sdg.networks.clip import CLIP
 from sdg.networks.time_encoder import TimeEncoder
 from sdg.randomness import keyed_generator
 from sdg.sampling.aims import Steer
 
-GROUPS = ("UNet", "unguided step", "step guided by text", "step guided by a picture")
+GROUPS = UNET, STEP, BY_TEXT, BY_PICTURE = (
+    "UNet",
+    "unguided step",
+    "step guided by text",
+    "step guided by a picture",
+)
 OURS = "sdg"
+QUICK = {"channels_last": False, "compiled": True}
+"""What ``sample.py`` can be told, by name: all in channels_last, and whether it is compiled, too."""
 PROMPT = "a face"
 SCALE = 100.0
 
-
-class Networks(NamedTuple):
-    """What all contestants compute with."""
-
-    denoiser: Denoiser
-    rival: nn.Module
-    encoder: TimeEncoder
-    clip: CLIP
-
-    def on(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> "Networks":
-        """A copy elsewhere, and of other weights; CLIP's stay as they are."""
-        there = Networks(*(copy.deepcopy(network).to(device) for network in self))
-        for network in there[:3]:
-            network.to(dtype)
-        return there
+Run = Callable[[], Tensor]
 
 
 class Contestant(NamedTuple):
@@ -55,121 +43,117 @@ class Contestant(NamedTuple):
 
     group: str
     name: str
-    run: Callable[[], Tensor]
+    run: Run
     """Runs all steps; what comes out is the same for all of a group."""
 
 
-def make_networks(options: argparse.Namespace) -> Networks:
-    """The networks of ``options.model``: with the shipped weights if there are any, else with random ones."""
-    settings = [*MODELS[options.model]]
-    if options.size:
-        settings += [f"{part}.image_size={options.size}" for part in ("prior.denoiser", "encoder.network")]
-    config = configuration("sample", settings)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        denoiser, encoder = build(config.prior.denoiser), build(config.encoder.network)
-        clip = build(config.encoder.clip)
-    if options.model == "toyfaces" and not options.size:
-        load_weights(denoiser.network, config.prior.checkpoint)
-        load_weights(encoder, config.encoder.checkpoint)
-        load_weights(clip, config.encoder.clip_checkpoint)
-    else:
-        for network in (denoiser.network, encoder):
-            _fill(network)
-    denoiser.eval().requires_grad_(False)
-    clip.eval().requires_grad_(False)
-    other = rival(denoiser.network, config.prior.denoiser.network)
-    return Networks(denoiser, other, encoder.eval().requires_grad_(False), clip)
-
-
 def contestants(networks: Networks, options: argparse.Namespace) -> list[Contestant]:
-    """All of them, on the device of ``networks``; they leave the networks as they found them."""
-    denoiser, other, encoder, clip = networks
-    device = clip.device
-    timeline = Timeline(denoiser.schedule, options.steps)
-    keys = [(0, index) for index in range(options.batch)]
-    shape = (options.batch, denoiser.channels, denoiser.image_size, denoiser.image_size)
-    clean = torch.randn(shape[1:], generator=keyed_generator("benchmark")).clamp(-1, 1).to(device)
-    clean = clean.expand(shape).contiguous()
-    x = NoiseSource(keys).normal(shape[1:], device)
-    loop = ReleasedLoop(denoiser, encoder, clip, timeline)
-    scale = torch.full((options.batch,), SCALE, device=device)
-    texts = TextTargets(clip)
-    # One stream for all samples, which the paths that share a reference draw once and the others B times.
-    reference_keys = [(0, 0)] * options.batch
+    """All of them, on the device of ``networks``, which stay as they are; the compiled ones are the last."""
+    course = _Course(networks, options)
+    denoiser, other, encoder, _ = networks
+    theirs = _with(denoiser, other)
+    words, prompts = course.words(encoder), [PROMPT] * options.batch
+    found = [
+        Contestant(UNET, OURS, course.forwards(denoiser.network)),
+        Contestant(UNET, "diffusers", course.forwards(other)),
+        Contestant(STEP, OURS, course.chain(denoiser)),
+        Contestant(STEP, "sdg's loop, diffusers' UNet", course.chain(theirs)),
+        Contestant(STEP, "as released", course.released()),
+        Contestant(BY_TEXT, OURS, course.chain(denoiser, words)),
+        Contestant(BY_TEXT, "sdg's loop, diffusers' UNet", course.chain(theirs, words)),
+        Contestant(BY_TEXT, "as released", course.released(prompts=prompts)),
+        Contestant(BY_PICTURE, OURS, course.chain(denoiser, course.picture)),
+        Contestant(BY_PICTURE, "sdg, shared reference", course.chain(denoiser, course.shared_picture)),
+        Contestant(BY_PICTURE, "as released", course.released(picture=True)),
+    ]
+    for way, compile in QUICK.items():
+        if compile and (not options.compile or course.device.type == "meta"):
+            continue
+        quick = networks.quick(channels_last=True, compile=compile)
+        found += [
+            Contestant(UNET, f"{OURS}, {way}", course.forwards(quick.denoiser.network)),
+            Contestant(UNET, f"diffusers, {way}", course.forwards(quick.rival)),
+            Contestant(STEP, f"{OURS}, {way}", course.chain(quick.denoiser)),
+            Contestant(BY_TEXT, f"{OURS}, {way}", course.chain(quick.denoiser, course.words(quick.encoder))),
+        ]
+    return found
 
-    def forwards(network: nn.Module) -> Callable[[], Tensor]:
-        t = torch.full((1,), timeline.steps[-1].t, dtype=torch.int64, device=device)
-        x_t = x.to(next(network.parameters()).dtype)
+
+class _Course:
+    """What all share: timeline, noise and targets; and the kinds of runs over it."""
+
+    def __init__(self, networks: Networks, options: argparse.Namespace):
+        self.denoiser, _, self.encoder, self.clip = networks
+        self.device, self.batch, self.steps = self.clip.device, options.batch, options.steps
+        self.timeline = Timeline(self.denoiser.schedule, options.steps)
+        self.keys = [(0, index) for index in range(options.batch)]
+        # One stream for all samples, which the paths that share a reference draw once and the others B times.
+        self.reference_keys = [(0, 0)] * options.batch
+        shape = (self.denoiser.channels, self.denoiser.image_size, self.denoiser.image_size)
+        clean = torch.randn(shape, generator=keyed_generator("benchmark")).clamp(-1, 1).to(self.device)
+        self.clean = clean.expand(options.batch, *shape).contiguous()
+        self.x = NoiseSource(self.keys).normal(shape, self.device)
+        self.scale = torch.full((options.batch,), SCALE, device=self.device)
+        self.texts = TextTargets(self.clip)
+        self.content = Guidance(self.encoder, {"content": Content()}, SCALE)
+
+    def forwards(self, network: nn.Module) -> Run:
+        """As many forwards of a UNet as there are steps."""
+        t = torch.full((1,), self.timeline.steps[-1].t, dtype=torch.int64, device=self.device)
+        x = self.x.to(next(network.parameters()).dtype)
 
         @torch.no_grad()
         def run() -> Tensor:
-            for _ in range(options.steps):
-                output = network(x_t, t)
+            for _ in range(self.steps):
+                output = network(x, t)
             return output
 
         return run
 
-    def chain(prior: Denoiser, steer: Callable[[], Steer] | None = None) -> Callable[[], Tensor]:
+    def chain(self, denoiser: Denoiser, steer: Callable[[], Steer] | None = None) -> Run:
+        """The steps of ``sample.py``."""
+
         def run() -> Tensor:
             asked = steer() if steer else None
 
             def guide(x: Tensor, level: Level) -> Tensor | None:
                 steering = asked(x, level) if asked else None
-                return None if steering is None else steering.gradient
+                return steering.gradient if steering else None
 
+            noise = NoiseSource(self.keys)
             return generate(
-                prior, DDPM(), timeline, NoiseSource(keys), guide if asked else None, device=device
+                denoiser, DDPM(), self.timeline, noise, guide if asked else None, device=self.device
             )
 
         return run
 
-    def words(text: Guidance) -> Callable[[], Steer]:
-        return lambda: Steer(text, Aim(text.encode, {"text": texts([PROMPT] * options.batch)}, {}), scale)
+    def released(self, picture: bool = False, **guided: Any) -> Run:
+        """Those of the released code."""
+        loop = ReleasedLoop(self.denoiser, self.encoder, self.clip, self.timeline)
 
-    def picture() -> Steer:
-        reference = Reference(clean, NoiseSource(reference_keys, "reference"))
-        return Steer(content, Aim(content.encode, {}, {"content": reference}), scale)
-
-    def shared() -> Steer:
-        rows = torch.zeros(options.batch, dtype=torch.int64, device=device)
-        reference = Reference(clean[:1], NoiseSource(reference_keys[:1], "reference"), rows=rows)
-        return Steer(content, Aim(content.encode, {}, {"content": reference}), scale)
-
-    def released(picture: bool = False, **guided: Any) -> Callable[[], Tensor]:
         def run() -> Tensor:
-            noise = NoiseSource(reference_keys, "reference") if picture else None
-            return loop(NoiseSource(keys), SCALE, reference_noise=noise, **guided)
+            if picture:
+                noise = NoiseSource(self.reference_keys, "reference")
+                guided.update(reference=self.clean, reference_noise=noise)
+            return loop(NoiseSource(self.keys), SCALE, **guided)
 
         return run
 
-    theirs, by_words = _with(denoiser, other), words(Guidance(encoder, {"text": Text()}, SCALE))
-    content = Guidance(encoder, {"content": Content()}, SCALE)
-    network, step, by_text, by_picture = GROUPS
-    found = [
-        Contestant(network, OURS, forwards(denoiser.network)),
-        Contestant(network, "diffusers", forwards(other)),
-        Contestant(step, OURS, chain(denoiser)),
-        Contestant(step, "sdg's loop, diffusers' UNet", chain(theirs)),
-        Contestant(step, "as released", released()),
-        Contestant(by_text, OURS, chain(denoiser, by_words)),
-        Contestant(by_text, "sdg's loop, diffusers' UNet", chain(theirs, by_words)),
-        Contestant(by_text, "as released", released(prompts=[PROMPT] * options.batch)),
-        Contestant(by_picture, OURS, chain(denoiser, picture)),
-        Contestant(by_picture, "sdg, shared reference", chain(denoiser, shared)),
-        Contestant(by_picture, "as released", released(picture=True, reference=clean)),
-    ]
-    if options.compile and device.type != "meta":
-        ours, unet, encoder = (_compiled(plain) for plain in (denoiser.network, other, encoder))
-        name, quick = f"{OURS}, compiled", _with(denoiser, ours)
-        by_words = words(Guidance(encoder, {"text": Text()}, SCALE))
-        found += [
-            Contestant(network, name, forwards(ours)),
-            Contestant(network, "diffusers, compiled", forwards(unet)),
-            Contestant(step, name, chain(quick)),
-            Contestant(by_text, name, chain(quick, by_words)),
-        ]
-    return found
+    def words(self, encoder: TimeEncoder) -> Callable[[], Steer]:
+        guidance = Guidance(encoder, {"text": Text()}, SCALE)
+        target = [PROMPT] * self.batch
+        return lambda: Steer(guidance, Aim(guidance.encode, {"text": self.texts(target)}, {}), self.scale)
+
+    def picture(self) -> Steer:
+        return self._towards(Reference(self.clean, NoiseSource(self.reference_keys, "reference")))
+
+    def shared_picture(self) -> Steer:
+        rows = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
+        noise = NoiseSource(self.reference_keys[:1], "reference")
+        return self._towards(Reference(self.clean[:1], noise, rows=rows))
+
+    def _towards(self, reference: Reference) -> Steer:
+        return Steer(self.content, Aim(self.content.encode, {}, {"content": reference}), self.scale)
 
 
 def widest(found: list[Contestant]) -> Mapping[str, float]:
@@ -187,17 +171,3 @@ def _with(denoiser: Denoiser, network: nn.Module) -> Denoiser:
     other = copy.copy(denoiser)
     other._modules = {"network": network}
     return other
-
-
-def _compiled(network: nn.Module) -> nn.Module:
-    """A copy in channels_last, as the compiler's convolutions like it."""
-    fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
-    fast.compile()
-    return fast
-
-
-def _fill(network: nn.Module) -> None:
-    """Random weights of unit gain, for layers that start at zero too: zeros are faster to compute with."""
-    for name, parameter in network.named_parameters():
-        if parameter.ndim > 1:
-            parameter.data.normal_(std=parameter[0].numel() ** -0.5, generator=keyed_generator("fill", name))

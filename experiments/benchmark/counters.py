@@ -25,7 +25,10 @@ class Counts(FlopCount):
         self.written = 0
         """Bytes of what they give: what a memory has to take."""
         self.crossings: Counter[str] = Counter()
-        """Operators by name that take tensors from device to device, or make them of Python's numbers."""
+        """Operators by name that take tensors from device to device, or make them of Python's numbers, for
+        which the host waits."""
+        self.queued: Counter[str] = Counter()
+        """Those that take their turn on the device, for which it does not."""
         self.reads: Counter[str] = Counter()
         """Operators by name that hand a number to Python, for which the host waits."""
         self.peak = 0
@@ -42,7 +45,8 @@ class Counts(FlopCount):
         made = {x.device for x in tree_leaves(out) if isinstance(x, Tensor)}
         host_made = name == "aten.lift_fresh" and made != {torch.device("cpu")}
         if given and (len(given | made) > 1 or host_made):
-            self.crossings[name] += 1
+            waited = not (kwargs or {}).get("non_blocking")
+            (self.crossings if waited else self.queued)[name] += 1
         self.operators += not func.is_view
         for x in tree_leaves(out):
             if isinstance(x, Tensor) and not func.is_view:
@@ -63,7 +67,8 @@ class Counts(FlopCount):
         rest = Counts()
         rest.peak, rest.written = self.peak, self.written - other.written
         rest.flops, rest.operators = self.flops - other.flops, self.operators - other.operators
-        rest.crossings, rest.reads = self.crossings - other.crossings, self.reads - other.reads
+        rest.crossings, rest.queued = self.crossings - other.crossings, self.queued - other.queued
+        rest.reads = self.reads - other.reads
         return rest
 
 

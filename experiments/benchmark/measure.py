@@ -2,16 +2,16 @@
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 from tqdm import tqdm
 
-from experiments.benchmark.contest import Contestant, Networks, contestants
+from experiments.benchmark.contest import Contestant, Run, contestants
 from experiments.benchmark.counters import Counts
+from experiments.benchmark.networks import Networks
 
 
 class Peak(NamedTuple):
@@ -19,7 +19,7 @@ class Peak(NamedTuple):
 
     name: str
     gflop: float
-    run: Callable[[], Tensor]
+    run: Run
 
 
 def count(networks: Networks, options: argparse.Namespace) -> list[Counts]:
@@ -52,7 +52,7 @@ def peaks(device: torch.device, batch: int, dtype: torch.dtype) -> list[Peak]:
     return found
 
 
-def race(runs: Sequence[Callable[[], Tensor]], rounds: int, device: torch.device) -> list[list[float]]:
+def race(runs: Sequence[Run], rounds: int, device: torch.device) -> list[list[float]]:
     """Milliseconds of each run in each round; every other round goes backwards."""
     times: list[list[float]] = [[] for _ in runs]
     for number in tqdm(range(rounds + 1), desc="rounds"):
@@ -67,9 +67,9 @@ def race(runs: Sequence[Callable[[], Tensor]], rounds: int, device: torch.device
     return times
 
 
-def kernels(one: Contestant, steps: int) -> int | None:
+def kernels(one: Contestant, steps: int, device: torch.device) -> int | None:
     """Launches on a GPU in a step; None without one."""
-    if not torch.cuda.is_available():
+    if device.type != "cuda":
         return None
     with torch.profiler.profile() as profile:
         one.run()

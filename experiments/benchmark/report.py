@@ -1,5 +1,6 @@
 """What the benchmark writes for people: tables and a figure."""
 
+import json
 import statistics
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ def relative(own: list[float], base: list[float]) -> tuple[float, float, float]:
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
+def write_report(report: Report, folder: Path) -> Path:
+    """The three files of a report; returns the one to look at."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / report["name"]
+    file.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    draw_bars(report, file.with_suffix(".svg"))
+    write_tables(report, file.with_suffix(".md"))
+    return file.with_suffix(".md")
+
+
 def write_tables(report: Report, file: Path) -> None:
     """``<name>.md``: a table for each group, and what guidance costs."""
     size = f"{report['size']}-px pictures" if report["size"] else "pictures of its own size"
@@ -35,8 +46,9 @@ def write_tables(report: Report, file: Path) -> None:
         "",
         "Times are in those of sdg in the same round: the median of the rounds, least and most. Peaks are "
         "the fastest 3×3 convolution and matrix product of the same run. GFLOP, operators (views left out), "
-        "copies from the host and numbers that the host reads (waits) are of one step, MB the most that lay "
-        "there beyond weights; all five counted on tensors without numbers, in float32.",
+        "copies that a GPU's host would wait for and numbers that it would read (waits) are of one step, MB "
+        "the most that lay there beyond weights; all five counted on tensors without numbers, in float32. "
+        "What this says of the project's targets is in [targets.md](targets.md).",
     ]
     for group in GROUPS:
         rows = {row["name"]: row for row in report["rows"] if row["group"] == group}

@@ -200,7 +200,8 @@ class ADMUNet(nn.Module):
         for block in self.output_blocks:
             h = self._run(block, cat([h, skips.pop()], dim=1), emb)
         h = self.out(h)
-        return F.pixel_shuffle(h, self.patch) if self.patch > 1 else h
+        h = F.pixel_shuffle(h, self.patch) if self.patch > 1 else h
+        return h.contiguous()  # states keep one layout, so that compiled networks see the same at every step
 
     def _run(self, block: nn.Module, h: Tensor, emb: Tensor) -> Tensor:
         if self.checkpointing and self.training:

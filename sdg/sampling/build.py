@@ -12,6 +12,7 @@ from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
+from sdg.networks.fast import quicken
 from sdg.networks.time_encoder import from_clip
 from sdg.sampling.aims import Aims
 from sdg.sampling.chains import GuidedSampling
@@ -37,6 +38,7 @@ def guided_sampling(
     group: int = 4,
     snapshots: int = 0,
     trace: bool = True,
+    channels_last: bool = False,
     compile: bool = False,
 ) -> GuidedSampling:
     """The method that conf/method describes; of the networks, those that it needs.
@@ -46,7 +48,7 @@ def guided_sampling(
             picture that the prior predicts.
         dtype: of the weights and the arithmetic of prior and encoder; x_t, tables, scores and the sum of
             gradients stay float32.
-        compile: have ``torch.compile`` speed up prior and encoder, each in place; names of weights stay.
+        channels_last: and ``compile``, how prior and encoder compute: see :func:`~sdg.networks.fast.quicken`.
 
     Raises:
         SDGError: weights that cannot be had or do not fit, or settings that make no sense.
@@ -82,9 +84,8 @@ def guided_sampling(
         busy.append(tower)
         steering = build(guidance, encoder=network)
         aims = Aims(steering, TextTargets(clip), denoiser.image_size, reference_noise, share_reference)
-    if compile:
-        for each in busy:
-            each.compile()
+    for each in busy:
+        quicken(each, channels_last=channels_last, compile=compile)
     return GuidedSampling(
         denoiser,
         build(sampler["rule"]),

@@ -1,6 +1,7 @@
 """The benchmark compares like with like, and its tables say what its numbers say."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import torch
 from torch import nn
 
 from experiments.benchmark import __main__ as experiment
-from experiments.benchmark.contest import GROUPS, OURS
+from experiments.benchmark import gpu
+from experiments.benchmark.contest import BY_TEXT, GROUPS, OURS, STEP, UNET, Contestant
 from experiments.benchmark.distance import race_distances
+from experiments.benchmark.profiling import ROWS, profile, write_profile
 from experiments.benchmark.report import draw_bars, relative, write_tables
 from experiments.benchmark.rival import rival
+from experiments.benchmark.targets import CPU, FFHQ, GPU, TARGETS, write_targets
 from experiments.cost.__main__ import MODELS
 from sdg.errors import SDGError
 from sdg.networks.refined import RefinedUNet
@@ -63,22 +67,28 @@ def test_a_mistake_is_told_and_nothing_written(tmp_path: Path, options: str) -> 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="where there is none")
+def test_a_gpu_that_is_not_there_is_told() -> None:
+    with pytest.raises(SDGError, match="use --device cpu"):
+        experiment.main(["--device", "cuda"])
+
+
 @pytest.mark.slow
 def test_times_what_was_found_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["--size", "32", "--batch", "2", "--steps", "2", "--rounds", "2", "--distance", "64"]
     arguments += ["--report", str(tmp_path)]
     experiment.main(arguments)
-    report = json.loads((tmp_path / "toyfaces.json").read_text())
+    report = json.loads((tmp_path / "toyfaces_b2.json").read_text())
     rows = {(row["group"], row["name"]): row for row in report["rows"]}
-    assert len(rows) == 11
+    assert len(rows) == 15
     assert all(len(row["milliseconds"]) == 2 for row in rows.values())
     own, released = (rows["step guided by text", name] for name in ("sdg", "as released"))
-    assert (own["copies"], own["reads"]) == (1, 0)
-    assert released["copies"] >= 10
+    assert (own["copies"], own["reads"]) == (0, 0)
+    assert released["copies"] >= 9
     assert released["gflop"] > own["gflop"]
-    assert "python -m experiments.benchmark --size 32" in (tmp_path / "toyfaces.md").read_text()
-    assert "Of 64 features" in (tmp_path / "toyfaces.md").read_text()
-    assert (tmp_path / "toyfaces.svg").read_text().count("as released") == 3
+    assert "python -m experiments.benchmark --size 32" in (tmp_path / "toyfaces_b2.md").read_text()
+    assert "Of 64 features" in (tmp_path / "toyfaces_b2.md").read_text()
+    assert (tmp_path / "toyfaces_b2.svg").read_text().count("as released") == 3
 
     monkeypatch.setattr(experiment, "TOLERANCE", 1e-9)
     with pytest.raises(SDGError, match=r"not the same computation.* as released"):
@@ -90,11 +100,12 @@ def test_what_agrees_in_float32_is_timed_in_half_precision(tmp_path: Path) -> No
     arguments = ["--dtype", "bfloat16", "--size", "32", "--batch", "1", "--steps", "2", "--rounds", "1"]
     experiment.main([*arguments, "--distance", "0", "--report", str(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"toyfaces_bfloat16.{kind}" for kind in ("json", "md", "svg")
+        *(f"toyfaces_bfloat16_b1.{kind}" for kind in ("json", "md", "svg")),
+        "targets.md",
     }
-    text = (tmp_path / "toyfaces_bfloat16.md").read_text()
+    text = (tmp_path / "toyfaces_bfloat16_b1.md").read_text()
     assert ", bfloat16: 32-px pictures, 1 at a time" in text
-    assert "![Times, in those of sdg](toyfaces_bfloat16.svg)" in text
+    assert "![Times, in those of sdg](toyfaces_bfloat16_b1.svg)" in text
     assert "Fréchet" not in text
 
 
@@ -108,9 +119,63 @@ def test_networks_and_steps_are_compiled_too_if_asked(
     monkeypatch.setattr(nn.Module, "compile", lambda module: compile_(module, backend="eager"))
     arguments = ["--compile", "--size", "32", "--batch", "1", "--steps", "2", "--rounds", "1"]
     experiment.main([*arguments, "--distance", "0", "--report", str(tmp_path)])
-    text = (tmp_path / "toyfaces.md").read_text()
-    assert text.count("\n| sdg, compiled | ") == 4
-    assert text.count("\n| diffusers, compiled | ") == 1
+    text = (tmp_path / "toyfaces_b1.md").read_text()
+    for way in ("channels_last", "compiled"):
+        assert text.count(f"\n| sdg, {way} | ") == 4
+        assert text.count(f"\n| diffusers, {way} | ") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+def test_the_call_for_a_gpu_runs_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_ = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compile_(module, backend="eager"))
+    monkeypatch.setattr(gpu, "RUNS", gpu.RUNS[-1:])
+    small = ["--device", "cpu", "--model", "toyfaces", "--size", "32", "--steps", "2", "--rounds", "1"]
+    gpu.main([*small, "--report", str(tmp_path)])
+    assert "sdg, compiled" in (tmp_path / "toyfaces_bfloat16_b1.md").read_text()
+    assert (tmp_path / "targets.md").exists()
+
+
+def test_one_call_makes_every_report_of_the_gpus_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(gpu, "benchmark", lambda words: made.append(experiment.name(experiment.parse(words))))
+    gpu.main([])
+    assert set(made) == {target.file for target in TARGETS if target.kind == GPU}
+    words = FFHQ.split()[3:]
+    made = [experiment.name(experiment.parse(run)) for run in ([], words)]
+    assert set(made) == {target.file for target in TARGETS if target.kind == CPU}
+
+
+@pytest.mark.slow
+def test_a_profile_is_written_instead_of_a_report(tmp_path: Path) -> None:
+    arguments = ["--profile", "--size", "32", "--batch", "1", "--steps", "2", "--report", str(tmp_path)]
+    experiment.main(arguments)
+    (file,) = tmp_path.iterdir()
+    assert file.name == "toyfaces_b1_profile.md"
+    assert "convolution" in file.read_text()
+    assert "python -m experiments.benchmark --profile" in file.read_text()
+
+
+def test_a_profile_has_the_share_of_each_operator(tmp_path: Path) -> None:
+    x = torch.ones(256, 256)
+
+    def run() -> torch.Tensor:
+        for _ in range(2):
+            y = x @ x @ x + 1
+        return y
+
+    shares = {share.operator: share for share in profile(Contestant(STEP, OURS, run), 2)}
+    assert sum(share.share for share in shares.values()) == pytest.approx(1)
+    assert next(iter(shares)) == "aten::mm"
+    assert (shares["aten::mm"].calls, shares["aten::add"].calls) == (2, 1)
+
+    names = ((UNET, OURS), (STEP, OURS), (STEP, "as released"), (BY_TEXT, OURS))
+    write_profile([Contestant(*name, run) for name in names], 2, "`this`, there.", tmp_path / "x.md")
+    text = (tmp_path / "x.md").read_text()
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [f"## {STEP}", f"## {BY_TEXT}"]
+    assert text.count("| aten::mm | ") == 2
+    assert text.count("\n| ") <= 2 * (ROWS + 2)
 
 
 def row(group: str, name: str, milliseconds: list[float], gflop: float | None) -> dict[str, Any]:
@@ -136,6 +201,34 @@ def test_what_is_compiled_has_the_arithmetic_of_what_is_not(tmp_path: Path) -> N
     assert "| sdg, compiled | 0.50 (0.50 … 0.50) | 1.00 | 1.00 | 30.0 |" in text
     assert "| sdg, compiled | text | 1.00 (1.00 … 1.00) | 1.50 |" in text
     assert "5.0 to 10.0 times as fast" in text
+
+
+def test_targets_are_held_against_the_fastest_of_our_ways(tmp_path: Path) -> None:
+    ours = {UNET: 10.0, STEP: 11.0, BY_TEXT: 20.0}
+    rows = [row(group, OURS, [ms, ms], 5.0) for group, ms in ours.items()]
+    rows += [row(group, f"{OURS}, channels_last", [ms / 2, ms / 2], 5.0) for group, ms in ours.items()]
+    rows += [row(UNET, "diffusers", [5.5, 5.5], 5.0), row(BY_TEXT, "as released", [16.0, 16.0], 5.0)]
+    peaks = [{"name": "convolution", "gflop_per_second": 2000.0}]
+    report = {"rows": rows, "peaks": peaks, "distance": None}
+    (tmp_path / "ffhq_b1.json").write_text(json.dumps(report))
+    write_targets(tmp_path)
+    lines = (tmp_path / "targets.md").read_text().splitlines()
+    by = "| sdg, channels_last | ffhq_b1 |"
+    assert (
+        f"| guided by text, in times of unguided: FFHQ, RN50x16 | CPU | ≤ 1.5 | 1.82, **missed** {by}"
+        in lines
+    )
+    assert f"| UNet, in times of diffusers' speed: FFHQ | CPU | ≥ 1.2 | 1.10, **missed** {by}" in lines
+    assert f"| guided step, in times of the speed as released: FFHQ | CPU | ≥ 1.4 | 1.60, met {by}" in lines
+    assert f"| UNet, share of the convolution's peak: FFHQ | CPU | ≥ 0.45 | 0.50, met {by}" in lines
+    assert sum("not measured here" in line for line in lines) == len(TARGETS) - 4
+
+
+def test_targets_on_file_are_those_of_the_reports_on_file(tmp_path: Path) -> None:
+    for file in FOLDER.glob("*.json"):
+        shutil.copy(file, tmp_path)
+    write_targets(tmp_path)
+    assert (tmp_path / "targets.md").read_text("utf-8") == (FOLDER / "targets.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.stem)

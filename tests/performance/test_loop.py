@@ -31,6 +31,7 @@ from sdg.guidance.term import Term
 from sdg.guidance.text import Text
 from sdg.guidance.weight import Window
 from sdg.networks.clip import small_clip
+from sdg.networks.fast import quicken
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
 from sdg.sampling.aims import Aims
@@ -125,10 +126,11 @@ def counted(steps: int, group: list[PlanEntry], **settings: Any) -> Counts:
 
 @pytest.mark.usefixtures("unfinished")
 @pytest.mark.parametrize("sampler", [DDPM(), DDPM(gradient_at="mean"), DDIM(0.5), DPMSolverPP2M()])
-def test_noise_alone_crosses_to_the_device(sampler: Sampler) -> None:
+def test_noise_alone_crosses_to_the_device_and_is_not_waited_for(sampler: Sampler) -> None:
     """It is drawn on the host, so that it is the same for every device; nothing else is."""
     step = counted(3, entries(), sampler=sampler).minus(counted(2, entries(), sampler=sampler))
-    assert step.crossings == {"aten._to_copy": 1}
+    assert step.queued == {"aten._to_copy": 1}
+    assert not step.crossings
     assert not step.reads
 
 
@@ -138,7 +140,8 @@ def test_a_reference_adds_its_own_noise_and_nothing_else(pictures: list[str], sh
     settings: dict[str, Any] = {"share": share}
     two = counted(2, entries(pictures), terms=everything(), **settings)
     step = counted(3, entries(pictures), terms=everything(), **settings).minus(two)
-    assert step.crossings == {"aten._to_copy": 2}
+    assert step.queued == {"aten._to_copy": 2}
+    assert not step.crossings
     assert not step.reads
 
 
@@ -152,7 +155,26 @@ def test_limits_of_the_gradient_are_set_on_the_device(limits: dict[str, Any]) ->
             draw(method, entries())
         return counts
 
-    assert counted(3).minus(counted(2)).crossings == {"aten._to_copy": 1}
+    step = counted(3).minus(counted(2))
+    assert not step.crossings
+    assert not step.reads
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="asks CUDA itself")
+def test_a_gpu_is_never_waited_for(pictures: list[str]) -> None:
+    """From the end of the first step to that of the last."""
+    method, taken = make(4, everything(), device="cuda"), []
+
+    def tick() -> None:
+        taken.append(len(taken))
+        torch.cuda.set_sync_debug_mode("error" if len(taken) < 4 else "default")
+
+    try:
+        method.draw(entries(pictures), tick)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(taken) == 4
 
 
 # --- what is computed once
@@ -214,7 +236,7 @@ def test_a_gradient_used_again_costs_nothing() -> None:
     unguided = [entry._replace(scale=0.0) for entry in entries()]
     alone = counted(3, unguided).minus(counted(2, unguided))
     assert reused.operators - alone.operators <= 8
-    assert reused.crossings == alone.crossings
+    assert (reused.crossings, reused.queued) == (alone.crossings, alone.queued)
 
 
 @pytest.mark.usefixtures("unfinished")
@@ -290,9 +312,18 @@ def dynamo() -> Iterator[None]:
 
 @pytest.mark.usefixtures("dynamo")
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_nothing_is_compiled_anew_after_the_first_step() -> None:
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_nothing_is_compiled_anew_after_the_first_step(channels_last: bool) -> None:
     """Both networks, as one graph each; the backend that runs the graph as it is costs no time."""
-    method = make(4, device="cpu")
+
+    def made() -> GuidedSampling:
+        method = make(4, device="cpu")
+        method.denoiser.parameterisation = "x0"  # the next state takes after what the network says
+        for network in (method.denoiser.network, method.aims.guidance.encoder):
+            quicken(network, channels_last=channels_last)
+        return method
+
+    method = made()
     method.denoiser.network.compile(backend="eager", fullgraph=True)
     method.aims.guidance.encoder.compile(backend="eager", fullgraph=True)
     taken: list[int] = []
@@ -304,6 +335,6 @@ def test_nothing_is_compiled_anew_after_the_first_step() -> None:
 
     compiled = method.draw(entries(), tick)
     assert len(taken) == 4
-    plain = make(4, device="cpu").draw(entries(), lambda: None)
+    plain = made().draw(entries(), lambda: None)
     for one, other in zip(compiled, plain, strict=True):
         assert torch.equal(one.image, other.image)

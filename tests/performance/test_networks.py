@@ -107,10 +107,12 @@ def test_the_counters_see_what_slows_a_loop() -> None:
     assert (counts.crossings, counts.reads) == ({}, {})
     with Counts() as counts:
         torch.zeros(2).to("meta")
+        torch.zeros(2).to("meta", non_blocking=True)
         x.copy_(torch.zeros(2))
         x.add_(torch.tensor([1.0, 2.0], device="meta"))
         torch.zeros(2).sum().item()
     assert counts.crossings == {"aten._to_copy": 1, "aten.copy_": 1, "aten.lift_fresh": 1}
+    assert counts.queued == {"aten._to_copy": 1}
     assert counts.reads == {"aten._local_scalar_dense": 1}
     with Counts() as counts:
         y = x + 1

@@ -1,4 +1,4 @@
-"""compile=true: the same pictures by compiled networks."""
+"""compile=true and channels_last: the same pictures by networks that compute another way."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,15 +64,29 @@ def test_each_network_is_one_graph_and_nothing_else_changes(
 
 @pytest.mark.slow
 def test_the_compiler_draws_the_same_pictures(weights: list[str], tmp_path: Path) -> None:
-    """Sums are taken in another order, so a byte may round to its neighbour."""
     run(weights, tmp_path / "plain", PROMPT)
     run(weights, tmp_path / "fast", PROMPT, "compile=true")
-    names = pictures(tmp_path / "plain").keys()
+    assert_neighbours(tmp_path)
+
+
+def test_channels_last_draws_the_same_pictures(weights: list[str], tmp_path: Path) -> None:
+    setting = "++method.channels_last=true"
+    run(weights, tmp_path / "plain", PROMPT)
+    run(weights, tmp_path / "fast", PROMPT, setting)
+    assert_neighbours(tmp_path)
+    method = build(configure("sample", [*weights, setting]).method)
+    for network in (method.denoiser.network, method.aims.guidance.encoder):
+        maps = [layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+        assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in maps)
+
+
+def assert_neighbours(folder: Path) -> None:
+    """Sums are taken in another order, so a byte may round to its neighbour."""
+    names = pictures(folder / "plain").keys()
     assert len(names) == 6
     for name in names:
         one, other = (
-            np.asarray(Image.open(tmp_path / kind / "samples" / name)).astype(int)
-            for kind in ("plain", "fast")
+            np.asarray(Image.open(folder / kind / "samples" / name)).astype(int) for kind in ("plain", "fast")
         )
         assert abs(one - other).max() <= 1
         assert (one == other).mean() > 0.99

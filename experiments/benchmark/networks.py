@@ -1,0 +1,73 @@
+"""The networks that are compared: ours, diffusers' with the same weights, and either in faster ways."""
+
+import argparse
+import copy
+from typing import NamedTuple, Self
+
+import torch
+from torch import nn
+
+from experiments.benchmark.rival import rival
+from experiments.cost.__main__ import MODELS
+from experiments.running import configuration
+from sdg.checkpoints import load_weights
+from sdg.config import build
+from sdg.diffusion.denoiser import Denoiser
+from sdg.networks.clip import CLIP
+from sdg.networks.fast import quicken
+from sdg.networks.time_encoder import TimeEncoder
+from sdg.randomness import keyed_generator
+
+
+class Networks(NamedTuple):
+    """What all contestants compute with."""
+
+    denoiser: Denoiser
+    rival: nn.Module
+    encoder: TimeEncoder
+    clip: CLIP
+
+    def on(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Self:
+        """A copy elsewhere, and of other weights; CLIP's stay as they are."""
+        there = type(self)(*(copy.deepcopy(network).to(device) for network in self))
+        for network in there[:3]:
+            network.to(dtype)
+        return there
+
+    def quick(self, channels_last: bool, compile: bool) -> Self:
+        """A copy that computes as ``sample.py`` does with the settings of these names; CLIP is the same."""
+        fast = self._replace(denoiser=copy.deepcopy(self.denoiser), rival=copy.deepcopy(self.rival))
+        fast = fast._replace(encoder=copy.deepcopy(self.encoder))
+        for network in (fast.denoiser.network, fast.rival, fast.encoder):
+            quicken(network, channels_last=channels_last, compile=compile)
+        return fast
+
+
+def make_networks(options: argparse.Namespace) -> Networks:
+    """The networks of ``options.model``: with the shipped weights if there are any, else with random ones."""
+    settings = [*MODELS[options.model]]
+    if options.size:
+        settings += [f"{part}.image_size={options.size}" for part in ("prior.denoiser", "encoder.network")]
+    config = configuration("sample", settings)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        denoiser, encoder = build(config.prior.denoiser), build(config.encoder.network)
+        clip = build(config.encoder.clip)
+    if options.model == "toyfaces" and not options.size:
+        load_weights(denoiser.network, config.prior.checkpoint)
+        load_weights(encoder, config.encoder.checkpoint)
+        load_weights(clip, config.encoder.clip_checkpoint)
+    else:
+        for network in (denoiser.network, encoder):
+            _fill(network)
+    denoiser.eval().requires_grad_(False)
+    clip.eval().requires_grad_(False)
+    other = rival(denoiser.network, config.prior.denoiser.network)
+    return Networks(denoiser, other, encoder.eval().requires_grad_(False), clip)
+
+
+def _fill(network: nn.Module) -> None:
+    """Random weights of unit gain, for layers that start at zero too: zeros are faster to compute with."""
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1:
+            parameter.data.normal_(std=parameter[0].numel() ** -0.5, generator=keyed_generator("fill", name))
