@@ -52,16 +52,19 @@ class JudgeReader:
         judge: pictures (B, 3, size, size) in [-1, 1] -> Judgement; frozen here.
         size: of the pictures it was trained on.
         batch_size: pictures at a time.
+        device: where it runs; results are on the CPU.
 
     Raises:
         SDGError: a batch size below 1.
     """
 
-    def __init__(self, judge: nn.Module, size: int, batch_size: int = 256):
+    def __init__(
+        self, judge: nn.Module, size: int, batch_size: int = 256, device: str | torch.device = "cpu"
+    ):
         if batch_size < 1:
             raise SDGError(f"batch_size={batch_size} judges nothing: use 1 or more")
-        self.judge = judge.eval().requires_grad_(False)
-        self.size, self.batch_size = size, batch_size
+        self.judge = judge.eval().requires_grad_(False).to(device)
+        self.size, self.batch_size, self.device = size, batch_size, device
 
     @torch.no_grad()
     def read(self, batches: Iterable[Tensor], records: Sequence[dict] = ()) -> Judged:
@@ -78,8 +81,8 @@ class JudgeReader:
                     f"the judge reads pictures of {self.size}x{self.size}, these are {width}x{height}: "
                     "give a judge of that size"
                 )
-            judgement = self.judge(pixels.float() / 127.5 - 1)
-            parts.append((answers(judgement), judgement.nuisances, judgement.features))
+            judgement = self.judge(pixels.to(self.device).float() / 127.5 - 1)
+            parts.append((answers(judgement).cpu(), judgement.nuisances.cpu(), judgement.features.cpu()))
         attributes, nuisances, features = zip(*parts, strict=True)
         return Judged(torch.cat(attributes), torch.cat(nuisances), torch.cat(features), records)
 

@@ -132,7 +132,7 @@ def table(report: dict) -> str:
 
 def _load_judge(config: DictConfig) -> JudgeReader:
     judge = load_weights(build(config.judge.network), config.judge.checkpoint)
-    return JudgeReader(judge, config.judge.network.image_size, config.batch_size)
+    return JudgeReader(judge, config.judge.network.image_size, config.batch_size, _device(config.device))
 
 
 def _device(name: str | None) -> torch.device:
