@@ -12,22 +12,28 @@ LAMBDA = 0.001
 """Weight of the variational bound, a sum over all timesteps of which every image draws one."""
 
 MAX_WEIGHT = 50.0
-"""Largest weight of a squared error of x0."""
+"""Largest weight of a squared error of x0, unless another is given."""
 
 
 def diffusion_loss(
-    denoiser: Denoiser, x0: Tensor, t: Tensor, noise: Tensor, weights: Tensor | None = None
+    denoiser: Denoiser,
+    x0: Tensor,
+    t: Tensor,
+    noise: Tensor,
+    weights: Tensor | None = None,
+    max_weight: float = MAX_WEIGHT,
 ) -> Tensor:
     """L_hybrid per sample, (B,); without its second part where the network learns no variance.
 
     L_simple is the mean square error of what the network itself predicts: ε or v. Where that is x0, it is the
     error of the v which the prediction implies, 1/σ² times that of x0, with the weight clipped at
-    ``MAX_WEIGHT`` so that the almost clean images do not drown the rest (as Hang et al. 2023 clip it).
+    ``max_weight`` so that the almost clean images do not drown the rest (as Hang et al. 2023 clip it).
 
     Args:
         x0, noise: (B, C, H, W).
         t: (B,) original timesteps.
         weights: (H, W) of the pixels in L_simple, 1 on average; None for all alike.
+        max_weight: the smaller it is, the more of the training goes to noisy images.
     """
     schedule, channels = denoiser.schedule, x0.shape[1]
     a, sigma = schedule.coefficients(t, x0)
@@ -35,7 +41,7 @@ def diffusion_loss(
     output = denoiser.network(x_t, t).to(x0.dtype)
     error = output[:, :channels] - denoiser.target(x0, noise, a, sigma)
     if denoiser.parameterisation == "x0":
-        error = error * (1 / sigma).clamp(max=MAX_WEIGHT**0.5)
+        error = error * (1 / sigma).clamp(max=max_weight**0.5)
     square = error.square() if weights is None else error.square() * weights
     simple = square.mean((1, 2, 3))
     prediction = denoiser.interpret(output, x_t, a, sigma)

@@ -7,7 +7,7 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from sdg.diffusion.denoiser import Denoiser
-from sdg.diffusion.loss import diffusion_loss
+from sdg.diffusion.loss import MAX_WEIGHT, diffusion_loss
 from sdg.randomness import keyed_generator
 from sdg.training.emphasis import Spot
 from sdg.training.optimisation import Optimisation, exponential_average
@@ -26,6 +26,7 @@ class PriorTraining(Training):
         ema_decay: of the weight average.
         timesteps: which it is trained on; it is always validated on all alike.
         emphasis: where errors count most; in validation they count alike.
+        max_weight: of an error of x0: see :func:`diffusion_loss`; validation has the usual one.
     """
 
     def __init__(
@@ -35,17 +36,19 @@ class PriorTraining(Training):
         ema_decay: float = 0.999,
         timesteps: Timesteps | None = None,
         emphasis: Spot | None = None,
+        max_weight: float = MAX_WEIGHT,
         seed: int = 0,
     ):
         super().__init__()
         self.denoiser, self.optimisation, self.seed = denoiser, optimisation, seed
-        self.timesteps, self.emphasis = timesteps or Uniform(), emphasis
+        self.timesteps, self.emphasis, self.max_weight = timesteps or Uniform(), emphasis, max_weight
         denoiser.network.to(memory_format=torch.channels_last)
         self.average = exponential_average(denoiser.network, ema_decay)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         generator = keyed_generator("prior", self.seed, batch["step"], device=self.device)
-        loss = self._loss(batch["image"], generator, Ranks.current(), self.timesteps, self.emphasis)
+        own = self.timesteps, self.emphasis, self.max_weight
+        loss = self._loss(batch["image"], generator, Ranks.current(), *own)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
@@ -77,6 +80,7 @@ class PriorTraining(Training):
         ranks: Ranks,
         timesteps: Timesteps,
         emphasis: Spot | None = None,
+        max_weight: float = MAX_WEIGHT,
     ) -> Tensor:
         options: dict[str, Any] = {"generator": generator, "device": x0.device}
 
@@ -88,4 +92,4 @@ class PriorTraining(Training):
         t = timesteps(ranks.share(quantiles, len(x0)), self.denoiser.schedule)
         noise = ranks.share(lambda n: torch.randn(n, *x0.shape[1:], **options), len(x0))
         weights = emphasis(x0) if emphasis else None
-        return diffusion_loss(self.denoiser, x0, t, noise, weights).mean()
+        return diffusion_loss(self.denoiser, x0, t, noise, weights, max_weight).mean()

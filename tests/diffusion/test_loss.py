@@ -43,6 +43,15 @@ def test_simple_loss_is_the_distance_to_the_networks_own_target(parameterisation
     torch.testing.assert_close(loss_of(true[parameterisation] + error, parameterisation), expected)
 
 
+def test_the_weight_of_almost_clean_images_is_clipped_where_one_says() -> None:
+    """2 is what v's error weighs at σ² = ½: below, errors of x0 count twice; above, as those of v."""
+    denoiser = Denoiser(Fixed(X0 + 1), SCHEDULE, 4, parameterisation="x0", clip=False)
+    loss = diffusion_loss(denoiser, X0, T, NOISE, max_weight=2.0)
+    sigma2 = 1 - SCHEDULE.alpha_bar[T]
+    assert (sigma2 < 0.5).any() and (sigma2 > 0.5).any()
+    torch.testing.assert_close(loss, torch.where(sigma2 < 0.5, 2.0, 1 / sigma2))
+
+
 def test_the_network_sees_the_diffused_image_at_its_own_t() -> None:
     class Echo(Fixed):
         def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
