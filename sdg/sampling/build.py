@@ -1,5 +1,6 @@
 """From settings to :class:`GuidedSampling`, its networks with their weights."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
+from sdg.networks.clip import CLIP
 from sdg.networks.fast import quicken
 from sdg.networks.time_encoder import from_clip
 from sdg.sampling.aims import Aims
@@ -57,6 +59,7 @@ def guided_sampling(
         raise SDGError(f"method.encoder_sees={encoder_sees} is unknown: use x_t or x0")
     if dtype not in ("float32", "bfloat16", "float16"):
         raise SDGError(f"dtype={dtype} is unknown: use float32, bfloat16 or float16")
+    precision: torch.dtype = getattr(torch, dtype)
     begin: Start = build(start)
     with unfilled():  # networks take no memory before their weights are read
         denoiser: Denoiser = build(prior["denoiser"])
@@ -67,25 +70,17 @@ def guided_sampling(
     if guidance["terms"]:
         needed = ("clip_checkpoint",) if encoder_sees == "x0" else ("clip_checkpoint", "checkpoint")
     files = {key: locate(encoder[key], setting=f"encoder.{key}") for key in needed}
-    load_weights(denoiser.network, file, getattr(torch, dtype))
-    busy: list[nn.Module] = [denoiser.network]
+    load_weights(denoiser.network, file, precision)
+    quicken(denoiser.network, channels_last=channels_last, compile=compile)
     aims = None
     if guidance["terms"]:
         with unfilled():
-            clip = build(encoder["clip"])
+            clip: CLIP = build(encoder["clip"])
         load_weights(clip, files["clip_checkpoint"])
-        if encoder_sees == "x0":
-            tower = from_clip(clip.model.visual, build(encoder["network"])).to(getattr(torch, dtype))
-            network: nn.Module = PredictedClean(denoiser, tower)
-        else:
-            with unfilled():
-                tower = network = build(encoder["network"])
-            load_weights(network, files["checkpoint"], getattr(torch, dtype))
-        busy.append(tower)
-        steering = build(guidance, encoder=network)
+        tower = _tower(encoder["network"], clip, files.get("checkpoint"), precision)
+        quicken(tower, channels_last=channels_last, compile=compile)
+        steering = build(guidance, encoder=PredictedClean(denoiser, tower) if encoder_sees == "x0" else tower)
         aims = Aims(steering, TextTargets(clip), denoiser.image_size, reference_noise, share_reference)
-    for each in busy:
-        quicken(each, channels_last=channels_last, compile=compile)
     return GuidedSampling(
         denoiser,
         build(sampler["rule"]),
@@ -97,3 +92,12 @@ def guided_sampling(
         snapshots=snapshots,
         trace=trace,
     )
+
+
+def _tower(network: Settings, clip: CLIP, file: Path | None, dtype: torch.dtype) -> nn.Module:
+    """The encoder that guides, with the weights of ``file``; without one, as CLIP's own tower."""
+    if file is None:
+        return from_clip(clip.model.visual, build(network)).to(dtype)
+    with unfilled():
+        tower: nn.Module = build(network)
+    return load_weights(tower, file, dtype)
