@@ -1,5 +1,6 @@
 """From configuration to objects, and from exceptions to one clear line: what the three entry points share."""
 
+import errno
 import functools
 import os
 import re
@@ -30,6 +31,9 @@ os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
 
 _VERBOSE = os.environ.get("HYDRA_FULL_ERROR") == "1"
 """Whether the user wants tracebacks; read before a command sets that variable for Hydra."""
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Full, over quota, become read-only, broken: what may befall a disk in the middle of a run."""
 
 
 def build(config: DictConfig | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -121,6 +125,13 @@ def errors_in_one_line() -> Iterator[None]:
         if _VERBOSE:
             raise
         sys.exit(f"error: {one_line(error)}")
+    except OSError as error:
+        if _VERBOSE or error.errno not in _DISK:
+            raise
+        sys.exit(
+            f"error: cannot write {error.filename or 'a file'} ({error.strerror}): make room, or mend what "
+            "else is wrong there, and give the same command again; what is done is kept"
+        )
 
 
 def one_line(error: BaseException) -> str:

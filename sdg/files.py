@@ -2,14 +2,34 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file beside ``path`` to write to, which gets the name in one move once all is in it.
+
+    Raises:
+        OSError: which names the file, also where the disk does not, as a full one.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write ``content`` (text as UTF-8) beside ``path``, then give it its name in one move."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(part, path)
+    """Write ``content`` (text as UTF-8) so that ``path`` is the old file or the new one at any moment."""
+    with whole_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def file_hash(path: Path) -> str:

@@ -1,5 +1,6 @@
 """The commands as a user types them: one clear line for a mistake, no traceback, no folder."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sdg.config import ROOT, one_line
+from sdg.config import ROOT, errors_in_one_line, one_line
 from sdg.errors import SDGError
+from sdg.files import whole_file
 
 
 def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
@@ -105,6 +107,29 @@ def test_help_shows_an_example_and_the_groups(tmp_path: Path):
         text = command(tmp_path, str(ROOT / f"{name}.py"), "--help").stdout
         assert f"python {name}.py" in text
         assert "experiment: " in text
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_what_befalls_a_disk_ends_in_one_line_that_names_the_file(tmp_path: Path, number: int):
+    path = tmp_path / "page.html"
+    path.write_text("of before")
+
+    def write() -> None:
+        with errors_in_one_line(), whole_file(path) as file:
+            file.write(b"half")
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(SystemExit) as ended:
+        write()
+    told = str(ended.value)
+    assert told.startswith(f"error: cannot write {path} ({os.strerror(number)}): make room, or mend")
+    assert len(told.splitlines()) == 1
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"page.html": "of before"}
+
+
+def test_other_errors_of_the_system_are_bugs_and_show_themselves(tmp_path: Path):
+    with pytest.raises(FileNotFoundError), errors_in_one_line():
+        (tmp_path / "missing").read_text()
 
 
 def test_our_message_is_found_below_the_layers():

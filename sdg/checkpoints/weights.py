@@ -35,7 +35,11 @@ def save_state(
     metadata: dict[str, str] | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write a state dict as safetensors, floating-point tensors as ``dtype``; whole or not at all."""
+    """Write a state dict as safetensors, floating-point tensors as ``dtype``; whole or not at all.
+
+    Raises:
+        SDGError: there is no room.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -43,7 +47,11 @@ def save_state(
         key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for key, value in state.items()
     }
-    safetensors.torch.save_file(converted, part, metadata)
+    try:
+        safetensors.torch.save_file(converted, part, metadata)
+    except safetensors.SafetensorError as error:
+        part.unlink(missing_ok=True)
+        raise SDGError(f"cannot write {path} ({error}): make room and give the same command again") from error
     os.replace(part, path)
 
 

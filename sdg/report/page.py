@@ -1,11 +1,12 @@
 """The page of a sampling run: every guided picture beside the unguided one of the same noise."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from sdg.files import write_whole
+from sdg.files import whole_file
 from sdg.report.curves import draw_curves
 from sdg.report.grid import draw_grid, open_picture
 
@@ -32,7 +33,7 @@ details svg { display: block; margin: .4rem 0; }
 
 
 class _Row(NamedTuple):
-    """What one set of guided samples has in common, and its records."""
+    """What one set of guided samples has in common, and the records of its first."""
 
     prompt: str | None
     reference: str | None
@@ -50,41 +51,57 @@ class _Row(NamedTuple):
         return self.records[0].get("reference_file")
 
 
-def write_page(folder: Path, records: Sequence[dict], title: str) -> Path:
+def write_page(folder: Path, records: Iterable[dict], title: str) -> Path:
     """Write ``index.html`` and ``grid.png`` for the records of a manifest; returns the page's path.
 
     The grid shows at most 24 rows and 8 seeds; the page shows them all.
+
+    Args:
+        records: unguided samples first, and those of a row one after the other, as a plan has them. They may
+            come one at a time: traces of the row that is written are held, and of those in the grid.
     """
-    # At scale 0 a prompt leads nowhere; a reference may, for ILVR's needs no scale.
-    alone = [r for r in records if r["scale"] == 0 and r["reference"] is None]
-    before = {(r["seed"], r["index"]): r for r in alone}
-    led = [r for r in records if r["scale"] or r["prompt"] is not None or r["reference"] is not None]
-    if not led:
-        led, before = alone, {}
-    rows: dict[tuple, _Row] = {}
-    for record in led:
-        key = record["prompt"], record["reference"]
-        rows.setdefault(key, _Row(*key, [])).records.append(record)
-    _write_grid(folder, list(rows.values()), before)
-    sections = "\n".join(_section(row, before) for row in rows.values())
+    before: dict[tuple[int, int], dict] = {}
     page = folder / "index.html"
-    write_whole(
-        page,
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
-        f"<h1>{html.escape(title)}</h1>\n"
-        f"<p>{len(records)} pictures. Pale: what the model draws alone. Beside it: the same noise, guided. "
-        f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
-        f'<a href="config.yaml">config.yaml</a></p>\n{sections}\n</html>\n',
-    )
+    with whole_file(page) as file:
+        file.write(
+            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
+            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
+            f"<h1>{html.escape(title)}</h1>\n"
+            f"<p>Pale: what the model draws alone. Beside it: the same noise, guided. "
+            f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
+            f'<a href="config.yaml">config.yaml</a></p>\n'.encode()
+        )
+        rows = _write_rows(file, _led(records, before), before)
+        if not rows:
+            rows, before = _write_rows(file, before.values(), {}), {}
+        file.write(b"</html>\n")
+        _write_grid(folder, rows, before)
     return page
 
 
-def _section(row: _Row, before: dict) -> str:
-    figures = "".join(_figure(record, row.label, before) for record in row.records)
-    view = f'<img src="{row.view}" alt="the reference">' if row.view else ""
-    way = _details(row.records[:_TOLD])
-    return f'<h2>{view}{html.escape(row.label)}</h2>\n<div class="row">{figures}</div>{way}'
+def _led(records: Iterable[dict], before: dict[tuple[int, int], dict]) -> Iterator[dict]:
+    """The guided samples of ``records``; the others are put into ``before``, without their traces."""
+    for record in records:
+        if record["scale"] or record["prompt"] is not None or record["reference"] is not None:
+            yield record
+        else:
+            untraced = {name: value for name, value in record.items() if name != "trace"}
+            before[record["seed"], record["index"]] = untraced
+
+
+def _write_rows(file: BinaryIO, records: Iterable[dict], before: dict) -> list[_Row]:
+    """A section for each row, picture by picture; returns the first rows, for the grid."""
+    rows: list[_Row] = []
+    for key, group in groupby(records, lambda record: (record["prompt"], record["reference"])):
+        row = _Row(*key, list(islice(group, _TOLD)))
+        view = f'<img src="{row.view}" alt="the reference">' if row.view else ""
+        file.write(f'<h2>{view}{html.escape(row.label)}</h2>\n<div class="row">'.encode())
+        for record in chain(row.records, group):
+            file.write(_figure(record, row.label, before).encode())
+        file.write(f"</div>{_details(row.records)}\n".encode())
+        if len(rows) < _GRID_ROWS:
+            rows.append(row)
+    return rows
 
 
 def _figure(record: dict, label: str, before: dict) -> str:
@@ -116,7 +133,7 @@ def _details(records: Sequence[dict]) -> str:
 
 def _write_grid(folder: Path, rows: Sequence[_Row], before: dict) -> None:
     shown: list[tuple[str, list]] = []
-    for row in rows[:_GRID_ROWS]:
+    for row in rows:
         files = []
         for record in row.records[:_GRID_COLUMNS]:
             pair = before.get((record["seed"], record["index"]))
@@ -130,4 +147,6 @@ def _write_grid(folder: Path, rows: Sequence[_Row], before: dict) -> None:
     lead = ["reference"] if rows[0].view else []
     columns = lead + [names[i % len(names)] for i in range(width - len(lead))]
     cut = [(label, pictures[:width]) for label, pictures in shown]
-    draw_grid(cut, columns, group=len(names), lead=len(lead)).save(folder / "grid.png")
+    grid = draw_grid(cut, columns, group=len(names), lead=len(lead))
+    with whole_file(folder / "grid.png") as file:
+        grid.save(file, format="png")

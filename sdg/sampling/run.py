@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,12 @@ def sample(config: DictConfig) -> Path:
     if not first_process():
         return store.folder
 
-    records, lost = store.finish()
-    page = write_page(store.folder, records, title=" ".join(["sample.py", *prompts[:1]]))
-    _show(writer.loggers, store.folder, records)
+    lost = store.finish()
+    page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
+    _show(writer.loggers, store)
     if lost:
-        first = min(record["lost"] for record in lost)
         raise SDGError(
-            f"{len(lost)} of {len(plan)} samples became NaN, the first at step {first} of "
+            f"{len(lost)} of {len(plan)} samples became NaN, the first at step {min(lost.values())} of "
             f"{method.steps}, and were not kept: lower guidance.scale ({method.scale}), or limit the "
             "gradient with guidance.clamp"
         )
@@ -96,22 +96,22 @@ def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard) -> None:
     bar.close()
 
 
-def _show(loggers: list[Logger], folder: Path, records: list[dict]) -> None:
+def _show(loggers: list[Logger], store: SampleStore) -> None:
     """The grid, and a table of all samples, for loggers."""
     if not loggers:
         return
-    if (grid := folder / "grid.png").exists():
-        show_pictures(loggers, "grid", [open_picture(grid)], [""], len(records))
+    if (grid := store.folder / "grid.png").exists():
+        show_pictures(loggers, "grid", [open_picture(grid)], [""], len(store.done))
     rows = [
         {
             "prompt": record["prompt"],
             "reference": record["reference"],
-            "picture": open_picture(folder / record["file"]),
+            "picture": open_picture(store.folder / record["file"]),
             "seed": f"{record['seed']}.{record['index']}",
             "scale": record["scale"],
             "scores": ", ".join(f"{name} {score:.3g}" for name, score in record["scores"].items()),
         }
-        for record in records[:_TABLE_ROWS]
+        for record in islice(store.records(), _TABLE_ROWS)
     ]
     show_table(loggers, "all samples", rows)
     finish(loggers)

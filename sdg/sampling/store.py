@@ -1,20 +1,23 @@
 """SampleStore: the folder of a sampling run. A picture that exists is whole, and its record exists."""
 
 import hashlib
+import io
 import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
 from sdg.errors import SDGError
-from sdg.files import write_whole
+from sdg.files import whole_file, write_whole
 from sdg.sampling.plan import PlanEntry
 
-_FIRST = re.compile(r'\{"id": (\d+),')
+_ID, _LOST = re.compile(rb'\{"id": (\d+),'), re.compile(rb'"lost": (\d+)\}\n\Z')
+"""How a record begins, and how that of a lost sample ends."""
 
 
 class SampleStore:
@@ -24,7 +27,8 @@ class SampleStore:
     sample is either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
 
     Several processes may fill one folder, each with entries of its own: each appends to a manifest of its
-    own, and the first makes one of them all at the end.
+    own, and the first makes one of them all at the end. Most of a record is its trace: memory only ever holds
+    where the records are.
 
     Args:
         folder: pictures go to ``folder/samples``.
@@ -50,9 +54,9 @@ class SampleStore:
                 _mend(self.manifest)
         except OSError as error:
             raise SDGError(
-                f"cannot write to {self.folder} ({error.strerror}): choose another output_dir"
+                f"cannot write to {self.folder} ({error.strerror}): mend that, or choose another output_dir"
             ) from error
-        self.done = self._drawn() & {_id(line) for line in self._lines()}
+        self.done = self._drawn() & self._find()[0].keys()
 
     def _describe(self, settings: str) -> None:
         record = self.folder / "config.yaml"
@@ -67,28 +71,16 @@ class SampleStore:
         """Keep one sample: ``image`` (3, H, W) uint8, and what the manifest says of it besides its entry.
 
         ``strip`` (3, H, n W) shows how it came about, and is kept beside it.
-
-        Raises:
-            SDGError: the disk is full, or does not want to.
         """
         files = {"file": f"samples/{entry.file}"}
         if strip is not None:
             files["strip"] = f"strips/{entry.file}"
+            self.write_picture(files["strip"], strip)
         if entry.reference is not None:
             files["reference_file"] = reference_file(entry.reference)
-        path = self.samples / entry.file
-        part = path.with_suffix(".part")
-        try:
-            if strip is not None:
-                self.write_picture(files["strip"], strip)
-            _save(image, part)
+        with whole_file(self.samples / entry.file) as picture:
+            picture.write(_png(image))
             self._note(entry.record() | files | record)
-            os.replace(part, path)
-        except OSError as error:
-            raise SDGError(
-                f"cannot write {path} ({error.strerror or error}): mend that and give the command again; "
-                f"the {len(self.done)} samples that are done are kept"
-            ) from error
         self.done.add(entry.id)
 
     def lose(self, entry: PlanEntry, step: int) -> None:
@@ -99,24 +91,30 @@ class SampleStore:
         """Keep another picture, (3, H, W) uint8, as ``folder/name``."""
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
-        part = path.with_suffix(".part")
-        _save(image, part)
-        os.replace(part, path)
+        write_whole(path, _png(image))
 
-    def finish(self) -> tuple[list[dict], list[dict]]:
-        """One manifest with the record of every picture once, in order of id, whoever drew it.
+    def finish(self) -> dict[int, int]:
+        """Leave one manifest with the record of every picture once, in order of id, whoever drew it.
 
         Returns:
-            These records, and those of the samples that were lost.
+            The step of every sample that was lost, by id.
         """
-        records, drawn = self._records(), self._drawn()
-        kept = [records[i] for i in sorted(drawn & records.keys())]
-        lost = [record for i, record in sorted(records.items()) if i not in drawn and "lost" in record]
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
-        write_whole(self.folder / "manifest.jsonl", lines)
+        places, lost = self._find()
+        self.done = self._drawn() & places.keys()
+        with ExitStack() as opened, whole_file(self.folder / "manifest.jsonl") as whole:
+            manifests = [opened.enter_context(path.open("rb")) for path in self._manifests()]
+            for i in sorted(self.done):
+                number, offset = places[i]
+                manifests[number].seek(offset)
+                whole.write(manifests[number].readline())
         for leftover in (*self.folder.glob("*/*.part"), *self.folder.glob("manifest-*.jsonl")):
             leftover.unlink()
-        return kept, lost
+        return {i: lost[i] for i in sorted(lost.keys() - self.done)}
+
+    def records(self) -> Iterator[dict]:
+        """What the manifest of a finished run says of each picture, one at a time."""
+        with (self.folder / "manifest.jsonl").open(encoding="utf-8") as manifest:
+            yield from map(json.loads, manifest)
 
     def _note(self, record: dict) -> None:
         with self.manifest.open("a", encoding="utf-8") as manifest:
@@ -125,19 +123,27 @@ class SampleStore:
     def _drawn(self) -> set[int]:
         return {int(name.stem) for name in self.samples.glob("*.png")}
 
-    def _records(self) -> dict[int, dict]:
-        """The last record of every sample, by id; a picture's goes before that of an attempt that failed."""
-        records: dict[int, dict] = {}
-        for record in map(json.loads, self._lines()):
-            if "lost" not in record or record["id"] not in records:
-                records[record["id"]] = record
-        return records
+    def _find(self) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
+        """Where the last record of every sample is, manifest and offset, and at which steps some were lost.
 
-    def _lines(self) -> Iterator[str]:
-        """The whole lines of all manifests, without one that a kill cut short or that is being written."""
-        for path in sorted(self.folder.glob("manifest*.jsonl")):
-            with path.open(encoding="utf-8") as file:
-                yield from (line for line in file if line.endswith("\n"))
+        A line that a kill cut short, or that is being written, is no record.
+        """
+        places: dict[int, tuple[int, int]] = {}
+        lost: dict[int, int] = {}
+        for number, path in enumerate(self._manifests()):
+            offset = 0
+            with path.open("rb") as manifest:
+                for line in manifest:
+                    if line.endswith(b"\n") and (start := _ID.match(line)):
+                        if end := _LOST.search(line[-40:]):
+                            lost[int(start[1])] = int(end[1])
+                        else:
+                            places[int(start[1])] = number, offset
+                    offset += len(line)
+        return places, lost
+
+    def _manifests(self) -> list[Path]:
+        return sorted(self.folder.glob("manifest*.jsonl"))
 
 
 def reference_file(path: str) -> str:
@@ -149,8 +155,10 @@ def reference_file(path: str) -> str:
     return f"references/{stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}.png"
 
 
-def _save(image: Tensor, path: Path) -> None:
-    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(path, format="png")
+def _png(image: Tensor) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(stream, format="png")
+    return stream.getvalue()
 
 
 def _mend(manifest: Path) -> None:
@@ -158,9 +166,3 @@ def _mend(manifest: Path) -> None:
     with manifest.open("rb") as file:
         whole = sum(len(line) for line in file if line.endswith(b"\n"))
     os.truncate(manifest, whole)
-
-
-def _id(line: str) -> int:
-    """Of a record, most of which is its trace: a long manifest is not parsed to know who is in it."""
-    match = _FIRST.match(line)
-    return int(match[1]) if match else json.loads(line)["id"]

@@ -1,5 +1,6 @@
 """Callbacks of a sampling run: files as soon as samples are done, and a bar over the whole job."""
 
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pytorch_lightning.loggers import Logger
 from torchvision.transforms.functional import to_pil_image
 from tqdm import tqdm
 
+from sdg.errors import SDGError
 from sdg.processes import first_process
 from sdg.report.loggers import show_pictures
 from sdg.sampling.method import Sample
@@ -35,6 +37,7 @@ class StoreWriter(BasePredictionWriter):
         self.loggers: list[Logger] = []
         self._thread = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
+        self._parent = os.getppid()
 
     def write_on_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, prediction: Sequence[Sample], *_: Any
@@ -45,14 +48,24 @@ class StoreWriter(BasePredictionWriter):
             captions = [sample.entry.label for sample in prediction]
             show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
         self._writing = self._thread.submit(self._write, prediction)
-        if trainer.received_sigterm:  # Lightning catches it, and goes on predicting
+        # Lightning catches the signal, and goes on predicting; so do processes whose first one has died.
+        if trainer.received_sigterm or (trainer.local_rank and os.getppid() != self._parent):
             self._wait()
             sys.exit(143)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The samples of every process are in the folder before any of them goes on."""
+        """The samples of every process are in the folder before any of them goes on.
+
+        Raises:
+            SDGError: one of them never comes.
+        """
         self._wait()
-        trainer.strategy.barrier("samples written")
+        try:
+            trainer.strategy.barrier("samples written")
+        except RuntimeError as error:
+            raise SDGError(
+                "a process of this run has died: give the same command again, it draws what is left"
+            ) from error
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 from PIL import Image
 
 from sdg.errors import SDGError
+from sdg.report.page import write_page
 from sdg.sampling.plan import SamplePlan
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
@@ -26,11 +29,17 @@ def fill(store: SampleStore, ids: list[int]) -> None:
         store.write(PLAN[i], picture(i), {"score": i / 10})
 
 
+def finished(store: SampleStore) -> list[int]:
+    store.finish()
+    return [record["id"] for record in store.records()]
+
+
 def test_pictures_and_records_survive(tmp_path: Path):
     store = SampleStore(tmp_path / "run", "settings")
     fill(store, [2, 0])
-    records, lost = SampleStore(tmp_path / "run", "settings").finish()
-    assert not lost
+    again = SampleStore(tmp_path / "run", "settings")
+    assert not again.finish()
+    records = list(again.records())
     assert [record["id"] for record in records] == [0, 2]
     assert records[1] == PLAN[2].record() | {"file": "samples/000002.png", "score": 0.2}
     assert PLAN[2].record() == {
@@ -55,7 +64,7 @@ def test_a_killed_run_leaves_only_whole_samples(tmp_path: Path):
     again = SampleStore(tmp_path, "settings")
     assert again.done == {0, 1}
     fill(again, [2, 3])
-    assert [record["id"] for record in again.finish()[0]] == [0, 1, 2, 3]
+    assert finished(again) == [0, 1, 2, 3]
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -64,7 +73,8 @@ def test_a_prompt_may_hold_what_else_would_end_a_line(tmp_path: Path):
     SampleStore(tmp_path, "s").write(plan[0], picture(0), {})
     again = SampleStore(tmp_path, "s")
     assert again.done == {0}
-    assert again.finish()[0][0]["prompt"] == "a\u2028b\x85c"
+    again.finish()
+    assert next(again.records())["prompt"] == "a\u2028b\x85c"
 
 
 def test_a_long_manifest_is_not_parsed_to_know_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -72,6 +82,45 @@ def test_a_long_manifest_is_not_parsed_to_know_what_is_done(tmp_path: Path, monk
     fill(SampleStore(tmp_path, "s"), [0, 3])
     monkeypatch.setattr(json, "loads", None)
     assert SampleStore(tmp_path, "s").done == {0, 3}
+
+
+def test_a_long_run_opens_and_ends_in_little_memory(tmp_path: Path) -> None:
+    """Of a run of 100,000 samples the records are 2 GB: here a hundredth of that."""
+    plan = SamplePlan(["a"], [], samples_per_prompt=2_000, seed=0, scale=1.0)
+    fill(SampleStore(tmp_path, "s"), [0])
+    picture = tmp_path / "samples" / "000000.png"
+    trace = {"t": "9" * 5000}
+    with (tmp_path / "manifest.jsonl").open("w") as manifest:
+        for entry in reversed(plan):
+            record = {"file": f"samples/{entry.file}", "scores": {}, "trace": trace}
+            manifest.write(json.dumps(entry.record() | record) + "\n")
+            if entry.id:
+                os.link(picture, picture.with_name(entry.file))
+    tracemalloc.start()
+    try:
+        store = SampleStore(tmp_path, "s")
+        assert len(store.done) == len(plan) == 4_000
+        assert not PlanShard(plan, store.done, batch_size=8).left()
+        assert not store.finish()
+        write_page(tmp_path, store.records(), title="long")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [record["id"] for record in store.records()] == list(range(4_000))
+    assert (tmp_path / "index.html").read_text().count("<figure>") == 2_000
+    assert 4 * peak < store.manifest.stat().st_size
+
+
+def test_a_run_of_100_000_samples_starts_with_nothing_but_their_numbers(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        plan = SamplePlan(["a"], [], samples_per_prompt=100_000, seed=0, scale=1.0, unguided=False)
+        shard = PlanShard(plan, SampleStore(tmp_path, "s").done, batch_size=8)
+        assert len(shard.left(rank=1, processes=2)) == 50_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
 
 
 def test_resumed_folder_equals_undisturbed_one(tmp_path: Path):
@@ -106,7 +155,7 @@ def test_processes_that_a_cluster_starts_at_once_may_come_before_the_first(tmp_p
     first = SampleStore(tmp_path / "run", "s")
     fill(first, [0])
     fill(second, [1])
-    assert [record["id"] for record in first.finish()[0]] == [0, 1]
+    assert finished(first) == [0, 1]
 
 
 def test_a_lost_sample_is_told_and_drawn_again(tmp_path: Path) -> None:
@@ -114,17 +163,16 @@ def test_a_lost_sample_is_told_and_drawn_again(tmp_path: Path) -> None:
     fill(first, [0, 1])
     second.lose(PLAN[2], 7)
     second.lose(PLAN[3], 4)
-    kept, lost = first.finish()
-    assert [record["id"] for record in kept] == [0, 1]
-    assert [(record["id"], record["lost"]) for record in lost] == [(2, 7), (3, 4)]
+    assert first.finish() == {2: 7, 3: 4}
+    assert [record["id"] for record in first.records()] == [0, 1]
     again = SampleStore(tmp_path, "s")
     assert again.done == {0, 1}
     again.lose(PLAN[2], 7)
     fill(again, [2, 3])
     again.lose(PLAN[3], 1)  # of an attempt elsewhere: the picture is there
-    kept, lost = again.finish()
+    assert not again.finish()
+    kept = list(again.records())
     assert [record["id"] for record in kept] == [0, 1, 2, 3]
-    assert not lost
     assert not any("lost" in record for record in kept)
 
 
@@ -158,13 +206,16 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Image.Image, "save", full)
-        with pytest.raises(SDGError, match=r"000001.png \(No space left.* the 1 samples that are done"):
+        patch.setattr(os, "replace", full)
+        with pytest.raises(OSError, match=r"No space left.*000001.png"):
             fill(store, [1])
+        with pytest.raises(OSError, match=r"No space left.*manifest.jsonl"):
+            store.finish()
+    assert not list(tmp_path.rglob("*.part"))
     again = SampleStore(tmp_path, "settings")
     assert again.done == {0}
     fill(again, [1])
-    assert [record["id"] for record in again.finish()[0]] == [0, 1]
+    assert finished(again) == [0, 1]
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path):
@@ -176,7 +227,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path):
 
 def test_an_unwritable_place_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(SDGError, match=r"cannot write to .*: choose another output_dir"):
+    with pytest.raises(SDGError, match=r"cannot write to .*: mend that, or choose another output_dir"):
         SampleStore(tmp_path / "file" / "run", "settings")
 
 

@@ -1,5 +1,6 @@
 """Writing on another thread: nothing waits for it, nothing is lost by it."""
 
+import os
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -36,7 +37,10 @@ def writer(store: Store) -> StoreWriter:
 def trainer() -> Any:
     barriers: list[str] = []
     return SimpleNamespace(
-        received_sigterm=False, strategy=SimpleNamespace(barrier=barriers.append), barriers=barriers
+        received_sigterm=False,
+        local_rank=0,
+        strategy=SimpleNamespace(barrier=barriers.append),
+        barriers=barriers,
     )
 
 
@@ -58,6 +62,16 @@ def test_the_next_batch_is_drawn_while_one_is_written() -> None:
     assert lightning.barriers == ["samples written"]
 
 
+def test_a_process_that_never_comes_to_the_end_is_told() -> None:
+    def closed(name: str) -> None:
+        raise RuntimeError("Connection closed by peer")
+
+    lightning = trainer()
+    lightning.strategy.barrier = closed
+    with pytest.raises(SDGError, match="has died: give the same command again"):
+        writer(Store()).on_predict_end(lightning, None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("end", ["write_on_batch_end", "on_predict_end"])
 def test_what_goes_wrong_is_raised_at_the_next_turn_and_once(end: str) -> None:
     store, lightning = Store(broken=True), trainer()
@@ -70,11 +84,18 @@ def test_what_goes_wrong_is_raised_at_the_next_turn_and_once(end: str) -> None:
     made.on_exception(lightning, None, SDGError("the disk is full"))  # type: ignore[arg-type]
 
 
-def test_a_terminated_run_leaves_with_its_batch_written() -> None:
+@pytest.mark.parametrize("why", ["told", "orphaned"])
+def test_a_terminated_run_leaves_with_its_batch_written(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store, lightning = Store(), trainer()
-    lightning.received_sigterm = True
     store.may_write.set()
+    made = writer(store)
+    made.write_on_batch_end(lightning, None, [])  # type: ignore[arg-type]
+    if why == "told":
+        lightning.received_sigterm = True
+    else:
+        lightning.local_rank = 1
+        monkeypatch.setattr(os, "getppid", lambda: 0)
     with pytest.raises(SystemExit) as left:
-        writer(store).write_on_batch_end(lightning, None, [sample(0)])  # type: ignore[arg-type]
+        made.write_on_batch_end(lightning, None, [sample(0)])  # type: ignore[arg-type]
     assert left.value.code == 143
     assert store.done == {0}
