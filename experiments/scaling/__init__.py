@@ -1,0 +1,1 @@
+"""What a second process adds: python -m experiments.scaling"""
