@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ENV := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench table1 lint format typecheck env clean distclean
+.PHONY: help demo test test-all bench bench-gpu table1 lint format typecheck env clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test-all: $(ENV)  ## run every test
 
 bench: $(ENV)  ## time a step against other ways to compute it
 	$(PY) -m experiments.benchmark
+
+bench-gpu: $(ENV)  ## the same at full size on a GPU: fills the GPU's rows of its targets
+	$(PY) -m experiments.benchmark.gpu
 
 table1: $(ENV)  ## draw and measure the paper's table (minutes: $(PY) -m experiments.table1 quick)
 	$(PY) -m experiments.table1 full $(if $(data),data=$(data))

@@ -53,6 +53,7 @@ class SampleConfig:
     batch_size: int = 8
     group: int = 4
     dtype: str = "float32"
+    channels_last: bool = False
     compile: bool = False
     snapshots: int = 0
     trace: bool = True

@@ -70,7 +70,7 @@ def test_the_compiler_draws_the_same_pictures(weights: list[str], tmp_path: Path
 
 
 def test_channels_last_draws_the_same_pictures(weights: list[str], tmp_path: Path) -> None:
-    setting = "method.channels_last=true"
+    setting = "channels_last=true"
     run(weights, tmp_path / "plain", PROMPT)
     run(weights, tmp_path / "fast", PROMPT, setting)
     assert_neighbours(tmp_path)
