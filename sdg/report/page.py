@@ -143,7 +143,8 @@ def _write_grid(folder: Path, rows: Sequence[_Row], before: dict) -> None:
     width = min((len(pictures) for _, pictures in shown), default=0)
     if not width:
         return
-    names = ["unguided", "guided"] if before else ["guided"]
+    alone = "unguided" if rows[0].label == "unguided" else "guided"
+    names = ["unguided", "guided"] if before else [alone]
     lead = ["reference"] if rows[0].view else []
     columns = lead + [names[i % len(names)] for i in range(width - len(lead))]
     cut = [(label, pictures[:width]) for label, pictures in shown]
