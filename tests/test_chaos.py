@@ -44,7 +44,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "none", str(folder)]
     if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only the root of a Linux machine can make a small disk")
+        pytest.skip("runs as root of a Linux machine, who can make a small disk")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

@@ -42,7 +42,7 @@ class Asked(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch without CUDA")
+@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="runs with a PyTorch that was built for CUDA")
 def test_a_gpu_takes_it_from_pinned_memory_without_a_wait() -> None:
     """On tensors without numbers, which may lie where no GPU is."""
     with FakeTensorMode(), Asked() as asked:

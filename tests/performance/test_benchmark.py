@@ -67,7 +67,7 @@ def test_a_mistake_is_told_and_nothing_written(tmp_path: Path, options: str) -> 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="where there is none")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="runs on a machine without a GPU")
 def test_a_gpu_that_is_not_there_is_told() -> None:
     with pytest.raises(SDGError, match="use --device cpu"):
         experiment.main(["--device", "cuda"])

@@ -161,7 +161,7 @@ def test_limits_of_the_gradient_are_set_on_the_device(limits: dict[str, Any]) ->
 
 
 @pytest.mark.usefixtures("unfinished")
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="asks CUDA itself")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="asks CUDA itself: runs on a machine with a GPU")
 def test_a_gpu_is_never_waited_for(pictures: list[str]) -> None:
     """From the end of the first step to that of the last."""
     method, taken = make(4, everything(), device="cuda"), []

@@ -23,7 +23,7 @@ def test_jobs_have_a_device_each(tmp_path: Path) -> None:
     document = (ROOT / "docs" / "scaling.md").read_text("utf-8")
     (command,) = re.findall(r"^.*\bCUDA_VISIBLE_DEVICES\b.* python .*$", document, re.MULTILINE)
     if subprocess.run(["xargs", "--version"], capture_output=True, check=False).returncode:
-        pytest.skip("needs GNU xargs")
+        pytest.skip("runs where GNU xargs is installed")
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.write_text(JOB)
