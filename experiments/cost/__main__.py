@@ -26,6 +26,7 @@ from sdg.diffusion.process import generate
 from sdg.diffusion.timeline import Level, Timeline
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.targets import Aim, Reference
+from sdg.networks.fast import quicken
 from sdg.randomness import keyed_generator
 
 FOLDER = Path(__file__).parent
@@ -111,9 +112,9 @@ def prepare(model: str, control: str, options: argparse.Namespace) -> Callable[[
         torch.manual_seed(0)
         denoiser = build(config.prior.denoiser).to(device).eval().requires_grad_(False)
         encoder = build(config.encoder.network).to(device)
+    for network in (denoiser.network, encoder):
+        quicken(network, channels_last=options.channels_last)
     guidance: Guidance = build(config.guidance, encoder=encoder)
-    denoiser.to(memory_format=torch.channels_last)
-    guidance.to(memory_format=torch.channels_last)
     timeline = Timeline(denoiser.schedule, options.steps)
     keys = [(0, index) for index in range(options.batch)]
     shape = (options.batch, denoiser.channels, denoiser.image_size, denoiser.image_size)
@@ -168,6 +169,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--batch", type=int, default=4, help="pictures at a time")
     add("--steps", type=int, default=4, help="steps of a run")
     add("--rounds", type=int, default=7, help="runs of every control, in turns")
+    add("--channels-last", action="store_true", help="as sample.py channels_last=true")
     add_report(parser, FOLDER, "table")
     return parser.parse_args(arguments)
 

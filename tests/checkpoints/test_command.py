@@ -1,5 +1,6 @@
 """python -m sdg.checkpoints: what it prints, what it writes, and how it refuses."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from sdg.checkpoints import open_checkpoint, read_state, save_weights
 from sdg.checkpoints.__main__ import main
 from sdg.checkpoints.inspect import inspect
 from sdg.checkpoints.public import FFHQ, public_name
+from sdg.checkpoints.weights import save_state
 from sdg.config import ROOT
 from sdg.networks.unet import ADMUNet
 from tests.checkpoints.files import save_script
@@ -108,6 +110,35 @@ def test_convert_may_write_over_what_it_reads(tmp_path: Path) -> None:
     assert {value.dtype for value in read_state(path).values()} == {torch.float16}
 
 
+def test_average_lies_between_two_files(tmp_path: Path) -> None:
+    first, second, out = tmp_path / "a.pt", tmp_path / "b.safetensors", tmp_path / "out.safetensors"
+    torch.save({"w": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)}, first)
+    save_state(second, {"w": torch.tensor([5.0, -2.0]), "n": torch.tensor(7)})
+    main(["average", str(first), str(second), str(out), "--share", "0.25", "--dtype", "float32"])
+    state = read_state(out)
+    assert state["w"].tolist() == [2.0, 1.0]
+    assert state["n"] == 3
+    assert open_checkpoint(out).notes["average"] == "0.75 of a.pt, 0.25 of b.safetensors"
+
+
+@pytest.mark.parametrize(
+    "state, share, reason",
+    [
+        ({"w": torch.ones(3)}, "0.5", "not of one network: w is (3,)"),
+        ({"w": torch.ones(2)}, "2", "from 0 to 1"),
+    ],
+)
+def test_average_refuses_what_it_cannot_do(
+    tmp_path: Path, state: dict[str, torch.Tensor], share: str, reason: str
+) -> None:
+    files = [str(tmp_path / name) for name in ("a.safetensors", "b.safetensors", "out.safetensors")]
+    save_state(files[0], {"w": torch.ones(2)})
+    save_state(files[1], state)
+    with pytest.raises(SystemExit, match=re.escape(reason)):
+        main(["average", *files, "--share", share])
+    assert not Path(files[2]).exists()
+
+
 def test_as_a_command(tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_text("<html>")
     command = [sys.executable, "-m", "sdg.checkpoints", "inspect", str(tmp_path / "w.pt")]
@@ -121,4 +152,4 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     assert stop.value.code == 0
-    assert "inspect|convert" in capsys.readouterr().out
+    assert "inspect|convert|average" in capsys.readouterr().out

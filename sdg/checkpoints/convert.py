@@ -1,0 +1,74 @@
+"""Files of weights made from other ones: the same as ours, or the average of two."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sdg.checkpoints.checkpoint import open_checkpoint
+from sdg.checkpoints.weights import differences, read_state, save_state
+from sdg.errors import SDGError
+
+
+def convert(path: str | Path, out: str | Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write the weights at ``path`` as safetensors, floating-point tensors as ``dtype``.
+
+    Raises:
+        SDGError: as :func:`open_checkpoint`; numbers that ``dtype`` cannot hold; or nowhere to write.
+    """
+    checkpoint = open_checkpoint(path)
+    notes = {"source": checkpoint.path.name} | checkpoint.notes
+    _write(out, checkpoint.path, checkpoint.tensors(), notes, dtype)
+
+
+def average(
+    path: str | Path,
+    other: str | Path,
+    out: str | Path,
+    share: float = 0.5,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write (1 - share) of the weights at ``path`` plus ``share`` of those at ``other``, as :func:`convert`.
+
+    What a network and its fine-tuned self do differently, their average does to a degree that ``share`` sets
+    (Wortsman et al. 2022, arXiv 2109.01903). Of integers, ``path`` gives its own.
+
+    Raises:
+        SDGError: as :func:`convert`; files of different networks; or a share outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise SDGError(f"--share {share:g} is no share: give a number from 0 to 1")
+    checkpoint, second = open_checkpoint(path), read_state(other)
+    if problems := differences(second, checkpoint.outline):
+        raise SDGError(
+            f"{path} and {other} are not of one network: {'; '.join(problems[:3])} "
+            f"({len(problems)} such keys in all)"
+        )
+    mixed = (
+        (key, value.float().lerp(second[key].float(), share) if value.is_floating_point() else value)
+        for key, value in checkpoint.tensors()
+    )
+    notes = {"average": f"{1 - share:g} of {checkpoint.path.name}, {share:g} of {Path(other).name}"}
+    _write(out, checkpoint.path, mixed, notes, dtype)
+
+
+def _write(
+    out: str | Path,
+    source: Path,
+    tensors: Iterator[tuple[str, Tensor]],
+    notes: dict[str, str],
+    dtype: torch.dtype,
+) -> None:
+    if Path(out).suffix != ".safetensors":
+        raise SDGError(f"{out} does not end in .safetensors: give such a name")
+    state = {}
+    for key, value in tensors:
+        state[key] = value.to(dtype) if value.is_floating_point() else value
+        if value.is_floating_point() and (state[key].isfinite() != value.isfinite()).any():
+            raise SDGError(f"{key} of {source} has numbers too large for {dtype}: use --dtype float32")
+    try:
+        save_state(out, state, notes, dtype)
+    except OSError as error:
+        raise SDGError(f"cannot write {out} ({error.strerror}): choose another place") from error
+    print(f"wrote {len(state):,} tensors to {out}")
