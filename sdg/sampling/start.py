@@ -13,16 +13,21 @@ class Start:
 
     Args:
         image: path of the picture to begin from; None: pure noise.
-        strength: how much of the chain is walked back, above 0 (nearly all is kept) to 1 (all is forgotten).
+        strength: how much of the chain is walked back, above 0 (nearly all is kept) to 1 (all is forgotten);
+            None: 0.6 of a picture, all of noise.
         mask: path of a mask: white is drawn anew, black is kept. It has the picture's proportions.
 
     Raises:
-        SDGError: a mask without a picture, or of other proportions.
+        SDGError: a mask or a strength without a picture, or a mask of other proportions.
     """
 
-    def __init__(self, image: str | None = None, strength: float = 0.6, mask: str | None = None):
+    def __init__(self, image: str | None = None, strength: float | None = None, mask: str | None = None):
         if mask is not None and image is None:
             raise SDGError("start.mask keeps parts of a picture, and there is none: give start.image=FILE")
+        if strength is not None and image is None:
+            raise SDGError(
+                "start.strength is how far back a picture is taken, and there is none: give start.image=FILE"
+            )
         if image is not None and mask is not None:
             (w, h), (mask_w, mask_h) = picture_size(image), picture_size(mask)
             if w * mask_h != h * mask_w:
@@ -31,7 +36,7 @@ class Start:
                     "give a mask of the picture's proportions"
                 )
         self.image, self.mask = image, mask
-        self.strength = 1.0 if image is None else strength
+        self.strength = strength if strength is not None else 1.0 if image is None else 0.6
 
     def picture(self, size: int, device: torch.device) -> torch.Tensor | None:
         """The clean picture to begin from, (1, 3, size, size) in [-1, 1]; None for pure noise."""

@@ -225,6 +225,7 @@ def test_records_do_not_depend_on_the_batch(weights: list[str], undisturbed: Pat
             ["references=[REFS/face_000.png]", "prompts=[a face]"],
             "nothing here reads a reference",
         ),
+        (["prompts=[a face]", "start.strength=0.5"], "start.image=FILE"),
         (["prompts=[a face]", "start.strength=0", "start.image=REFS/face_000.png"], "start.strength=0"),
         (["prompts=[a face]", "start.strength=1.2", "start.image=REFS/face_000.png"], "start.strength=1.2"),
         (["prompts=[a face]", "start.mask=REFS/face_000.png"], "give start.image=FILE"),
