@@ -93,7 +93,7 @@ data = [
 # python train.py +experiment=toyfaces_prior data=folder data.root=PICTURES prior=ffhq prior.denoiser.…
 # ```
 #
-# Given an hour, `trainer.max_steps=7000` and the sizes in `conf/prior/toyfaces.yaml`, it draws faces.
+# Given two hours, `trainer.max_steps=7000` and the sizes in `conf/prior/toyfaces.yaml`, it draws faces.
 
 # %%
 architecture = [
@@ -137,7 +137,7 @@ last_figure(FOLDER / "prior")
 #
 # The training left weights, with a card that says where they come from. Suppose you had found such a file
 # somewhere. `python -m sdg.checkpoints inspect FILE` opens it without running anything in it, recognises
-# the network by names and shapes, and says which words take it. It knows ADM's and diffusers' UNets, CLIP
+# the network by names and shapes, and says which words take it. It knows ADM's and diffusers' UNets, StyleGAN2, CLIP
 # and its time-dependent copies.
 
 # %%

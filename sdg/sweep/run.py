@@ -30,7 +30,7 @@ def search(config: DictConfig) -> None:
     try:
         from sdg.sweep.study import Study
     except ImportError as error:
-        raise SDGError("a search needs Optuna: pip install 'optuna>=4,<5'") from error
+        raise SDGError("a search needs Optuna: pip install 'sdg[sweeps]'") from error
     folder = Path(config.output_dir)
     with _alone(folder):
         _record(folder / "sweep.yaml", config)
