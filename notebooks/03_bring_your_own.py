@@ -137,8 +137,8 @@ last_figure(FOLDER / "prior")
 #
 # The training left weights, with a card that says where they come from. Suppose you had found such a file
 # somewhere. `python -m sdg.checkpoints inspect FILE` opens it without running anything in it, recognises
-# the network by names and shapes, and says which words take it. It knows ADM's and diffusers' UNets, StyleGAN2,
-# CLIP and its time-dependent copies.
+# the network by names and shapes, and says which words take it. It knows ADM's and diffusers' UNets,
+# StyleGAN2, CLIP and its time-dependent copies.
 
 # %%
 mine = FOLDER / "prior" / "my_prior.safetensors"

@@ -29,8 +29,9 @@ schema.register()
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
 
-_VERBOSE = os.environ.get("HYDRA_FULL_ERROR") == "1"
-"""Whether the user wants tracebacks; read before a command sets that variable for Hydra."""
+_VERBOSE = os.environ.setdefault("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR", "0")) == "1"
+"""Whether the user wants tracebacks; read before a command sets Hydra's variable for all. The processes that
+a command starts inherit the answer."""
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """Full, over quota, become read-only, broken: what may befall a disk in the middle of a run."""

@@ -19,6 +19,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with part.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a name may survive a power cut that its content does not
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Generators keyed by what they are for: the only source of random numbers in this package."""
+"""Generators keyed by what they are for: where the random numbers of sampling come from."""
 
 import hashlib
 
@@ -6,7 +6,8 @@ import torch
 
 
 def keyed_generator(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A fresh generator that is a pure function of ``key``: the same numbers on every run and machine.
+    """A fresh generator that is a pure function of ``key``: the same numbers at every run, and on every
+    machine where ``device`` is the CPU.
 
     Different keys give unrelated streams, e.g. ``keyed_generator("train noise", seed, step)``.
     """

@@ -16,7 +16,7 @@ from experiments.running import configuration, invocation, launch, machine
 from sdg.checkpoints import load_weights
 from sdg.config import build
 from sdg.files import write_whole
-from sdg.training.retrieval_curve import LEVELS, draw_curves, retrieval_curves
+from sdg.training.retrieval_curve import draw_curves, levels, retrieval_curves
 
 FOLDER = Path(__file__).parent
 
@@ -35,13 +35,14 @@ def main(arguments: Sequence[str]) -> None:
 
     options.report.mkdir(parents=True, exist_ok=True)
     pool = sum(map(len, batches))
-    draw_curves(curves, pool).save(options.report / "curve.png")
-    write_whole(options.report / "results.md", table(curves, pool, invocation("retrieval", arguments)))
+    at = levels(schedule)
+    draw_curves(at, curves, pool).save(options.report / "curve.png")
+    write_whole(options.report / "results.md", table(at, curves, pool, invocation("retrieval", arguments)))
     print(f"look at {options.report / 'curve.png'} and results.md beside it")
 
 
-def table(curves: dict[str, list[float]], pool: int, words: str) -> str:
-    """The curves in numbers, a row for each level."""
+def table(at: Sequence[int], curves: dict[str, list[float]], pool: int, words: str) -> str:
+    """The curves in numbers, a row for each timestep."""
     rows = [
         f"# Top-1 among {pool} validation pictures",
         "",
@@ -50,7 +51,7 @@ def table(curves: dict[str, list[float]], pool: int, words: str) -> str:
         f"| t | {' | '.join(curves)} |",
         "|---:" * (1 + len(curves)) + "|",
     ]
-    for t, values in zip(LEVELS, zip(*curves.values(), strict=True), strict=True):
+    for t, values in zip(at, zip(*curves.values(), strict=True), strict=True):
         rows.append(" | ".join([f"| {t}", *(f"{value:.3f}" for value in values)]) + " |")
     return "\n".join([*rows, ""])
 

@@ -18,12 +18,18 @@ class PredictedClean(nn.Module):
         encoder: of clean pictures: (x, t) -> Features, asked at t = 0.
     """
 
+    a: Tensor
+    sigma: Tensor
+
     def __init__(self, denoiser: Denoiser, encoder: nn.Module):
         super().__init__()
         self.denoiser, self.encoder = denoiser, encoder
         self.image_size = encoder.image_size
+        alpha_bar = denoiser.schedule.alpha_bar
+        self.register_buffer("a", alpha_bar.sqrt().float(), persistent=False)
+        self.register_buffer("sigma", (1 - alpha_bar).sqrt().float(), persistent=False)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Features:
         """x_t: (B, C, S, S); t: (1,) int64."""
-        a, sigma = self.denoiser.schedule.coefficients(t, x_t)
+        a, sigma = (table[t].view(-1, 1, 1, 1) for table in (self.a, self.sigma))
         return self.encoder(self.denoiser.predict(x_t, t, a, sigma).x0, torch.zeros_like(t))

@@ -43,6 +43,7 @@ def locate(
         return find_file(path, setting)
     cached = cache_folder() / Path(urlparse(url).path).name
     if cached.is_file():
+        print(f"note: there is no file at {path}, so {cached} is taken")
         return cached
     if not download:
         raise SDGError(

@@ -104,8 +104,7 @@ class Guidance(nn.Module):
     def _see(self, x: Tensor, level: Level) -> Features:
         """What the encoder, which computes in the dtype of its weights, gives to terms, in that of x."""
         t = torch.full((1,), level.t, dtype=torch.int64, device=x.device)
-        dtype = next((parameter.dtype for parameter in self.encoder.parameters()), x.dtype)
-        stages, pooled = self.encoder(x.to(dtype), t)
+        stages, pooled = self.encoder(x, t)
         return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))
 
     def _limit(self, gradient: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

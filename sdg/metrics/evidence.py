@@ -72,7 +72,7 @@ class Evidence:
         rows = defaultdict(list)
         for row, record in enumerate(self.samples.records):
             target = record["prompt"], record.get("reference")
-            if target != (None, None):
+            if target != (None, None) or record["scale"]:
                 rows[target].append(row)
         return {
             target: sorted(those, key=lambda row: _noise(self.samples.records[row]))

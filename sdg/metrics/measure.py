@@ -1,6 +1,5 @@
 """The noun that every metric speaks in."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +22,12 @@ class Measure:
 
 
 class Metric(Protocol):
-    """Evidence -> measures. ``protocol`` says in words what is measured, on what and how."""
+    """Evidence -> measures. ``protocol`` says in words what is measured, on what and how.
+
+    One on features also has ``features``, the names of their extractors, and one against the reference
+    ``compares = True``: what its numbers depend on besides is then added to its protocol. Two runs may share
+    a column of a table only where the whole of it is the same.
+    """
 
     protocol: str
 
@@ -32,18 +36,3 @@ class Metric(Protocol):
         Raises:
             SDGError: the evidence is too small, or lacks what this metric needs.
         """
-
-
-class FeatureMetric(Protocol):
-    """A metric on features: what else its numbers depend on is added to its protocol.
-
-    Two runs may share a column of a table only where the whole of it is the same.
-    """
-
-    protocol: str
-    features: Sequence[str]
-    """Names of the extractors."""
-    compares: bool
-    """Whether samples are held against the reference."""
-
-    def __call__(self, evidence: Evidence) -> list[Measure]: ...

@@ -38,6 +38,8 @@ def evaluate(config: DictConfig) -> dict:
     """
     if config.samples is None:
         raise SDGError("there is nothing to evaluate: give samples=DIR, a folder of pictures")
+    if not config.metrics:
+        raise SDGError("metrics=[] measures nothing: name some, as in metrics=[score]")
     metrics: dict[str, Metric] = build(config.metrics)
     evidence = gather(config)
     measures = measure_all(metrics, evidence)
@@ -71,7 +73,7 @@ def gather(config: DictConfig) -> Evidence:
         reference = Path(config.reference)
     elif config.reference is not None:
         reference = open_reference(config.reference, samples.size, config.preparation, cache)
-    extractors = {name: partial(build, node) for name, node in config.features.items()}
+    extractors = {name: partial(build, node) for name, node in (config.features or {}).items()}
     reader = FeatureReader(extractors, cache, _device(config.device))
     return Evidence(samples, mentions, partial(_load_judge, config), reader, reference)
 

@@ -77,7 +77,8 @@ class TimeEncoder(nn.Module, ABC):
         """Encode noisy images.
 
         Args:
-            x_t: Images on the scale [-1, 1] with their noise, not clamped, (B, 3, image_size, image_size).
+            x_t: Images on the scale [-1, 1] with their noise, not clamped, (B, 3, image_size, image_size);
+                cast to the dtype of the weights.
             t: Original timesteps 0..999, never respaced indices, of shape (B,); or (1,) if all images share
                 one, which computes the modulation once and folds it into the norms.
 
@@ -94,7 +95,7 @@ class TimeEncoder(nn.Module, ABC):
             raise SDGError(
                 f"the encoder takes one t per image or one for all, got {tuple(t.shape)}: pass ({len(x_t)},)"
             )
-        return self.encode(self.normalise(x_t), self._film(t))
+        return self.encode(self.normalise(x_t.to(self.normalise.mean.dtype)), self._film(t))
 
     @abstractmethod
     def encode(self, x: Tensor, film: FiLM) -> Features:

@@ -106,7 +106,7 @@ class GuidedSampling(Method):
             observe=observe,
             device=self.device,
         )
-        return self._finish(entries, images, steer.scores(images) if steer else {}, trace)
+        return self._finish(entries, images, steer.scores(images.clamp(-1, 1)) if steer else {}, trace)
 
     def _finish(
         self, entries: Sequence[PlanEntry], images: Tensor, scores: dict[str, Tensor], trace: Trace

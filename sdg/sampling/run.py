@@ -1,7 +1,6 @@
 """One sampling run: from configuration to a folder of pictures with a page to look at."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
+from sdg.checkpoints.places import find_file
 from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.errors import SDGError
@@ -71,13 +71,17 @@ def sample(config: DictConfig) -> Path:
                 print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
         writer.loggers = list(build(config.logger).values()) if config.logger else []
         announce(writer.loggers, resolved(config))
-    _draw(trainer, method, PlanShard(plan, store.done, config.batch_size))
-    if not first_process():
-        return store.folder
-
-    lost = store.finish()
-    page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
-    _show(writer.loggers, store)
+    try:
+        _draw(trainer, method, PlanShard(plan, store.done, config.batch_size))
+        if not first_process():
+            return store.folder
+        lost = store.finish()
+        page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
+        _show(writer.loggers, store)
+    finally:
+        finish(writer.loggers)
+    if absent := len(plan) - len(store.done) - len(lost):
+        raise SDGError(f"{absent} of {len(plan)} samples were not drawn: give the same command again")
     if lost:
         raise SDGError(
             f"{len(lost)} of {len(plan)} samples became NaN, the first at step {min(lost.values())} of "
@@ -114,7 +118,6 @@ def _show(loggers: list[Logger], store: SampleStore) -> None:
         for record in islice(store.records(), _TABLE_ROWS)
     ]
     show_table(loggers, "all samples", rows)
-    finish(loggers)
 
 
 def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> str:
@@ -122,10 +125,18 @@ def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> 
     free = ("batch_size", "trainer", "logger", "output_dir", "prompts_file")
     settings = {key: value for key, value in plain(config).items() if key not in free}
     settings |= {"prompts": prompts, "references": references}
-    files = sorted(path for path in {*_texts(settings)} if os.path.isfile(path))
     # Other weights, or another picture, under the same name draw other samples.
-    contents = {path: file_hash(Path(path)) for path in files}
+    named = {*_texts(OmegaConf.to_container(config.method, resolve=True)), *references}
+    contents = sorted(f"{file_hash(file)}  {file.name}" for file in map(_file, named) if file)
     return OmegaConf.to_yaml(OmegaConf.create(settings | {"contents": contents}))
+
+
+def _file(text: str) -> Path | None:
+    """The file that a setting names, if it does: a picture, or weights in any way they may be named."""
+    try:
+        return find_file(text)
+    except SDGError:
+        return None
 
 
 def _texts(settings: Any) -> Iterator[str]:

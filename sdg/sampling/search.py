@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from sdg.baselines.latent import LatentSearch
+from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.sampling.method import Method, Sample
 from sdg.sampling.plan import PlanEntry
+from sdg.sampling.start import Start
 from sdg.sampling.trace import to_bytes
 
 
@@ -18,9 +20,24 @@ class LatentSampling(Method):
     Args:
         search: looks for the latents; its CLIP reads the prompts too.
         trace: whether records hold the losses of every step.
+        start: must be noise, and ``constraint`` None: a latent has no states that could be held.
+
+    Raises:
+        SDGError: a picture to begin from, or a constraint.
     """
 
-    def __init__(self, search: LatentSearch, group: int = 4, trace: bool = True):
+    def __init__(
+        self,
+        search: LatentSearch,
+        group: int = 4,
+        trace: bool = True,
+        start: Start | None = None,
+        constraint: object | None = None,
+    ):
+        if (start and start.image) or constraint is not None:
+            raise SDGError(
+                "StyleGAN+CLIP takes no start.image and no constraint: choose method=sdg, or leave them out"
+            )
         super().__init__(search.space.generator.image_size, search.steps, 1.0, group)
         self.search, self.texts, self.trace = search.eval(), TextTargets(search.loss.clip), trace
 

@@ -18,7 +18,7 @@ class Start:
         mask: path of a mask: white is drawn anew, black is kept. It has the picture's proportions.
 
     Raises:
-        SDGError: a mask or a strength without a picture, or a mask of other proportions.
+        SDGError: a file that is no picture, a mask or a strength without one, or a mask of other proportions.
     """
 
     def __init__(self, image: str | None = None, strength: float | None = None, mask: str | None = None):
@@ -28,8 +28,9 @@ class Start:
             raise SDGError(
                 "start.strength is how far back a picture is taken, and there is none: give start.image=FILE"
             )
-        if image is not None and mask is not None:
-            (w, h), (mask_w, mask_h) = picture_size(image), picture_size(mask)
+        width_height = None if image is None else picture_size(image)
+        if width_height and mask is not None:
+            (w, h), (mask_w, mask_h) = width_height, picture_size(mask)
             if w * mask_h != h * mask_w:
                 raise SDGError(
                     f"{mask} is {mask_w} x {mask_h} pixels and {image} {w} x {h}: "

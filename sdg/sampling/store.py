@@ -121,7 +121,7 @@ class SampleStore:
             manifest.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def _drawn(self) -> set[int]:
-        return {int(name.stem) for name in self.samples.glob("*.png")}
+        return {int(name.stem) for name in self.samples.glob("*.png") if name.stem.isdecimal()}
 
     def _find(self) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
         """Where the last record of every sample is, manifest and offset, and at which steps some were lost.

@@ -73,7 +73,8 @@ class Study:
     def run(self, count: int, evaluate: Callable[[Settings], Outcome]) -> Iterator[FrozenTrial]:
         """Evaluate until there are ``count`` trials, those that were interrupted first; yields each.
 
-        A trial in which ``evaluate`` raises SDGError has failed, and is yielded before the error is raised.
+        A trial in which ``evaluate`` raises SDGError has failed; it is yielded with the message in
+        ``user_attrs["error"]``.
         """
         for trial in self.trials:
             if trial.state == TrialState.RUNNING:

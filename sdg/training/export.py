@@ -25,10 +25,17 @@ class Export(Callback):
 
     def __init__(self, path: str, every: int = 1000):
         self.path, self.every = Path(path), every
+        self._written = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._written = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        if trainer.global_step % self.every == 0:
+        step = trainer.global_step
+        # Where batches are accumulated, several end at one step.
+        if step != self._written and step % self.every == 0:
             self._write(trainer, pl_module)
+            self._written = step
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._write(trainer, pl_module)

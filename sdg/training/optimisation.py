@@ -8,6 +8,8 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 class Optimisation:
     """AdamW with a linear warm-up and a cosine decay to ``final`` of the peak learning rate.
@@ -51,9 +53,9 @@ class Optimisation:
 def exponential_average(model: nn.Module, decay: float) -> AveragedModel:
     """A moving average of ``model``'s parameters, whose decay rises as (1+n)/(10+n) up to ``decay``."""
 
-    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-        rate = min(decay, (1 + int(updates)) / (10 + int(updates)))
-        return averaged.lerp(current, 1 - rate)
+    def average(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
+        count = int(updates)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + count) / (10 + count)))
 
     # Without gradients: DDP waits for those of every parameter that could have one.
-    return AveragedModel(model, avg_fn=average, use_buffers=False).requires_grad_(False)
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=False).requires_grad_(False)

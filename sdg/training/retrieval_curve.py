@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pytorch_lightning as pl
 import torch
@@ -20,7 +21,11 @@ from sdg.randomness import keyed_generator
 from sdg.training.figures import keep_figure
 from sdg.training.time_clip import TimeCLIPTraining
 
-LEVELS = (*range(0, 1000, 100), 999)
+
+def levels(schedule: NoiseSchedule) -> list[int]:
+    """Eleven timesteps, from the first to the last: 0, 100, …, 900, 999 of a thousand."""
+    last = len(schedule.alpha_bar) - 1
+    return [min(i * (last + 1) // 10, last) for i in range(11)]
 
 
 class RetrievalCurve(Callback):
@@ -42,14 +47,13 @@ class RetrievalCurve(Callback):
         batches = [batch["image"].to(pl_module.device) for batch in data.val_dataloader()]
         pool = sum(map(len, batches))
         curves = retrieval_curves(pl_module.teacher, pl_module.encoder, pl_module.schedule, batches)
-        for t, value in zip(LEVELS, curves["time-dependent"], strict=True):
+        at = levels(pl_module.schedule)
+        for t, value in zip(at, curves["time-dependent"], strict=True):
             pl_module.log(f"val/top1_t{t:03d}", value, rank_zero_only=True)
-        pl_module.log(
-            "val/top1", sum(curves["time-dependent"]) / len(LEVELS), prog_bar=True, rank_zero_only=True
-        )
-        pl_module.log("val/top1_plain_clip", sum(curves["plain CLIP"]) / len(LEVELS), rank_zero_only=True)
-        keep_figure(trainer, self.folder, "retrieval", draw_curves(curves, pool))
-        record = {"t": LEVELS, "pool": pool, "step": trainer.global_step, "top1": curves}
+        pl_module.log("val/top1", fmean(curves["time-dependent"]), prog_bar=True, rank_zero_only=True)
+        pl_module.log("val/top1_plain_clip", fmean(curves["plain CLIP"]), rank_zero_only=True)
+        keep_figure(trainer, self.folder, "retrieval", draw_curves(at, curves, pool))
+        record = {"t": at, "pool": pool, "step": trainer.global_step, "top1": curves}
         write_whole(self.folder / "retrieval.json", json.dumps(record, indent=1) + "\n")
 
 
@@ -57,14 +61,14 @@ class RetrievalCurve(Callback):
 def retrieval_curves(
     teacher: CLIP, encoder: nn.Module, schedule: NoiseSchedule, batches: Sequence[Tensor]
 ) -> dict[str, list[float]]:
-    """Top-1 retrieval of x_0 from x_t at every t of ``LEVELS``, by the encoder and by plain CLIP.
+    """Top-1 retrieval of x_0 from x_t at every t of :func:`levels`, by the encoder and by plain CLIP.
 
     Args:
         batches: the pool, (B, 3, H, W) each; noise depends on t and on a batch's place among them.
     """
     clean = torch.cat([teacher.encode_image(images) for images in batches])
     curves: dict[str, list[float]] = {"time-dependent": [], "plain CLIP": []}
-    for t in LEVELS:
+    for t in levels(schedule):
         noised = [_noised(schedule, images, t, i) for i, images in enumerate(batches)]
         at_t = torch.full((1,), t, device=clean.device)
         students = torch.cat([F.normalize(encoder(x_t, at_t).pooled, dim=-1) for x_t in noised])
@@ -74,18 +78,16 @@ def retrieval_curves(
     return curves
 
 
-def draw_curves(curves: dict[str, list[float]], pool: int) -> Image.Image:
-    """Top-1 against t, one line a name."""
+def draw_curves(at: Sequence[int], curves: dict[str, list[float]], pool: int) -> Image.Image:
+    """Top-1 against the timesteps ``at``, one line a name."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
     axes = figure.subplots()
     for (name, values), colour in zip(curves.items(), ("#1f5fbf", "#c2571a"), strict=False):
-        axes.plot(LEVELS, values, marker="o", markersize=4, linewidth=2, color=colour, label=name)
+        axes.plot(at, values, marker="o", markersize=4, linewidth=2, color=colour, label=name)
     axes.axhline(1 / pool, color="#999", linewidth=1, linestyle=":")
-    axes.annotate(
-        "chance", (LEVELS[0], 1 / pool), (0, 4), textcoords="offset points", color="#777", fontsize=9
-    )
+    axes.annotate("chance", (at[0], 1 / pool), (0, 4), textcoords="offset points", color="#777", fontsize=9)
     axes.set(
         xlabel="timestep t of the noised image",
         ylabel="top-1 retrieval of its clean image",

@@ -37,7 +37,7 @@ def train(config: DictConfig) -> None:
     model: Training = build(config.model)
     if config.warm_start is not None:
         load_weights(model.trained(), config.warm_start)
-    callbacks = list(build(config.callbacks).values())
+    callbacks = list(build(config.callbacks or {}).values())
     loggers = list(build(config.logger).values()) if config.logger else []
     plugins = [WholeCheckpoints()]
     trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers or False, plugins=plugins)

@@ -45,11 +45,9 @@ class SampleGrid(Callback):
             prior.parameterisation,
             prior.clip,
         )
-        was_training = averaged.training
         noise = NoiseSource([(0, i) for i in range(self.count)])
         timeline = Timeline(prior.schedule, self.steps)
         images = generate(averaged.eval(), self.sampler, timeline, noise, device=pl_module.device)
-        averaged.train(was_training)
         keep_figure(trainer, self.folder, "samples", _sheet(images))
 
 

@@ -226,6 +226,7 @@ def test_records_do_not_depend_on_the_batch(weights: list[str], undisturbed: Pat
             "nothing here reads a reference",
         ),
         (["prompts=[a face]", "start.strength=0.5"], "start.image=FILE"),
+        (["prompts=[a face]", "start.image=REFS/none.png"], "none.png is not there"),
         (["prompts=[a face]", "start.strength=0", "start.image=REFS/face_000.png"], "start.strength=0"),
         (["prompts=[a face]", "start.strength=1.2", "start.image=REFS/face_000.png"], "start.strength=1.2"),
         (["prompts=[a face]", "start.mask=REFS/face_000.png"], "give start.image=FILE"),

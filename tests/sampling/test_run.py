@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
+from sdg.files import file_hash
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.run import sample
 from tests.tiny import configure, make_weights
@@ -87,6 +88,34 @@ def test_other_weights_under_the_same_name_are_other_settings(weights: list[str]
     with pytest.raises(SDGError, match="samples of other settings"):
         run(here, tmp_path / "run")
     assert pictures(tmp_path / "run") == before
+
+
+def test_weights_are_known_by_content_however_they_are_named(weights: list[str], tmp_path: Path) -> None:
+    """Those of the groups' own paths are interpolations: what they stand for is what counts."""
+    (given,) = [word.partition("=")[2] for word in weights if word.startswith("prior.checkpoint=")]
+    (tmp_path / "toyfaces").mkdir()
+    shutil.copy(given, tmp_path / "toyfaces" / "prior.safetensors")
+    here = [word for word in weights if not word.startswith("prior.checkpoint=")]
+    run([*here, f"paths.checkpoints={tmp_path}"], tmp_path / "run")
+    (line,) = [
+        text for text in (tmp_path / "run" / "config.yaml").read_text().splitlines() if "  prior.safe" in text
+    ]
+    assert file_hash(tmp_path / "toyfaces" / "prior.safetensors") in line
+
+
+def test_pictures_of_other_origin_in_the_folder_do_no_harm(weights: list[str], tmp_path: Path) -> None:
+    run(weights, tmp_path / "run")
+    shutil.copy(tmp_path / "run/samples/000000.png", tmp_path / "run/samples/._000000.png")
+    shutil.copy(tmp_path / "run/samples/000000.png", tmp_path / "run/samples/copy.png")
+    run(weights, tmp_path / "run")
+
+
+def test_a_run_that_leaves_samples_out_says_so(
+    weights: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdg.sampling.run._draw", lambda *_: None)
+    with pytest.raises(SDGError, match="9 of 9 samples were not drawn: give the same command again"):
+        run(weights, tmp_path / "run")
 
 
 def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_path: Path):
