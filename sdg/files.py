@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and the marks of their contents."""
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -32,6 +33,21 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write ``content`` (text as UTF-8) so that ``path`` is the old file or the new one at any moment."""
     with whole_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def held(path: Path, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file ``path`` for this process; it goes with the process, however that ends.
+
+    Args:
+        wait: until another process that holds it is done.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    with path.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
 
 
 def file_hash(path: Path) -> str:

@@ -17,7 +17,7 @@ FLOORS = (
 )
 """From top to bottom: a package imports itself, packages of lower floors, and the ground."""
 PACKAGES = set[str]().union(*FLOORS)
-GROUND = {"errors", "randomness", "files", "processes"}
+GROUND = {"errors", "randomness", "files", "pixels", "processes"}
 HYDRA_SIDE = {"config", "schema"}
 """For the commands and for files named in COMPOSED."""
 COMPOSED = {"__main__.py", "run.py", "build.py"}
@@ -30,6 +30,7 @@ LIBRARIES: dict[str, set[str]] = {
     "networks": {"torch", "open_clip"},
     "errors": set(),
     "randomness": {"torch"},
+    "pixels": {"torch"},
 }
 """All that the packages which only compute may import from outside the standard library."""
 FILE_MODULES = {"glob", "io", "json", "os", "pathlib", "pickle", "shutil", "tempfile", "zipfile"}

@@ -17,8 +17,8 @@ from sdg.data.picture import read_picture
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples
+from sdg.pixels import to_bytes
 from sdg.report.grid import draw_grid, open_picture
-from sdg.sampling.trace import to_bytes
 
 SHOWN = 2
 """References of the figure."""

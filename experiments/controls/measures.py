@@ -10,6 +10,7 @@ from torch import Tensor
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.metrics.folder import read_manifest, read_pictures
 from sdg.metrics.judged import Judged, JudgeReader
+from sdg.pixels import from_bytes
 
 POSE = ("x", "y", "scale", "tilt")
 """The nuisances that say where things are."""
@@ -61,7 +62,7 @@ def palette_distance(own: Tensor, wanted: Tensor) -> Tensor:
 @torch.no_grad()
 def textures(pictures: Tensor, judge: JudgeReader) -> list[Tensor]:
     """Gram matrices (N, C, C) of the judge's convolutional levels for pictures (N, 3, S, S) uint8."""
-    grams, x = [], pictures.float() / 127.5 - 1
+    grams, x = [], from_bytes(pictures)
     for layer in judge.judge.body:  # type: ignore[union-attr]
         if isinstance(layer, torch.nn.Flatten):
             break

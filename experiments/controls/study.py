@@ -16,6 +16,7 @@ from sdg.data.toyfaces.styles import STYLES
 from sdg.metrics.bootstrap import Interval, bootstrap_mean
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.mentions import Mentions
+from sdg.pixels import to_bytes
 
 PROMPTS = Path(__file__).parent.parent / "text_alignment" / "prompts.jsonl"
 
@@ -122,7 +123,7 @@ def _estimate(both: Sequence[Tensor], targets: Sequence[str]) -> Estimate:
 def read_bytes(paths: Sequence[Path], size: int) -> Tensor:
     """Pictures as the judge reads them: (N, 3, size, size) uint8."""
     pictures = torch.stack([read_picture(path, size) for path in paths])
-    return ((pictures + 1) * 127.5).round().to(torch.uint8)
+    return to_bytes(pictures)
 
 
 def agreement(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> tuple[float, float]:

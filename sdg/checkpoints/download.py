@@ -13,7 +13,7 @@ from tqdm import tqdm
 from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.places import OPEN_CLIP, cache_folder, find_file
 from sdg.errors import SDGError
-from sdg.files import file_hash
+from sdg.files import file_hash, held
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60
@@ -56,6 +56,8 @@ def locate(
 def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
     """Fetch ``url`` to ``target``, going on with an earlier attempt's ``target.part``; returns ``target``.
 
+    Of several processes one fetches, and the others wait for it.
+
     Raises:
         SDGError: no connection, one that broke, another hash, not a checkpoint, or no room on the disk.
     """
@@ -66,6 +68,19 @@ def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SDGError(f"cannot write to {target.parent} ({error.strerror}): set SDG_CACHE") from error
+    lock = target.with_name(target.name + ".lock")
+    try:
+        with held(lock, wait=True):
+            if not target.is_file():
+                _fetch(url, part, sha256)
+                part.replace(target)
+    finally:
+        lock.unlink(missing_ok=True)
+    return target
+
+
+def _fetch(url: str, part: Path, sha256: str | None) -> None:
+    """Complete ``part`` and look into it."""
     try:
         _receive(url, part)
     except (OSError, HTTPException) as error:
@@ -86,8 +101,6 @@ def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
         raise SDGError(
             f"what {url} gave is not a checkpoint, so it was removed: fetch it by browser"
         ) from error
-    part.replace(target)
-    return target
 
 
 def _receive(url: str, part: Path) -> None:

@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from sdg.data.squares import Squares
 from sdg.errors import SDGError
+from sdg.pixels import from_bytes
 from sdg.randomness import keyed_generator
 
 TRIES = 64
@@ -41,7 +42,7 @@ class FilePictures(Dataset):
             places, squares = zip(*(self._find(index, skipped) for index in indices), strict=True)
         except SDGError as error:
             return {"failure": str(error)}
-        images = torch.stack(squares).float() / 127.5 - 1
+        images = from_bytes(torch.stack(squares))
         flipped = torch.tensor([self.flip and self._mirrored(step, index) for index in indices])
         images[flipped] = images[flipped].flip(-1)
         index = torch.tensor(places)

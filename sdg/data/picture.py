@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from sdg.errors import SDGError
+from sdg.pixels import from_bytes
 
 SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
@@ -38,7 +39,7 @@ def read_picture(path: str | Path, size: int) -> Tensor:
     Raises:
         SDGError: the file is missing, empty, damaged, too large, or no picture.
     """
-    return to_tensor(adm_square(open_picture(path), size)).float() / 127.5 - 1
+    return from_bytes(to_tensor(adm_square(open_picture(path), size)))
 
 
 def read_mask(path: str | Path, size: int) -> Tensor:

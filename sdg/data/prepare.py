@@ -1,13 +1,11 @@
 """Writing a cache of prepared squares, so that a kill costs a chunk and nothing half-written is ever read."""
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +18,7 @@ from tqdm import tqdm
 from sdg.data.cache import CHECKSUMS, DAMAGED, PIXELS, SETTINGS, CachedSquares, read_damaged
 from sdg.data.squares import SourceSquares
 from sdg.errors import SDGError
-from sdg.files import write_whole
+from sdg.files import held, write_whole
 
 LOCK = "lock"
 CHUNK = 64
@@ -46,7 +44,7 @@ def write_cache(
     part = folder.with_name(folder.name + ".part")
     try:
         part.mkdir(parents=True, exist_ok=True)
-        with _alone(part):
+        with held(part / LOCK):
             write_whole(part / SETTINGS, json.dumps(squares.settings(), indent=1) + "\n")
             done = _keep_whole(part, 3 * squares.size**2)
             _require_space(part, (len(squares) - done) * 3 * squares.size**2)
@@ -56,6 +54,8 @@ def write_cache(
                 raise SDGError(f"none of the {len(damaged):,} pictures can be used: {damaged[0]}")
             (part / LOCK).unlink()
             os.rename(part, folder)
+    except BlockingIOError as error:
+        raise SDGError(f"another process is preparing {part}: wait for it to end") from error
     except OSError as error:
         remedy = "make room" if error.errno == errno.ENOSPC else "choose another data.cache"
         raise SDGError(f"cannot write {part} ({error.strerror}): {remedy}, then run this again") from error
@@ -141,14 +141,3 @@ def _keep_whole(part: Path, picture: int) -> int:
     whole = [note for note in notes if note.endswith("\n") and json.loads(note)["index"] < done]
     write_whole(part / DAMAGED, "".join(whole))
     return done
-
-
-@contextmanager
-def _alone(part: Path) -> Iterator[None]:
-    """Hold ``part`` for this process; the lock goes with the process, however it ends."""
-    with open(part / LOCK, "wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SDGError(f"another process is preparing {part}: wait for it to end") from error
-        yield

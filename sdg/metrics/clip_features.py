@@ -13,6 +13,7 @@ from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
 from sdg.networks.clip import CLIP
 from sdg.networks.time_clip import TimeResNet
+from sdg.pixels import from_bytes
 
 
 class ClipFeatures(Extractor):
@@ -37,7 +38,7 @@ class ClipFeatures(Extractor):
         self.freeze()
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self.clip.encode_image(pictures.float() / 127.5 - 1)
+        return self.clip.encode_image(from_bytes(pictures))
 
     @torch.no_grad()
     def texts(self, prompts: Sequence[str]) -> Tensor:
@@ -73,6 +74,6 @@ class GuideFeatures(ClipFeatures):
                 f"the guide reads pictures of {size}x{size}, these are {width}x{height}: choose the encoder "
                 "that guided them"
             )
-        x = pictures.float() / 127.5 - 1
+        x = from_bytes(pictures)
         pooled = self.encoder(x, torch.zeros(1, dtype=torch.int64, device=x.device)).pooled
         return torch.nn.functional.normalize(pooled, dim=-1)

@@ -10,9 +10,9 @@ from torch import Tensor
 from sdg.checkpoints import load_weights
 from sdg.checkpoints.places import find_file
 from sdg.data.toyfaces import ATTRIBUTES, MARGINALS
-from sdg.errors import SDGError
 from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
+from sdg.metrics.judged import judge_pixels
 from sdg.metrics.mentions import Mentions
 from sdg.networks.judge import Judge, Judgement
 
@@ -39,13 +39,7 @@ class JudgeFeatures(Extractor):
 
     def judge(self, pictures: Tensor) -> Judgement:
         """What it sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
-        if pictures.shape[-2:] != (self.size, self.size):
-            height, width = pictures.shape[-2:]
-            raise SDGError(
-                f"the judge reads pictures of {self.size}x{self.size}, these are {width}x{height}: "
-                "give a judge of that size"
-            )
-        return self.network(pictures.float() / 127.5 - 1)
+        return judge_pixels(self.network, pictures, self.size)
 
 
 class JudgeAnswers(JudgeFeatures):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES, SPLITS, render, sample_attributes, sample_nuisances
 from sdg.errors import SDGError
 from sdg.networks.judge import Judgement
+from sdg.pixels import from_bytes, to_bytes
 
 
 def answers(judgement: Judgement) -> Tensor:
@@ -20,6 +21,18 @@ def scale_nuisances(nuisances: Tensor) -> Tensor:
     """Nuisances (B, K) in their own units to (B, K) with every range mapped to [-1, 1]."""
     low, high = nuisances.new_tensor(list(NUISANCES.values())).unbind(dim=1)
     return (nuisances - low) / (high - low) * 2 - 1
+
+
+def judge_pixels(judge: nn.Module, pixels: Tensor, size: int) -> Judgement:
+    """What a judge sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
+    if pixels.shape[-2:] != (size, size):
+        height, width = pixels.shape[-2:]
+        raise SDGError(
+            f"the judge reads pictures of {size}x{size}, these are {width}x{height}: "
+            "give a judge of that size"
+        )
+    judgement: Judgement = judge(from_bytes(pixels))
+    return judgement
 
 
 @dataclass(frozen=True)
@@ -75,13 +88,7 @@ class JudgeReader:
         """
         parts = []
         for pixels in batches:
-            if pixels.shape[-2:] != (self.size, self.size):
-                height, width = pixels.shape[-2:]
-                raise SDGError(
-                    f"the judge reads pictures of {self.size}x{self.size}, these are {width}x{height}: "
-                    "give a judge of that size"
-                )
-            judgement = self.judge(pixels.to(self.device).float() / 127.5 - 1)
+            judgement = judge_pixels(self.judge, pixels.to(self.device), self.size)
             parts.append((answers(judgement).cpu(), judgement.nuisances.cpu(), judgement.features.cpu()))
         attributes, nuisances, features = zip(*parts, strict=True)
         return Judged(torch.cat(attributes), torch.cat(nuisances), torch.cat(features), records)
@@ -101,7 +108,7 @@ class JudgeReader:
         index = _test_index(numbers)
         attributes = torch.where(mentioned < 0, sample_attributes(0, index), mentioned)
         images = render(attributes, sample_nuisances(0, index), self.size)
-        return ((images + 1) * 127.5).round().to(torch.uint8)
+        return to_bytes(images)
 
 
 def true_nuisances(numbers: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from sdg.checkpoints import read_state
 from sdg.errors import SDGError
 from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
+from sdg.pixels import from_bytes
 
 ALEXNET = "alexnet-owt-7be5be79.pth"
 """torchvision's file of AlexNet, as it lies in the cache of torch.hub."""
@@ -67,7 +68,7 @@ class LPIPSAlex(Extractor):
     def forward(self, pictures: Tensor) -> Tensor:
         if min(pictures.shape[-2:]) < 32:
             raise SDGError("LPIPS needs pictures of 32 px or more: leave this metric out")
-        x = (pictures.float() / 127.5 - 1 - self.get_buffer("shift")) / self.get_buffer("scale")
+        x = (from_bytes(pictures) - self.get_buffer("shift")) / self.get_buffer("scale")
         parts: list[Tensor] = []
         for i, layer in enumerate(self.trunk):
             x = layer(x)

@@ -15,6 +15,7 @@ from sdg.data.source import PictureSource
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.errors import SDGError
 from sdg.metrics.folder import read_files, read_manifest
+from sdg.pixels import to_bytes
 
 TOYFACES = "toyfaces:"
 """Starts a reference that is no folder: ``toyfaces:2000`` is that many renders of the test split."""
@@ -123,7 +124,7 @@ class Renders(Pictures):
     def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
         for part in torch.tensor(rows, dtype=torch.int64).split(batch_size):
             images, _ = faces(0, part + SPLITS["test"].start, self.size[0])
-            yield ((images + 1) * 127.5).round().to(torch.uint8)
+            yield to_bytes(images)
 
     @cached_property
     def digest(self) -> str:

@@ -10,12 +10,13 @@ from sdg.diffusion.process import Moment, generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Level, Timeline
 from sdg.errors import SDGError
+from sdg.pixels import to_bytes
 from sdg.sampling.aims import Aims
 from sdg.sampling.constraints import Constraints
 from sdg.sampling.method import Method, Sample
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.start import Start
-from sdg.sampling.trace import Trace, to_bytes
+from sdg.sampling.trace import Trace
 
 
 class GuidedSampling(Method):

@@ -15,6 +15,7 @@ from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.errors import SDGError
 from sdg.files import file_hash
+from sdg.pixels import to_bytes
 from sdg.processes import first_process
 from sdg.report.grid import open_picture
 from sdg.report.loggers import announce, finish, show_pictures, show_table
@@ -23,7 +24,6 @@ from sdg.sampling.method import Method
 from sdg.sampling.plan import SamplePlan, read_prompts
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
-from sdg.sampling.trace import to_bytes
 from sdg.sampling.writer import SamplingBar, StoreWriter
 
 # After Lightning has been imported, which sets the level itself: only what a user can act on.

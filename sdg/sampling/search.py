@@ -8,10 +8,10 @@ from torch import Tensor
 from sdg.baselines.latent import LatentSearch
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
+from sdg.pixels import to_bytes
 from sdg.sampling.method import Method, Sample
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.start import Start
-from sdg.sampling.trace import to_bytes
 
 
 class LatentSampling(Method):

@@ -8,6 +8,7 @@ from torch import Tensor
 from sdg.diffusion.process import Moment
 from sdg.diffusion.timeline import Level
 from sdg.guidance.guidance import Steering
+from sdg.pixels import to_bytes
 
 
 class Trace:
@@ -69,11 +70,6 @@ class Trace:
         if not self.views:
             return [None] * len(self.clipped[0])
         return list(torch.cat(self.views, dim=3).cpu())
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """Images in [-1, 1], clamped, as uint8."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def _by_sample(steps: Sequence[Tensor]) -> list[list[float]]:

@@ -1,11 +1,10 @@
 """One search: every trial runs the commands with settings of its own and reads what they measured."""
 
-import fcntl
 import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sdg.config import ROOT, plain
 from sdg.errors import SDGError
-from sdg.files import write_whole
+from sdg.files import held, write_whole
 
 FAILURES = 3
 """So many trials in a row may fail; then something else is wrong."""
@@ -118,16 +117,16 @@ def _record(path: Path, config: DictConfig) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold a folder for this search: of two, each would take the other's trials for interrupted ones."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise SDGError(f"cannot write to {folder} ({error.strerror}): choose another output_dir") from error
-    with lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(folder / "lock"))
+        except BlockingIOError as error:
             raise SDGError(
                 f"a search is running in {folder}: wait for it, or choose another output_dir"
+            ) from error
+        except OSError as error:
+            raise SDGError(
+                f"cannot write to {folder} ({error.strerror}): choose another output_dir"
             ) from error
         yield

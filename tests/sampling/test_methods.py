@@ -192,7 +192,10 @@ class Timeless(nn.Module):
         ([*SEARCH, "prompts=[a face]", "generator.network.image_size=64"], "does not fit StyleGAN2"),
         ([*SEARCH, "prompts=[a face]", "generator.checkpoint=nowhere.pt"], "nowhere.pt"),
         ([*SEARCH, "prompts=['  ']"], "prompt number 1 is empty"),
-        ([*SEARCH, "prompts=[a face]", "start.image=REFS/face_000.png"], "takes no start.image and no constraint"),
+        (
+            [*SEARCH, "prompts=[a face]", "start.image=REFS/face_000.png"],
+            "takes no start.image and no constraint",
+        ),
         ([*SEARCH, "prompts=[a face]", "constraint=ilvr"], "takes no start.image and no constraint"),
         (["method=clip_x0", "prompts=[a face]", "method.encoder_sees=x_1"], "encoder_sees=x_1 is unknown"),
     ],

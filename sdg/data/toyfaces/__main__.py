@@ -13,6 +13,7 @@ from sdg.data.toyfaces import ATTRIBUTES, SPLITS, faces
 from sdg.data.toyfaces.styles import STYLES, draw_style
 from sdg.errors import SDGError
 from sdg.files import write_whole
+from sdg.pixels import to_bytes
 
 
 def write_references(folder: Path, count: int, size: int = 64, seed: int = 0) -> None:
@@ -41,7 +42,7 @@ def write_references(folder: Path, count: int, size: int = 64, seed: int = 0) ->
 
 
 def _save(picture: Tensor, path: Path) -> None:
-    pixels = ((picture + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0)
+    pixels = to_bytes(picture).permute(1, 2, 0)
     Image.fromarray(pixels.contiguous().numpy()).save(path)
 
 

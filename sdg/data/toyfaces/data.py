@@ -14,6 +14,7 @@ from sdg.data.toyfaces.attributes import SPLITS, sample_nuisances
 from sdg.data.toyfaces.captions import caption, description
 from sdg.data.toyfaces.render import faces
 from sdg.errors import SDGError
+from sdg.pixels import from_bytes, to_bytes
 
 
 def render_split(
@@ -29,7 +30,7 @@ def render_split(
     for start in tqdm(chunks, desc=f"rendering {count} {split} faces", disable=not progress, leave=False):
         index = torch.arange(indices[start], indices[min(start + 512, count) - 1] + 1)
         pixels, attributes[start : start + 512] = faces(seed, index, size)
-        images[start : start + 512] = ((pixels + 1) * 127.5).round().to(torch.uint8)
+        images[start : start + 512] = to_bytes(pixels)
     return images, attributes
 
 
@@ -56,7 +57,7 @@ class ToyFaces(Dataset):
         rows = torch.as_tensor(indices)
         attributes = self.attributes[rows]
         batch = {
-            "image": self.images[rows].float() / 127.5 - 1,
+            "image": from_bytes(self.images[rows]),
             "attributes": attributes,
             "nuisances": sample_nuisances(self.seed, rows + SPLITS[self.split].start),
             "step": step,
