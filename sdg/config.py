@@ -1,5 +1,6 @@
 """From configuration to objects, and from exceptions to one clear line: what the three entry points share."""
 
+import difflib
 import errno
 import functools
 import os
@@ -15,7 +16,7 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -149,4 +150,15 @@ def one_line(error: BaseException) -> str:
     # Hydra and OmegaConf append where they looked, and which key of which object it was.
     parts = [part.split("\nConfig search path")[0].split("\n    full_key:")[0] for part in parts]
     line = ": ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
-    return line.replace("str is not a ListConfig, list or tuple", "a list is written as key=[value]")
+    line = line.replace("str is not a ListConfig, list or tuple", "a list is written as key=[value]")
+    return line + _suggestion(chain)
+
+
+def _suggestion(chain: Sequence[BaseException]) -> str:
+    """The option of a group that a mistyped one looks like."""
+    for link in chain:
+        if isinstance(link, MissingConfigException) and link.missing_cfg_file and link.options:
+            typed = link.missing_cfg_file.rpartition("/")[2]
+            if close := difflib.get_close_matches(typed, link.options, n=1):
+                return f" (did you mean {close[0]}?)"
+    return ""

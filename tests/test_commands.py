@@ -34,7 +34,7 @@ def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
             ["train.py", "+experiment=toyfaces_clap"],
             "Could not find 'experiment/toyfaces_clap' Available options",
         ),
-        (["train.py", "data=toyface"], "Could not find 'data/toyface' Available options in 'data':"),
+        (["train.py", "data=toyface"], "(did you mean toyfaces?)"),
         (["sample.py", "guidance.scal=3"], "Could not override 'guidance.scal'"),
     ],
 )
