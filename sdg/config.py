@@ -30,7 +30,7 @@ schema.register()
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
 
-_VERBOSE = os.environ.setdefault("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR", "0")) == "1"
+_VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
 """Whether the user wants tracebacks; read before a command sets Hydra's variable for all. The processes that
 a command starts inherit the answer."""
 
@@ -93,9 +93,9 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
             # Once for all processes of a run, which inherit it: they write to one folder.
             os.environ.setdefault("SDG_STARTED", time.strftime("%Y-%m-%d_%H-%M-%S"))
-            os.environ["HYDRA_FULL_ERROR"] = (
-                "1"  # else Hydra prints a shortened traceback of its own and exits
-            )
+            os.environ["SDG_TRACEBACKS"] = str(int(_VERBOSE))
+            # Else Hydra prints a shortened traceback of its own and exits.
+            os.environ["HYDRA_FULL_ERROR"] = "1"
             with errors_in_one_line():
                 return command()
 

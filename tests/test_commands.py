@@ -91,6 +91,9 @@ def test_the_traceback_is_there_for_those_who_ask(tmp_path: Path, failing: str):
     verbose = command(tmp_path, failing, "seed=1", HYDRA_FULL_ERROR="1").stderr
     assert "Traceback" in verbose
     assert "use another seed" in verbose
+    # A command sets Hydra's variable for itself; what it starts knows whether its user asked.
+    child = command(tmp_path, failing, "seed=1", HYDRA_FULL_ERROR="1", SDG_TRACEBACKS="0")
+    assert child.stderr == "error: use another seed\n"
 
 
 def test_a_sweep_ends_its_other_jobs_before_it_names_the_one_that_failed(tmp_path: Path, failing: str):
