@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
@@ -51,11 +52,13 @@ def configure(name: str, overrides: list[str]) -> DictConfig:
 def make_weights(folder: Path) -> list[str]:
     """Random weights for the tiny networks, as files; the overrides that make ``sample.py`` use them."""
     config = configure("sample", NETWORKS)
-    files = {
-        "prior.checkpoint": build(config.prior.denoiser).network,
-        "encoder.clip_checkpoint": build(config.encoder.clip),
-        "encoder.checkpoint": build(config.encoder.network),
-    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # whatever ran before: biases are as their layers begin
+        files = {
+            "prior.checkpoint": build(config.prior.denoiser).network,
+            "encoder.clip_checkpoint": build(config.encoder.clip),
+            "encoder.checkpoint": build(config.encoder.network),
+        }
     for key, network in files.items():
         generator = keyed_generator("tiny", key)
         for parameter in network.parameters():

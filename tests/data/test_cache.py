@@ -33,6 +33,7 @@ def same(first, second) -> bool:
     return len(first) == len(second) and all(torch.equal(first[i], second[i]) for i in range(len(first)))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where there is one core
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_cache_equals_its_source(tmp_path: Path, workers: int):
     squares = SourceSquares(FolderSource(make_folder(tmp_path / "set", 10)), 16)
