@@ -45,9 +45,8 @@ class PlanEntry(NamedTuple):
     def label(self) -> str:
         """What leads the sample, in words."""
         picture = [] if self.reference is None else [Path(self.reference).stem]
-        return " + ".join([*([] if self.prompt is None else [self.prompt]), *picture]) or (
-            "guided" if self.aimed else "unguided"
-        )
+        words = [] if self.prompt is None else [self.prompt]
+        return " + ".join([*words, *picture]) or ("guided" if self.aimed else "unguided")
 
     def record(self) -> dict:
         """The entry as plain data, for the manifest."""
