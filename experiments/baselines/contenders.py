@@ -14,6 +14,8 @@ from sdg.errors import SDGError
 
 PROMPTS, REFERENCES = "prompts", "references"
 PRIOR, CLIP = "prior.checkpoint", "encoder.clip_checkpoint"
+Settings = dict[str, float | str]
+"""Setting of ``sample.py`` -> its value."""
 
 
 class Contender(NamedTuple):
@@ -72,19 +74,24 @@ def at_hand(names: Sequence[str], settings: Sequence[str]) -> list[str]:
     return usable(names, check, "no method has its weights: train them, or give their paths with --sample")
 
 
-def tuned(name: str, options: argparse.Namespace) -> dict[str, float]:
+def tuned(name: str, options: argparse.Namespace) -> Settings:
     """Settings other than the configured ones: what the sweep found, then what ``--scales`` says."""
     found = read_settings(options.settings).get(name, {})
     knob = CONTENDERS[name].knob
     return found | ({knob: options.scales[name]} if knob and name in options.scales else {})
 
 
-def words(settings: dict[str, float]) -> list[str]:
+def words(settings: Settings) -> list[str]:
     """Settings as the command line takes them."""
-    return [f"{key}={value:g}" for key, value in settings.items()]
+    return [f"{key}={brief(value)}" for key, value in settings.items()]
 
 
-def read_settings(path: Path) -> dict[str, dict[str, float]]:
+def brief(value: float | str) -> str:
+    """A value as short as can be."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def read_settings(path: Path) -> dict[str, Settings]:
     """What a sweep wrote: method -> setting -> value; nothing where there is no such file.
 
     Raises:
@@ -95,7 +102,9 @@ def read_settings(path: Path) -> dict[str, dict[str, float]]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {
-            name: {key: float(value) for key, value in found[name].items()}
+            name: {
+                key: value if isinstance(value, str) else float(value) for key, value in found[name].items()
+            }
             for name in found.keys() & CONTENDERS
         }
     except (ValueError, AttributeError, TypeError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.baselines import page
-from experiments.baselines.contenders import CONTENDERS, PROMPTS, at_hand, words
+from experiments.baselines.contenders import CONTENDERS, PROMPTS, Settings, at_hand, brief, words
 from experiments.baselines.measures import DIVERSITY, POOL, aligned
 from experiments.baselines.runs import Bench, drawn, seconds_per_image
 from experiments.running import named, some
@@ -21,7 +21,7 @@ class Point(NamedTuple):
     """One setting of one method."""
 
     name: str
-    settings: dict[str, float]
+    settings: Settings
     values: dict[str, Measure]
     cpu: float | None
     """CPU seconds per image."""
@@ -29,10 +29,11 @@ class Point(NamedTuple):
 
 def study(options: argparse.Namespace) -> Path:
     """Draw and measure all settings, and keep the best of every method; returns the page."""
-    grids = {
+    grids: dict[str, list[Settings]] = {
         "clip_x0": [{"guidance.scale": scale} for scale in options.clip_scales],
         "stylegan_clip": [
-            {"method.search.steps": steps, "method.search.lr": rate}
+            {"method.search.space.space": space, "method.search.steps": steps, "method.search.lr": rate}
+            for space in options.spaces
             for steps in options.search_steps
             for rate in options.rates
         ],
@@ -44,7 +45,7 @@ def study(options: argparse.Namespace) -> Path:
     for name in names:
         for settings in grids[name]:
             print(" ".join([name, *words(settings)]), flush=True)
-            run = "_".join([name, *(f"{value:g}" for value in settings.values())])
+            run = "_".join([name, *map(brief, settings.values())])
             given = [*CONTENDERS[name].settings[PROMPTS], *words(settings), named(PROMPTS, prompts)]
             folder = drawn(options, run, given, options.samples)
             evidence = bench(open_samples(folder), free)

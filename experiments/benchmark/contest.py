@@ -30,8 +30,13 @@ GROUPS = UNET, STEP, BY_TEXT, BY_PICTURE = (
     "step guided by a picture",
 )
 OURS = "sdg"
-QUICK = {"channels_last": False, "compiled": True}
-"""What ``sample.py`` can be told, by name: all in channels_last, and whether it is compiled, too."""
+HALF = "bfloat16"
+QUICK: dict[str, dict[str, Any]] = {
+    "channels_last": {},
+    HALF: {"dtype": torch.bfloat16},
+    "compiled": {"compile": True},
+}
+"""What ``sample.py`` can be told, by name: all in channels_last, and what else."""
 PROMPT = "a face"
 SCALE = 100.0
 
@@ -66,10 +71,12 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
         Contestant(BY_PICTURE, "sdg, shared reference", course.chain(denoiser, course.shared_picture)),
         Contestant(BY_PICTURE, "as released", course.released(picture=True)),
     ]
-    for way, compile in QUICK.items():
-        if compile and (not options.compile or course.device.type == "meta"):
+    for way, settings in QUICK.items():
+        if "compile" in settings and (not options.compile or course.device.type == "meta"):
             continue
-        quick = networks.quick(channels_last=True, compile=compile)
+        if "dtype" in settings and options.dtype != "float32":  # all are
+            continue
+        quick = networks.quick(channels_last=True, **settings)
         found += [
             Contestant(UNET, f"{OURS}, {way}", course.forwards(quick.denoiser.network)),
             Contestant(UNET, f"diffusers, {way}", course.forwards(quick.rival)),
@@ -156,14 +163,14 @@ class _Course:
         return Steer(self.content, Aim(self.content.encode, {}, {"content": reference}), self.scale)
 
 
-def widest(found: list[Contestant]) -> Mapping[str, float]:
-    """How far the output of each is from that of ours, relative to its largest value; runs every one."""
+def apart(found: list[Contestant]) -> Mapping[str, float]:
+    """How far the output of each is from that of ours, by norm, in times of its norm; runs every one."""
     ours = {one.group: one.run() for one in found if one.name == OURS}
-    apart = {}
+    distances = {}
     for group, name, run in found:
         expected = ours[group]
-        apart[f"{group}: {name}"] = float((run() - expected).abs().max() / expected.abs().max())
-    return apart
+        distances[f"{group}: {name}"] = float((run().to(expected) - expected).norm() / expected.norm())
+    return distances
 
 
 def _with(denoiser: Denoiser, network: nn.Module) -> Denoiser:

@@ -34,12 +34,14 @@ class Networks(NamedTuple):
             network.to(dtype)
         return there
 
-    def quick(self, channels_last: bool, compile: bool) -> Self:
+    def quick(
+        self, channels_last: bool = False, compile: bool = False, dtype: torch.dtype | None = None
+    ) -> Self:
         """A copy that computes as ``sample.py`` does with the settings of these names; CLIP is the same."""
         fast = self._replace(denoiser=copy.deepcopy(self.denoiser), rival=copy.deepcopy(self.rival))
         fast = fast._replace(encoder=copy.deepcopy(self.encoder))
         for network in (fast.denoiser.network, fast.rival, fast.encoder):
-            quicken(network, channels_last=channels_last, compile=compile)
+            quicken(network.to(dtype=dtype), channels_last=channels_last, compile=compile)
         return fast
 
 

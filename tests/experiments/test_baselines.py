@@ -117,6 +117,10 @@ def test_scales_go_before_what_the_sweep_found(tmp_path: Path) -> None:
     )
     assert words(tuned("clip_x0", given)) == ["guidance.scale=7"]
     assert words(tuned("stylegan_clip", given)) == ["method.search.lr=0.05"]
+    path.write_text(
+        json.dumps({"stylegan_clip": {"method.search.space.space": "w", "method.search.steps": 300}})
+    )
+    assert words(tuned("stylegan_clip", given)) == ["method.search.space.space=w", "method.search.steps=300"]
     path.write_text("[]")
     with pytest.raises(SDGError, match="write it anew with sweep"):
         read_settings(path)
@@ -196,6 +200,9 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
     grid = [
         "--clip-scales",
         "3",
+        "--spaces",
+        "z",
+        "w",
         "--search-steps",
         "2",
         "--rates",
@@ -210,10 +217,11 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
     found = json.loads((tmp_path / "report" / "settings.json").read_text())
     assert found["clip_x0"] == {"guidance.scale": 3}
     assert found["stylegan_clip"]["method.search.steps"] == 2
+    assert found["stylegan_clip"]["method.search.space.space"] in ("z", "w")
     page = (tmp_path / "report" / "sweep.md").read_text()
     assert "`python -m experiments.baselines sweep --clip-scales 3" in page
     assert page.count("| **`") == 2
-    assert page.count("| stylegan_clip | ") == 2
+    assert page.count("| stylegan_clip | ") == 4
 
     few = ["--prompts", "2", "--references", "2", "--samples", "2", "--steps", "2", "--scales", "sdg=5"]
     settings = ["--settings", str(tmp_path / "report" / "settings.json")]
@@ -236,7 +244,8 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
             "sdg_prompts_5",
             "sdg_references_5",
         ),
-        "stylegan_clip_prompts_2_" + f"{found['stylegan_clip']['method.search.lr']:g}",
+        f"stylegan_clip_prompts_{found['stylegan_clip']['method.search.space.space']}_2_"
+        + f"{found['stylegan_clip']['method.search.lr']:g}",
         "unguided",
         "warm_up",
     ]
