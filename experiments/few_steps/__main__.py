@@ -30,6 +30,10 @@ def main(arguments: Sequence[str]) -> None:
     compared = ways(options)
     lines = PROMPTS.read_text(encoding="utf-8").splitlines(keepends=True)
     chosen = lines[:: max(1, len(lines) // options.prompts)][: options.prompts]
+    if options.parts < 1 or len(chosen) % options.parts:
+        raise SDGError(
+            f"{len(chosen)} prompts cannot be dealt to {options.parts} parts evenly: change --parts"
+        )
     prompts = options.output / "prompts.jsonl"
     prompts.parent.mkdir(parents=True, exist_ok=True)
     write_whole(prompts, "".join(chosen))
@@ -60,6 +64,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--interval", nargs=2, type=float, default=[0.1, 0.7], help="of progress in which it is asked at all")
     add("--prompts", type=int, default=24, help="of the held-out prompts")
     add("--samples", type=int, default=2, help="samples of each")
+    add("--parts", type=int, default=6, help="runs of each way, with prompts and noises of their own")
     add("--rounds", type=int, default=3, help="times that each way is timed, in turns")
     add_seed(parser, 5)
     add_output(parser, "outputs/few_steps")

@@ -1,18 +1,21 @@
 """What is measured of each way."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from experiments.few_steps.ways import Way
-from experiments.running import configuration, draw
+from experiments.parts import gathered, merge
+from experiments.running import configuration, draw, named
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.folder import read_manifest
 from sdg.metrics.kernel import mmd_interval, squared_mmd
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
+from sdg.sampling.plan import read_prompts
 
 METRICS = "metrics=[alignment,diversity_judge]"
 DISTANCE = "+metrics.distance={_target_: experiments.few_steps.points.MatchedKernel}"
@@ -62,9 +65,22 @@ class Point(NamedTuple):
 def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
     """Draw one way, or what is left of it to do, and let the judge look at it."""
     folder = options.output / way.name.replace(", ", "_").replace(" ", "-")
-    settings = [f"prompts_file='{prompts}'", f"samples_per_prompt={options.samples}", f"seed={options.seed}"]
-    draw(folder, [*settings, "batch_size=32", *way.settings, *options.sample])
+    texts = read_prompts(prompts)
+    each = len(texts) // options.parts
+    dealt = [texts[part * each : (part + 1) * each] for part in range(options.parts)]
+    parts = _drawn(options, folder.name, [[*way.settings, named("prompts", own)] for own in dealt])
+    free = _drawn(options, "unguided", [["method=unguided"]] * options.parts)
+    merge(folder, parts, way.name, gathered(free))
     judged = [f"samples='{folder}'", f"mentions='{prompts}'", METRICS, DISTANCE, *options.evaluate]
     trace = next(record["trace"] for record in read_manifest(folder) if record["scale"])
     asked = len(trace["guided"]["t"]) if "guided" in trace else 0
     return Point(way, asked, evaluate(configuration("evaluate", judged)))
+
+
+def _drawn(options: argparse.Namespace, name: str, settings: Sequence[Sequence[str]]) -> list[Path]:
+    """A run of ``sample.py`` for each settings, with seeds one after the other."""
+    common = [f"samples_per_prompt={options.samples}", "batch_size=32", "unguided=false", *options.sample]
+    return [
+        draw(options.output / "parts" / f"{name}_{part}", [f"seed={options.seed + part}", *own, *common])
+        for part, own in enumerate(settings)
+    ]

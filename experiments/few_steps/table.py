@@ -12,6 +12,7 @@ MEASURES = {
     "diversity_judge": "diversity",
     "distance": "distance",
 }
+RIGHT = ("alignment/mentioned", "alignment/all")
 
 
 def write_table(
@@ -42,11 +43,13 @@ def write_table(
         "|---|---:|---|---:|---:|---:|" + "---:|" * len(MEASURES),
         *rows,
         "",
-        f"## No worse than {first.way.name}",
+        f"## The cheapest that are no worse than {first.way.name}",
         "",
-        *(f"- In {MEASURES[name]}: {cheapest(points, times, name)}." for name in tuple(MEASURES)[:2]),
+        *(f"- In {MEASURES[name]}: {cheapest(points, times, name)}." for name in RIGHT),
         "",
-        "By the values themselves; intervals overlap.",
+        "## The cheapest whose interval reaches as high",
+        "",
+        *(f"- In {MEASURES[name]}: {cheapest(points, times, name, surely=False)}." for name in RIGHT),
         "",
         "## Protocols",
         "",
@@ -56,10 +59,17 @@ def write_table(
     (folder / "results.md").write_text("\n".join(lines), encoding="utf-8")
 
 
-def cheapest(points: Sequence[Point], times: Mapping[str, list[float]], name: str) -> str:
-    """The way that takes the least time of those with at least the value of the first, in words."""
+def cheapest(
+    points: Sequence[Point], times: Mapping[str, list[float]], name: str, surely: bool = True
+) -> str:
+    """The way that takes the least time of those with at least the value of the first, in words.
+
+    Args:
+        surely: by their own values; False: by the upper ends of their intervals.
+    """
     first = points[0]
-    good = [point for point in points if point.value(name) >= first.value(name)]
+    reached = {p.way.name: p.value(name) if surely else p.interval(name)[1] for p in points}
+    good = [point for point in points if reached[point.way.name] >= first.value(name)]
     best = min(good, key=lambda point: cost(point, first, times)[0])
     return (
         f"{best.way.name} ({best.value(name):.3f} against {first.value(name):.3f}), in "

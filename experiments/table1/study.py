@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 from experiments.baselines.contenders import PROMPTS, REFERENCES
 from experiments.baselines.runs import faces, seconds_per_image
+from experiments.parts import aim, arrange, gathered, merge, swapped
 from experiments.running import named, some
 from experiments.table1 import pages
 from experiments.table1.claims import CLAIMS, Verdict, judge
 from experiments.table1.document import document
 from experiments.table1.jobs import Job, draw_all
 from experiments.table1.measuring import Pool, Result, measure
-from experiments.table1.merge import aim, arrange, gathered, merge, swapped
 from experiments.table1.rows import BY_PICTURE, SHUFFLED, UNGUIDED, Row, Size
 from experiments.table1.table import as_csv, latex
 from experiments.table1.worlds import World

@@ -31,7 +31,7 @@ def test_the_default_takes_half_an_hour() -> None:
     """On one core, at 25 ms for a guided step of one picture; the rest of the time is the judge's."""
     options = experiment.parse([])
     steps = sum(way.steps for way in ways(options))
-    pictures = options.prompts * options.samples + options.samples + 4 * options.rounds
+    pictures = options.prompts * options.samples + 4 * options.rounds
     assert steps * pictures * 0.025 / 60 < 28
 
 
@@ -39,6 +39,7 @@ def test_the_default_takes_half_an_hour() -> None:
     "arguments, message",
     [
         (["--less", "euler"], "--less euler has no guidance scale"),
+        (["--parts", "5"], "24 prompts cannot be dealt to 5 parts evenly"),
         (["--rounds", "0"], "use --samples from 2 and --rounds from 1"),
     ],
 )
@@ -55,12 +56,15 @@ def test_a_sampler_without_a_scale_is_told(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_cheapest_that_is_no_worse_is_named() -> None:
-    found = [(100, 0.90), (50, 0.95), (20, 0.91), (5, 0.60)]
+    found = [(100, 0.90), (50, 0.95), (20, 0.91), (10, 0.85), (5, 0.60)]
+    measured = [{"value": value, "interval": [value - 0.1, value + 0.1]} for _, value in found]
     points = [
-        Point(Way("ddpm", steps, 1.0), steps, {"measures": {"a": {"value": value}}}) for steps, value in found
+        Point(Way("ddpm", steps, 1.0), steps, {"measures": {"a": measure}})
+        for (steps, _), measure in zip(found, measured, strict=True)
     ]
     times = {point.way.name: [point.way.steps / 10, point.way.steps / 5] for point in points}
     assert cheapest(points, times, "a") == "ddpm, 20 steps (0.910 against 0.900), in 0.20 of the time"
+    assert cheapest(points, times, "a", surely=False).startswith("ddpm, 10 steps (0.850 against 0.900)")
 
 
 def test_one_command_draws_judges_times_and_reports(tmp_path: Path) -> None:
@@ -69,7 +73,7 @@ def test_one_command_draws_judges_times_and_reports(tmp_path: Path) -> None:
     save_weights(tmp_path / "judge.safetensors", judge)
     judging = [f"judge.checkpoint='{tmp_path / 'judge.safetensors'}'", "judge.network.image_size=32"]
     arguments = ["--samplers", "ddpm=20", "dpmpp_2m_sde=30", "--steps", "2", "4", "--less-steps", "4"]
-    arguments += ["--every", "3", "--prompts", "2", "--samples", "2", "--rounds", "2"]
+    arguments += ["--every", "3", "--prompts", "2", "--parts", "2", "--samples", "2", "--rounds", "2"]
     arguments += ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
     arguments += ["--sample", *make_weights(tmp_path), "trainer.accelerator=cpu", "group=2"]
     arguments += ["--evaluate", *judging, "+judge.network.features=16"]
@@ -92,8 +96,11 @@ def test_one_command_draws_judges_times_and_reports(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "All mentioned attributes right" in (tmp_path / "report" / "curve.svg").read_text()
 
-    drawn = {path: path.stat().st_mtime_ns for path in (tmp_path / "output").glob("*/samples/*.png")}
-    assert len(drawn) == 6 * 6
+    assert {
+        json.loads(line)["seed"] for line in (tmp_path / "output/ddpm_2-steps/manifest.jsonl").open()
+    } == {5, 6}
+    drawn = {path: path.stat().st_mtime_ns for path in (tmp_path / "output").glob("parts/*/samples/*.png")}
+    assert len(drawn) == 6 * 4 + 4
     experiment.main(arguments)
     assert (tmp_path / "report" / "results.md").read_text() == text
     assert all(path.stat().st_mtime_ns == before for path, before in drawn.items())

@@ -1,4 +1,7 @@
-"""The parts of a row as one run, which ``evaluate.py`` takes, with a page of every target."""
+"""Runs with seeds of their own as one run, which ``evaluate.py`` takes, with a page of every target.
+
+Samples of one noise are alike, whatever guides them: what is measured wants more noises than a run has.
+"""
 
 import json
 import os
