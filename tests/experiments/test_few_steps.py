@@ -96,9 +96,8 @@ def test_one_command_draws_judges_times_and_reports(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "All mentioned attributes right" in (tmp_path / "report" / "curve.svg").read_text()
 
-    assert {
-        json.loads(line)["seed"] for line in (tmp_path / "output/ddpm_2-steps/manifest.jsonl").open()
-    } == {5, 6}
+    manifest = (tmp_path / "output" / "ddpm_2-steps" / "manifest.jsonl").read_text()
+    assert {json.loads(line)["seed"] for line in manifest.splitlines()} == {5, 6}
     drawn = {path: path.stat().st_mtime_ns for path in (tmp_path / "output").glob("parts/*/samples/*.png")}
     assert len(drawn) == 6 * 4 + 4
     experiment.main(arguments)
