@@ -56,8 +56,8 @@ def arrange(folder: Path, records: Sequence[dict], title: str, config: Path) -> 
 
 
 def aim(folder: Path, records: Sequence[dict], prompts: Sequence[str], each: int) -> None:
-    """Note in the manifest that unguided samples were aimed at prompts, ``each`` at every one."""
-    led = [record | {"prompt": prompts[number // each]} for number, record in enumerate(records)]
+    """Note in the manifest that samples which nothing led were aimed at prompts, ``each`` at every one."""
+    led = [record | {"prompt": prompts[i // each], "scale": 0.0} for i, record in enumerate(records)]
     _write_manifest(folder, led)
 
 

@@ -47,7 +47,7 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     add("--prompts", type=int, default=6, help="prompts of sweep.jsonl")
     add("--clip-scales", nargs="+", type=float, default=[50, 100, 200, 400, 800], help="of clip_x0")
     add("--spaces", nargs="+", choices=["z", "w", "w_plus"], default=["w", "w_plus"], help="of stylegan_clip")
-    add("--search-steps", nargs="+", type=int, default=[100, 300], help="of stylegan_clip")
+    add("--search-steps", nargs="+", type=int, default=[18, 100, 300], help="of stylegan_clip")
     add("--rates", nargs="+", type=float, default=[0.02, 0.05, 0.1], help="learning rates of stylegan_clip")
 
 

@@ -14,6 +14,7 @@ from sdg.errors import SDGError
 
 PROMPTS, REFERENCES = "prompts", "references"
 PRIOR, CLIP = "prior.checkpoint", "encoder.clip_checkpoint"
+STEPS = "method.search.steps"
 Settings = dict[str, float | str]
 """Setting of ``sample.py`` -> its value."""
 
@@ -92,7 +93,7 @@ def brief(value: float | str) -> str:
 
 
 def read_settings(path: Path) -> dict[str, Settings]:
-    """What a sweep wrote: method -> setting -> value; nothing where there is no such file.
+    """What a sweep wrote: method (or method_steps) -> setting -> value; nothing where there is no such file.
 
     Raises:
         SDGError: the file is not a sweep's.
@@ -102,10 +103,8 @@ def read_settings(path: Path) -> dict[str, Settings]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {
-            name: {
-                key: value if isinstance(value, str) else float(value) for key, value in found[name].items()
-            }
-            for name in found.keys() & CONTENDERS
+            name: {key: value if isinstance(value, str) else float(value) for key, value in own.items()}
+            for name, own in found.items()
         }
     except (ValueError, AttributeError, TypeError) as error:
         raise SDGError(f"{path} does not hold settings of methods: write it anew with sweep") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.baselines import page
-from experiments.baselines.contenders import CONTENDERS, PROMPTS, Settings, at_hand, brief, words
+from experiments.baselines.contenders import CONTENDERS, PROMPTS, STEPS, Settings, at_hand, brief, words
 from experiments.baselines.measures import DIVERSITY, POOL, aligned
 from experiments.baselines.runs import Bench, drawn, seconds_per_image
 from experiments.running import named, some
@@ -32,7 +32,7 @@ def study(options: argparse.Namespace) -> Path:
     grids: dict[str, list[Settings]] = {
         "clip_x0": [{"guidance.scale": scale} for scale in options.clip_scales],
         "stylegan_clip": [
-            {"method.search.space.space": space, "method.search.steps": steps, "method.search.lr": rate}
+            {"method.search.space.space": space, STEPS: steps, "method.search.lr": rate}
             for space in options.spaces
             for steps in options.search_steps
             for rate in options.rates
@@ -53,7 +53,7 @@ def study(options: argparse.Namespace) -> Path:
             points.append(Point(name, settings, values, seconds_per_image(folder, "cpu")))
     best = [choose([point for point in points if point.name == name]) for name in names]
     options.report.mkdir(parents=True, exist_ok=True)
-    found = {point.name: point.settings for point in best}
+    found = {point.name: point.settings for point in best} | in_steps(points)
     write_whole(options.report / "settings.json", json.dumps(found, indent=2) + "\n")
     return page.save(options, "sweep", lines(options, points, best))
 
@@ -63,12 +63,24 @@ def choose(points: list[Point]) -> Point:
     return max(points, key=lambda point: point.values["mentioned right"].value)
 
 
+def in_steps(points: list[Point]) -> dict[str, Settings]:
+    """The best setting for each number of search steps, for comparisons that can pay no more of them."""
+    counts = dict.fromkeys((point.name, steps) for point in points if (steps := point.settings.get(STEPS)))
+    return {
+        f"{name}_{steps}": choose(
+            [p for p in points if (p.name, p.settings.get(STEPS)) == (name, steps)]
+        ).settings
+        for name, steps in counts
+    }
+
+
 def lines(options: argparse.Namespace, points: list[Point], best: list[Point]) -> list[str]:
     """The page."""
     what = (
         f"{options.prompts} prompts of `{SWEEP.name}`, on which no result is measured, {options.samples} "
         f"samples of each; chains take {options.steps} steps of ddpm. Bold: the most mentioned attributes "
-        "right, kept in `settings.json`, where `methods` finds it."
+        "right, kept in `settings.json`, where `methods` finds it; so is the best for each number of search "
+        "steps, where `table1` finds it."
     )
     names = list(points[0].values)
     columns = ["method", "settings", *names, "CPU seconds per image"]

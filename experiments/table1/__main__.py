@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from experiments.baselines.contenders import at_hand, read_settings, words
+from experiments.baselines.contenders import STEPS, at_hand, read_settings, words
 from experiments.command import add_report, add_settings, command
 from experiments.running import launch
 from experiments.table1.prompts import POOL
-from experiments.table1.rows import SIZES, UNGUIDED, Row, Size, rows
+from experiments.table1.rows import SIZES, UNGUIDED, Size, rows
 from experiments.table1.study import Study
 from experiments.table1.worlds import DATA, measurable
 from sdg.errors import SDGError
@@ -30,11 +30,13 @@ MEASURING = 0.02
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    size, names = options.counts, at_hand(_contenders(options), options.sample)
-    every = rows(size, options.data, _searched(options))
-    chosen = {name: row for name, row in every.items() if row.contender in names and name in options.rows}
+    size, every = options.counts, rows(options.counts, options.data, _searched(options))
+    wanted = {UNGUIDED, *options.rows, *(every[name].beside for name in options.rows)}
+    chosen = {name: row for name, row in every.items() if name in wanted}
+    names = at_hand(list(dict.fromkeys(row.contender for row in chosen.values())), options.sample)
+    chosen = {name: row for name, row in chosen.items() if row.contender in names}
     if UNGUIDED not in chosen:
-        raise SDGError("the table needs its unguided row: give the prior's weights, and leave it in --rows")
+        raise SDGError("the table needs its unguided row: give the prior's weights")
     study = Study(options, size, chosen, DATA[options.data])
     evaluation = study.evaluation
     pictures = size.samples * min(len(study.prompts), len(study.references))
@@ -97,17 +99,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _contenders(options: argparse.Namespace) -> list[str]:
-    every: dict[str, Row] = rows(options.counts, options.data)
-    return list(dict.fromkeys(every[name].contender for name in options.rows))
-
-
 def _searched(options: argparse.Namespace) -> list[str]:
-    """What the sweep found for StyleGAN+CLIP, but for its steps, which are the size's."""
+    """What the sweep found for StyleGAN+CLIP in as many steps, or else in any; the steps are the size's."""
     if options.data != "toyfaces":
         return []
-    found = read_settings(options.swept).get("stylegan_clip", {})
-    return words({key: value for key, value in found.items() if key != "method.search.steps"})
+    found = read_settings(options.swept)
+    best = found.get(f"stylegan_clip_{options.counts.search_steps}", found.get("stylegan_clip", {}))
+    return words({key: value for key, value in best.items() if key != STEPS})
 
 
 def _jobs() -> int:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES
+from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, STEPS
 
 PAPER = "arXiv 2112.05744"
 FEW = ("sampler=dpmpp_2m_sde", "sampler.steps=20")
-UNGUIDED, SHUFFLED = "unguided", "shuffled"
+UNGUIDED, UNTOUCHED, SHUFFLED = "unguided", "stylegan", "shuffled"
 _PUBLISHED = {
     "sdg_text": ("guidance.scale=160",),
     "sdg_image": ("guidance.scale=100",),
@@ -52,7 +52,7 @@ class Row(NamedTuple):
     contender: str
     """A key of ``CONTENDERS``."""
     kind: str
-    """What it aims at; the unguided row is measured as if it had aimed at the prompts."""
+    """What it aims at."""
     steps: int
     settings: tuple[str, ...]
     """Of ``sample.py``, besides the targets."""
@@ -62,10 +62,14 @@ class Row(NamedTuple):
     """Column -> what the paper's table has for it."""
     paired: bool = False
     """Whether every sample of a prompt aims at a reference too, each at another."""
+    alone: bool = False
+    """Whether it aims at nothing, and is measured as if it had aimed at the prompts."""
+    beside: str = UNGUIDED
+    """The row that draws from the same noises without aiming at anything."""
 
     @property
     def guide(self) -> str | None:
-        return CONTENDERS[self.contender].guide
+        return None if self.alone else CONTENDERS[self.contender].guide
 
 
 def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
@@ -83,9 +87,10 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
             "stylegan_clip",
             PROMPTS,
             size.search_steps,
-            (*_method("stylegan_clip", PROMPTS), *search, f"method.search.steps={size.search_steps}"),
+            (*_method("stylegan_clip", PROMPTS), *search, f"{STEPS}={size.search_steps}"),
             0.031,
             _paper(57.45, 0.578, 0.749, 0.934, 0.974, 0.996),
+            beside=UNTOUCHED,
         ),
         "ilvr": Row(
             "ILVR, image",
@@ -122,14 +127,6 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
             (*_method("sdg", PROMPTS), *text, *FEW),
             0.025,
         ),
-        "sdg_image_20": Row(
-            "SDG, image, 20 steps of dpmpp_2m_sde",
-            "sdg",
-            REFERENCES,
-            20,
-            (*_method("sdg", REFERENCES), *image, *FEW),
-            0.028,
-        ),
         "sdg_mix_20": Row(
             "SDG, words beside a picture, 20 steps of dpmpp_2m_sde",
             "sdg",
@@ -146,6 +143,16 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
             size.steps,
             _method("unguided", PROMPTS),
             0.015,
+            alone=True,
+        ),
+        UNTOUCHED: Row(
+            "StyleGAN2 unsearched, as if towards the prompts",
+            "stylegan_clip",
+            PROMPTS,
+            0,
+            (*_method("stylegan_clip", PROMPTS), "prompts=[a face]", f"{STEPS}=0"),
+            0.0,
+            alone=True,
         ),
     }
 

@@ -92,16 +92,15 @@ class Study:
     def measure(self, metrics: Sequence[str], tick: Callable[[], object]) -> list[Result]:
         """Measure every row, and SDG by words once more as if its prompts had been shuffled."""
         output = self.options.output
-        free = gathered(self._parts(UNGUIDED))
-        # Those of the noises that guided samples have.
-        partners = [record for record in free if record["index"] < self.size.samples]
+        partners = {name: self._partners(name) for name, row in self.rows.items() if row.alone}
         results = []
         for name, row in self.rows.items():
             folder, parts = output / name, self._parts(name)
-            if name == UNGUIDED:
+            if row.alone:
                 aim(folder, merge(folder, parts, row.title), self.prompts, self.size.samples)
             else:
-                merge(folder, parts, row.title, [one for one in partners if one["index"] < self._each(row)])
+                beside = [one for one in partners[row.beside] if one["index"] < self._each(row)]
+                merge(folder, parts, row.title, beside)
             seconds = sum_seconds(parts)
             results.append(self._measured(row, folder, metrics, seconds))
             tick()
@@ -109,7 +108,7 @@ class Study:
                 results.append(self._by_picture(row, parts, metrics))
                 tick()
             if name == "sdg_text":
-                results.append(self._shuffled(row, partners, metrics))
+                results.append(self._shuffled(row, partners[UNGUIDED], metrics))
                 tick()
         # The control stands last.
         return sorted(results, key=lambda result: result.folder.name == SHUFFLED)
@@ -150,7 +149,7 @@ class Study:
             if row.paired:
                 beside = self._beside(part)
                 aims, pictures = [*aims, named(REFERENCES, beside)], pictures * len(beside)
-            elif name == UNGUIDED:
+            elif row.alone:
                 aims, samples = [], pictures
             seed, cost = self.options.seed + part, row.steps * row.seconds
             jobs.append(Job(folder, (*row.settings, *aims), seed, row.steps, samples, pictures, cost))
@@ -173,6 +172,11 @@ class Study:
 
     def _parts(self, name: str) -> list[Path]:
         return [self.options.output / "parts" / f"{name}_{part:02d}" for part in range(self.size.parts)]
+
+    def _partners(self, name: str) -> list[dict]:
+        """Records of a row that aims at nothing, of the noises that other rows have."""
+        records = [one for one in gathered(self._parts(name)) if one["index"] < self.size.samples]
+        return [one | {"prompt": None, "scale": 0.0} for one in records]
 
     def _by_picture(self, row: Row, parts: Sequence[Path], metrics: Sequence[str]) -> Result:
         """The same pictures, measured by the references that they aimed at."""

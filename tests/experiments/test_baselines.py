@@ -132,6 +132,17 @@ def test_the_sweep_keeps_the_mildest_of_equals() -> None:
         for s, right in ((1.0, 0.5), (2.0, 0.75), (4.0, 0.75), (8.0, 0.25))
     ]
     assert sweep.choose(points).settings == {"guidance.scale": 2.0}
+    assert sweep.in_steps(points) == {}
+    searched = [
+        sweep.Point(
+            "s", {"method.search.steps": n, "lr": lr}, {"mentioned right": Measure("", right, 1)}, None
+        )
+        for n, lr, right in ((10, 0.1, 0.5), (10, 0.2, 0.6), (20, 0.1, 0.9))
+    ]
+    assert {name: found["lr"] for name, found in sweep.in_steps(searched).items()} == {
+        "s_10": 0.2,
+        "s_20": 0.1,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +229,7 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
     assert found["clip_x0"] == {"guidance.scale": 3}
     assert found["stylegan_clip"]["method.search.steps"] == 2
     assert found["stylegan_clip"]["method.search.space.space"] in ("z", "w")
+    assert found["stylegan_clip_2"] == found["stylegan_clip"]
     page = (tmp_path / "report" / "sweep.md").read_text()
     assert "`python -m experiments.baselines sweep --clip-scales 3" in page
     assert page.count("| **`") == 2

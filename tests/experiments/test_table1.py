@@ -147,7 +147,7 @@ def test_the_table_is_drawn_once_and_written_in_every_form(
     said = capsys.readouterr().out
     assert "stylegan_clip is left out: there is no checkpoint at nowhere.safetensors" in said
     table = read_table(tmp_path)
-    names = ["ilvr", "sdg_text", "sdg_image", "sdg_text_20", "sdg_image_20", "sdg_mix_20", BY_PICTURE]
+    names = ["ilvr", "sdg_text", "sdg_image", "sdg_text_20", "sdg_mix_20", BY_PICTURE]
     names += ["unguided", SHUFFLED]
     assert list(table) == names
     always = {"fd_judge_reference", "top-1", "attributes right"}
@@ -176,7 +176,7 @@ def test_the_table_is_drawn_once_and_written_in_every_form(
         assert (output / name / "index.html").is_file()
         assert (output / name / "grid.png").is_file()
         assert json.loads((output / name / "metrics.json").read_text())["protocols"]
-    assert html.count('<div class="row"><span>') == 4 * 5 + 6 * 4
+    assert html.count('<div class="row"><span>') == 4 * 5 + 6 * 3
     pairs = manifest_of(output / "sdg_mix_20")
     assert len({(r["prompt"], r["reference"]) for r in pairs if r["scale"]}) == 4 * 5
     for line in html.split('src="')[1:]:
@@ -197,6 +197,35 @@ def test_the_table_is_drawn_once_and_written_in_every_form(
     again = read_table(tmp_path)
     slow = "seconds per image"
     assert {n: v | {slow: 0} for n, v in again.items()} == {n: v | {slow: 0} for n, v in table.items()}
+
+
+def test_a_search_is_shown_beside_the_pictures_it_began_from(
+    tiny: list[str],  # noqa: F811
+    judging: list[str],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    given = ["quick", *tiny, *SMALL, "--steps", "2", "--search-steps", "2", "--rows", "stylegan_clip"]
+    evaluating = [word for word in judging if not word.startswith("encoder.")]
+    table1.main([*given, *folders(tmp_path), "--evaluate", *evaluating])
+    table = read_table(tmp_path)
+    assert list(table) == ["stylegan_clip", "unguided", "stylegan"]
+    assert "adversarial gap" not in table["stylegan"]
+    searched, untouched = (tmp_path / "output" / name for name in ("stylegan_clip", "stylegan"))
+    beside = [record for record in manifest_of(searched) if record["prompt"] is None]
+    assert len(beside) == 2 * 5
+    first = next(record for record in manifest_of(untouched) if (record["seed"], record["index"]) == (0, 0))
+    assert (searched / beside[0]["file"]).read_bytes() == (untouched / first["file"]).read_bytes()
+    guided = next(record for record in manifest_of(searched) if record["prompt"] is not None)
+    assert (searched / guided["file"]).read_bytes() != (untouched / first["file"]).read_bytes()
+
+
+def test_a_generator_is_searched_as_the_sweep_found_best_in_as_many_steps(tmp_path: Path) -> None:
+    best = {"method.search.space.space": "w", "method.search.steps": 300, "method.search.lr": 0.05}
+    short = best | {"method.search.steps": 18, "method.search.lr": 0.2}
+    (tmp_path / "s.json").write_text(json.dumps({"stylegan_clip": best, "stylegan_clip_18": short}))
+    for size, rate in (("quick", "0.2"), ("full", "0.05")):
+        options = table1.parse([size, "--swept", str(tmp_path / "s.json")])
+        assert table1._searched(options) == ["method.search.space.space=w", f"method.search.lr={rate}"]
 
 
 def test_a_method_that_does_not_do_what_it_is_told_loses(
