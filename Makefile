@@ -24,8 +24,8 @@ bench: $(ENV)  ## time a step against other ways to compute it
 bench-gpu: $(ENV)  ## the same at full size on a GPU: fills the GPU's rows of its targets
 	$(PY) -m experiments.benchmark.gpu
 
-table1: $(ENV)  ## draw and measure the paper's table (minutes: python -m experiments.table1 quick)
-	$(PY) -m experiments.table1 full $(if $(data),data=$(data))
+table1: $(ENV)  ## draw and measure the paper's table (data=ffhq args="--references-folder DIR …": of public weights)
+	$(PY) -m experiments.table1 full $(if $(data),data=$(data)) $(args)
 
 lint: $(ENV) typecheck  ## check style, formatting and types; changes nothing
 	$(PY) -m ruff check .

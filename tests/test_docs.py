@@ -9,8 +9,14 @@ from PIL import Image
 
 from sdg.config import ROOT
 
-DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
-BY_NAME = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("experiments/*/README.md")),
+]
+BY_NAME = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda document: document.relative_to(ROOT).as_posix()
+)
 
 
 def anchors(text: str) -> set[str]:

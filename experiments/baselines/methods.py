@@ -11,6 +11,7 @@ from experiments.baselines import page
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, SWEPT, at_hand, tuned, words
 from experiments.baselines.measures import POOL, Measures, towards_prompts, towards_references
 from experiments.baselines.runs import Bench, drawn, faces, led_by_chance, seconds_per_image
+from experiments.differences import difference
 from experiments.running import named, some
 from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples
@@ -123,7 +124,10 @@ def _claims(runs: Runs) -> list[str]:
             continue
         first, second = (runs[kind][name].values[measure] or Measure("", 0.0, 0) for name in (more, less))
         one, other = (page.cell(measure, value) for value in (first, second))
-        verdict = "so it is here" if first.value > second.value else "not so here"
+        low, high = difference(first, second).interval or (0.0, 0.0)
+        verdict = (
+            "so it is here" if low > 0 else "the other way round here" if high < 0 else "not to be told here"
+        )
         told.append(f"- {claim}: {verdict} ({measure}: {one} against {other}).")
     return told or ["The methods that it speaks of were not drawn."]
 

@@ -16,7 +16,6 @@ from tqdm import tqdm
 from experiments.baselines.contenders import STEPS, at_hand, read_settings, words
 from experiments.command import add_report, add_settings, command
 from experiments.running import launch
-from experiments.table1.prompts import POOL
 from experiments.table1.rows import SIZES, UNGUIDED, Size, rows
 from experiments.table1.study import Study
 from experiments.table1.worlds import DATA, measurable
@@ -66,7 +65,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--rows", nargs="+", choices=_NAMES, default=_NAMES, help="only these")
     for field in Size._fields:
         add(f"--{field.replace('_', '-')}", type=int, help=f"in place of the size's own {field}")
-    add("--prompts-file", type=Path, default=POOL, help="all of them are the pool; JSON lines")
+    add("--prompts-file", type=Path, help="all of them are the pool; toyfaces and ffhq have one of their own")
     add("--references-folder", type=Path, help="pictures to aim at, where data is not toyfaces")
     add(
         "--against",
@@ -91,10 +90,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise SDGError("there is nothing to compare: use --samples 2 or more, and 1 or more of all else")
     if options.data == "toyfaces":
         options.against = f"toyfaces:{options.counts.renders}"
-    elif options.references_folder is None or options.prompts_file == POOL:
-        raise SDGError(
-            f"data={options.data} has no targets of its own: give --prompts-file and --references-folder"
-        )
+    elif options.references_folder is None:
+        raise SDGError(f"data={options.data} has no pictures to aim at: give --references-folder")
+    options.prompts_file = options.prompts_file or DATA[options.data].prompts
+    if options.prompts_file is None:
+        raise SDGError(f"data={options.data} has no prompts of its own: give --prompts-file")
     options.output = options.output or Path("outputs/table1") / f"{options.data}_{options.size}"
     return options
 

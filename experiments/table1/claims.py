@@ -1,18 +1,12 @@
 """What the paper says, held against the rows.
 
-The interval of a difference a - b comes from the intervals [a₋, a₊] and [b₋, b₊] of both rows, as if these
-were independent: from a - b - √((a - a₋)² + (b₊ - b)²) to a - b + √((a₊ - a)² + (b - b₋)²). Rows share
-their targets, so that differences are rather surer than that.
-
-References:
-    Zou & Donner, "Construction of confidence limits about effect measures: a general approach", 2008.
+Differences take two rows for independent. As rows share their targets, they are rather surer than that.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from math import hypot
 from typing import NamedTuple
 
+from experiments.differences import difference, scaled
 from experiments.table1.rows import BY_PICTURE, SHUFFLED
 from sdg.metrics.measure import Measure
 
@@ -88,21 +82,3 @@ def judge(claim: Claim, values: Mapping[str, Mapping[str, Measure | None]], chan
     if high < 0:
         return Verdict(claim, FAILS, "", apart)
     return Verdict(claim, UNKNOWN, "the interval holds 0", apart)
-
-
-def difference(a: Measure, b: Measure) -> Measure:
-    """a - b, with an interval where both have one."""
-    value = a.value - b.value
-    if a.interval is None or b.interval is None:
-        return Measure("", value, a.count)
-    (a_low, a_high), (b_low, b_high) = a.interval, b.interval
-    low = value - hypot(a.value - a_low, b_high - b.value)
-    high = value + hypot(a_high - a.value, b.value - b_low)
-    return Measure("", value, a.count, (low, high))
-
-
-def scaled(measure: Measure, share: float) -> Measure:
-    """A share of a measure."""
-    low, high = measure.interval or (0.0, 0.0)
-    interval = None if measure.interval is None else (low * share, high * share)
-    return replace(measure, value=measure.value * share, interval=interval)

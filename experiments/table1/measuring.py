@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.baselines.contenders import PROMPTS
+from experiments.differences import difference
 from experiments.running import configuration
-from experiments.table1.claims import difference
 from experiments.table1.rows import Row
 from experiments.table1.worlds import World
 from sdg.metrics.measure import Measure

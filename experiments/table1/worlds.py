@@ -1,10 +1,12 @@
 """What a data set brings: settings of ``sample.py``, and the instruments that its samples are measured by."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from experiments.baselines.contenders import PROMPTS, REFERENCES
 from experiments.running import configuration, usable
+from experiments.table1.prompts import POOL
 from sdg.config import build
 from sdg.errors import SDGError
 
@@ -26,27 +28,33 @@ class World(NamedTuple):
     """Of the features of the distance, which takes more pictures than that."""
     judged: bool
     """Whether the judge of toy faces reads attributes."""
+    prompts: Path | None = None
+    """What is aimed at, unless other prompts are given."""
 
 
 def _toyfaces() -> World:
     found = {PROMPTS: "retrieval_judge", REFERENCES: "reference_retrieval_judge"}
     features = {found[PROMPTS]: "judge_answers", found[REFERENCES]: "judge"}
     features |= {"fd_judge_reference": "judge", "diversity_judge": "judge"}
-    return World((), "fd_judge_reference", "diversity_judge", found, features, "judge_answers", 128, True)
+    return World(
+        (), "fd_judge_reference", "diversity_judge", found, features, "judge_answers", 128, True, POOL
+    )
 
 
-def _public(prior: str) -> World:
+def _public(prior: str, prompts: Path | None = None) -> World:
     encoder = f"outputs/train/{prior}_clip/{prior}_clip.safetensors"
     networks = (f"prior={prior}", "encoder=rn50x16", "generator=stylegan2_256")
     found = {PROMPTS: "retrieval_clip_vit_b_32", REFERENCES: "reference_retrieval_clip_vit_b_32"}
     features = dict.fromkeys(found.values(), "clip_vit_b_32")
     features |= {"fid_inception_tf": "inception_tf", "lpips_alex": "lpips_alex"}
     settings = (*networks, f"encoder.checkpoint={encoder}")
-    return World(settings, "fid_inception_tf", "lpips_alex", found, features, "clip_vit_b_32", 2048, False)
+    return World(
+        settings, "fid_inception_tf", "lpips_alex", found, features, "clip_vit_b_32", 2048, False, prompts
+    )
 
 
-DATA = {"toyfaces": _toyfaces()} | {
-    name: _public(name) for name in ("ffhq", "lsun_bedroom", "lsun_cat", "lsun_horse")
+DATA = {"toyfaces": _toyfaces(), "ffhq": _public("ffhq", POOL.with_name("faces.txt"))} | {
+    name: _public(name) for name in ("lsun_bedroom", "lsun_cat", "lsun_horse")
 }
 
 

@@ -3,26 +3,36 @@
 import argparse
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from experiments.differences import difference, scaled
+from experiments.running import configuration
 from experiments.table1 import __main__ as table1
 from experiments.table1 import jobs as drawing
 from experiments.table1 import prompts as written
-from experiments.table1.claims import CHANCE, FAILS, HOLDS, UNKNOWN, Claim, Verdict, difference, judge, scaled
+from experiments.table1.__main__ import FOLDER
+from experiments.table1.claims import CHANCE, FAILS, HOLDS, UNKNOWN, Claim, Verdict, judge
 from experiments.table1.instruments import FrechetByTargets
+from experiments.table1.measuring import Pool, settings
 from experiments.table1.rows import BY_PICTURE, SHUFFLED, SIZES, rows
 from experiments.table1.table import Column, text, verdicts
+from experiments.table1.worlds import DATA
 from experiments.text_alignment.prompts import files
+from sdg.config import ROOT, build
 from sdg.errors import SDGError
 from sdg.metrics.distance import Frechet
 from sdg.metrics.measure import Measure
 from sdg.metrics.mentions import Mentions
+from sdg.sampling.plan import read_prompts
 from tests.experiments.test_baselines import judging, tiny  # noqa: F401
 from tests.metrics.examples import Known, Thumbnail, face, pixels, record, viewed, write_run
 
+SHOWN = ("", "fd_judge_reference ↓", "diversity_judge ↑", "top-1 ↑", "attributes right ↑", "adversarial gap")
+SHOWN += ("paper: FID", "paper: LPIPS", "paper: top-1")
 SMALL = ["--prompts", "4", "--references", "6", "--samples", "5", "--parts", "2", "--renders", "40"]
 
 
@@ -199,6 +209,18 @@ def test_the_table_is_drawn_once_and_written_in_every_form(
     assert {n: v | {slow: 0} for n, v in again.items()} == {n: v | {slow: 0} for n, v in table.items()}
 
 
+def test_the_readme_shows_the_measured_table() -> None:
+    """Without intervals, and without the columns that are left to the page."""
+    page = (FOLDER / "toyfaces_full.md").read_text("utf-8").splitlines()
+    table = [line.strip("|").split("|") for line in page if line.startswith("|")]
+    head = [cell.strip() for cell in table[0]]
+    shown = [head.index(title) for title in SHOWN]
+    readme = (ROOT / "README.md").read_text("utf-8").splitlines()
+    for row in table[2:]:
+        cells = [re.sub(r" \(.*\)", "", row[i]).strip() for i in shown]
+        assert f"| {' | '.join(cells)} |" in readme
+
+
 def test_a_search_is_shown_beside_the_pictures_it_began_from(
     tiny: list[str],  # noqa: F811
     judging: list[str],  # noqa: F811
@@ -288,7 +310,8 @@ def _without_guides() -> dict:
     [
         (["quick", "data=cats"], "data=cats is unknown: use toyfaces, ffhq"),
         (["quick", "--samples", "1"], "use --samples 2 or more"),
-        (["full", "data=ffhq"], "give --prompts-file and --references-folder"),
+        (["full", "data=ffhq"], "data=ffhq has no pictures to aim at: give --references-folder"),
+        (["full", "data=lsun_cat", "--references-folder", "r"], "no prompts of its own: give --prompts-file"),
         (["quick", "--prompts-file", "nowhere.jsonl"], "no prompts file at nowhere.jsonl"),
     ],
 )
@@ -298,19 +321,21 @@ def test_a_mistake_is_told_at_once(words: list[str], remedy: str) -> None:
 
 
 def test_public_data_is_asked_for_what_it_needs() -> None:
-    words = [
-        "full",
-        "data=ffhq",
-        "prior.checkpoint=a",
-        "--prompts-file",
-        "p.jsonl",
-        "--references-folder",
-        "r",
-    ]
-    options = table1.parse(words)
+    options = table1.parse(["full", "data=ffhq", "prior.checkpoint=a", "--references-folder", "r"])
+    prompts = read_prompts(options.prompts_file)
+    assert len(set(prompts)) == len(prompts) == 100
     assert options.sample[0] == "prior=ffhq"
     assert options.sample[-1] == "prior.checkpoint=a"
     assert options.against is None
     chosen = rows(options.counts, "ffhq")
+    pool = Pool(options.prompts_file, 100, 100)
+    world = DATA["ffhq"]
+    for row in chosen.values():
+        given = settings(row, Path("run"), world, list(world.features), pool)
+        metrics = configuration("evaluate", [*given, "reference=pictures", "preparation=adm"]).metrics
+        assert ("fid_inception_tf" in metrics) == ("lpips_alex" in metrics or row.paired)
+        assert set(metrics) & {"retrieval_clip_vit_b_32", "reference_retrieval_clip_vit_b_32"}
+        for metric in metrics.values():
+            assert build(metric).protocol
     assert "guidance.scale=160" in chosen["sdg_text"].settings
     assert "constraint.factor=32" in chosen["ilvr"].settings

@@ -16,7 +16,7 @@ def test_a_layout_changes_neither_weights_nor_what_is_computed() -> None:
         expected = unet(x, t)
         assert quicken(unet, channels_last=True) is unet
         actual = unet(x, t)
-    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+    assert (actual - expected).norm() < 1e-5 * expected.norm()
     assert actual.is_contiguous()  # as x_t is, so that the next state has the layout of this one
     assert unet.input_blocks[0][0].weight.is_contiguous(memory_format=torch.channels_last)
     assert state.keys() == unet.state_dict().keys()

@@ -15,6 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from experiments.benchmark.counters import Counts, Saved
+from sdg.baselines.ilvr import ILVR
+from sdg.baselines.predicted_clean import PredictedClean
 from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
@@ -36,7 +38,9 @@ from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
 from sdg.sampling.aims import Aims
 from sdg.sampling.chains import GuidedSampling
+from sdg.sampling.constraints import Constraints
 from sdg.sampling.plan import PlanEntry
+from sdg.sampling.start import Start
 from tests.golden.fill import fill_state_dict
 
 GROUP = 3
@@ -55,6 +59,8 @@ def make(
     share: bool = False,
     every: int = 1,
     device: str = "meta",
+    constraints: Constraints | None = None,
+    clean: bool = False,
 ) -> GuidedSampling:
     """The method of the product around tiny networks."""
     unet = ADMUNet(32, 1, (1, 2), (2,), head_channels=32, patch=2)
@@ -69,12 +75,15 @@ def make(
     for network in (unet, encoder, clip):
         network.load_state_dict(fill_state_dict(network.state_dict()))
     schedule = NoiseSchedule.linear()
-    guidance = Guidance(encoder, terms or {"text": Text()}, scale=100.0, every=every)
+    denoiser = Denoiser(unet, schedule, 32)
+    seeing = PredictedClean(denoiser, encoder) if clean else encoder
+    guidance = Guidance(seeing, terms or {"text": Text()}, scale=100.0, every=every)
     return GuidedSampling(
-        Denoiser(unet, schedule, 32),
+        denoiser,
         sampler or DDPM(),
         Timeline(schedule, steps),
         Aims(guidance, TextTargets(clip), 32, share_reference=share),
+        constraints=constraints,
         group=GROUP,
         snapshots=2,
     ).to(device)
@@ -141,6 +150,29 @@ def test_a_reference_adds_its_own_noise_and_nothing_else(pictures: list[str], sh
     two = counted(2, entries(pictures), terms=everything(), **settings)
     step = counted(3, entries(pictures), terms=everything(), **settings).minus(two)
     assert step.queued == {"aten._to_copy": 2}
+    assert not step.crossings
+    assert not step.reads
+
+
+@pytest.mark.usefixtures("unfinished")
+@pytest.mark.parametrize("kind", ["ilvr", "mask", "clip_x0"])
+def test_what_holds_samples_adds_its_own_noise_and_plain_clip_nothing(
+    pictures: list[str], kind: str, tmp_path: Path
+) -> None:
+    Image.new("L", (32, 32)).save(tmp_path / "mask.png")
+
+    def counted_with(steps: int) -> Counts:
+        held = {
+            "ilvr": Constraints(Start(), ILVR(32, 4, range_t=-1)),
+            "mask": Constraints(Start(pictures[0], 1.0, str(tmp_path / "mask.png"))),
+            "clip_x0": None,
+        }
+        return counted(
+            steps, entries(pictures), constraints=held[kind], clean=kind == "clip_x0", terms={"text": Text()}
+        )
+
+    step = counted_with(3).minus(counted_with(2))
+    assert step.queued == {"aten._to_copy": 1 if kind == "clip_x0" else 2}
     assert not step.crossings
     assert not step.reads
 
