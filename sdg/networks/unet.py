@@ -8,6 +8,7 @@ one does.
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, cat, nn
 from torch.utils.checkpoint import checkpoint
@@ -17,7 +18,10 @@ from sdg.networks.embedding import timestep_embedding
 
 
 class GroupNorm32(nn.GroupNorm):
-    """GroupNorm over 32 groups, computed in float32 whatever the dtype of its input."""
+    """GroupNorm over 32 groups, which time may modulate: norm(x) * (1 + scale) + shift.
+
+    PyTorch takes the statistics of half-precision input in float32, as ADM does.
+    """
 
     def __init__(self, channels: int):
         if channels % 32:
@@ -26,17 +30,37 @@ class GroupNorm32(nn.GroupNorm):
             )
         super().__init__(32, channels)
 
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """x: (B, C, ...), scale and shift: (B, C), or (1, C), which is folded into the norm's own."""
+        if scale is None or shift is None:
+            return super().forward(x)
+        if len(scale) == 1:
+            gain = 1 + scale[0]
+            bias = torch.addcmul(shift[0], self.bias, gain)
+            return F.group_norm(x, self.num_groups, self.weight * gain, bias, self.eps)
+        return super().forward(x) * (1 + scale)[..., None, None] + shift[..., None, None]
+
+
+class UpsampledConv(nn.Conv2d):
+    """Convolution of the map at twice its size, every place its nearest: (B, C, H, W) -> (B, C_out, 2H, 2W).
+
+    ``subpixel`` (C, C_out, 4, 4), where it is set, does both in one: see :func:`sdg.networks.fast.quicken`.
+    """
+
+    subpixel: Tensor | None
+
+    def __init__(self, channels: int, out_channels: int, kernel_size: int = 3, padding: int = 1):
+        super().__init__(channels, out_channels, kernel_size, padding=padding)
+        self.register_buffer("subpixel", None, persistent=False)
+
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight.float(), self.bias.float()
-        return F.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
+        if self.subpixel is None:
+            return super().forward(_upsample(x))
+        return F.conv_transpose2d(x, self.subpixel, self.bias, stride=2, padding=1)
 
 
-def _resample(x: Tensor, direction: str | None) -> Tensor:
-    if direction == "down":
-        return F.avg_pool2d(x, 2)
-    if direction == "up":
-        return F.interpolate(x, scale_factor=2, mode="nearest")
-    return x
+def _upsample(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class ResBlock(nn.Module):
@@ -52,13 +76,14 @@ class ResBlock(nn.Module):
     ):
         super().__init__()
         self.resample = resample
+        conv = UpsampledConv if resample == "up" else nn.Conv2d
         self.in_layers = nn.Sequential(
-            GroupNorm32(channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+            GroupNorm32(channels), nn.SiLU(inplace=True), conv(channels, out_channels, 3, padding=1)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, 2 * out_channels))
         self.out_layers = nn.Sequential(
             GroupNorm32(out_channels),
-            nn.SiLU(),
+            nn.SiLU(inplace=True),
             nn.Dropout(dropout),
             _zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
         )
@@ -68,13 +93,17 @@ class ResBlock(nn.Module):
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         """x: (B, C, H, W), emb: (B or 1, time_dim) -> (B, C_out, H', W')."""
         norm, silu, conv = self.in_layers
-        h = conv(_resample(silu(norm(x)), self.resample))
-        scale, shift = self.emb_layers(emb)[..., None, None].chunk(2, dim=1)
+        h = silu(norm(x))
+        if self.resample == "down":
+            h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
+        elif self.resample == "up":
+            x = _upsample(x)
+        h = conv(h)
         norm, *rest = self.out_layers
-        h = norm(h) * (1 + scale) + shift
+        h = norm(h, *self.emb_layers(emb).chunk(2, dim=1))
         for layer in rest:
             h = layer(h)
-        return self.skip_connection(_resample(x, self.resample)) + h
+        return self.skip_connection(x) + h
 
 
 class AttentionBlock(nn.Module):
@@ -180,7 +209,9 @@ class ADMUNet(nn.Module):
                     layers.append(resampling(ch, "up"))
                 self.output_blocks.append(Stage(layers))
         self.out = nn.Sequential(
-            GroupNorm32(ch), nn.SiLU(), _zeroed(nn.Conv2d(ch, out_channels * patch**2, 3, padding=1))
+            GroupNorm32(ch),
+            nn.SiLU(inplace=True),
+            _zeroed(nn.Conv2d(ch, out_channels * patch**2, 3, padding=1)),
         )
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:

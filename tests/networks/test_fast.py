@@ -1,9 +1,13 @@
 """Networks that compute another way are the same networks."""
 
-import torch
+from unittest.mock import Mock
 
-from sdg.networks.fast import quicken
-from sdg.networks.unet import ADMUNet
+import pytest
+import torch
+import torch.nn.functional as F
+
+from sdg.networks.fast import quicken, subpixel
+from sdg.networks.unet import ADMUNet, UpsampledConv
 from tests.golden.fill import fill_state_dict
 
 
@@ -21,6 +25,25 @@ def test_a_layout_changes_neither_weights_nor_what_is_computed() -> None:
     assert unet.input_blocks[0][0].weight.is_contiguous(memory_format=torch.channels_last)
     assert state.keys() == unet.state_dict().keys()
     assert all(torch.equal(value, unet.state_dict()[name]) for name, value in state.items())
+
+
+def test_upsampling_and_convolving_in_one_is_exact_to_the_border() -> None:
+    x, weight = (torch.randn(shape, dtype=torch.float64) for shape in ((2, 5, 3, 4), (7, 5, 3, 3)))
+    expected = F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, padding=1)
+    kernel = subpixel(weight)
+    assert kernel.shape == (5, 7, 4, 4)
+    assert kernel.dtype == weight.dtype
+    torch.testing.assert_close(F.conv_transpose2d(x, kernel, stride=2, padding=1), expected)
+
+
+def test_upsampling_in_one_is_what_runs_and_follows_the_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    unet = quicken(ADMUNet(32, 1, (1, 2), (2,), head_channels=32).eval().bfloat16(), channels_last=True)
+    (layer,) = [layer for layer in unet.modules() if isinstance(layer, UpsampledConv)]
+    assert layer.subpixel is not None
+    assert layer.subpixel.dtype == torch.bfloat16
+    monkeypatch.setattr(F, "interpolate", upsampled := Mock(side_effect=F.interpolate))
+    unet(torch.randn(1, 3, 16, 16).bfloat16(), torch.tensor([321]))
+    assert upsampled.call_count == 1  # on the skip, which has no convolution
 
 
 def test_nothing_is_changed_unasked() -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sdg.errors import SDGError
-from sdg.networks.unet import ADMUNet
+from sdg.networks.unet import ADMUNet, GroupNorm32
 from tests.golden.fill import fill, fill_state_dict
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -86,6 +86,20 @@ def test_one_t_serves_the_whole_batch() -> None:
     shared, each = unet(x_t, torch.tensor([500])), unet(x_t, torch.tensor([500] * 3))
     torch.testing.assert_close(shared, each, rtol=1e-5, atol=1e-5)
     assert (unet(x_t, torch.tensor([501])) - shared).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("modulated", [False, True])
+@torch.no_grad()
+def test_half_precision_takes_statistics_in_float32(dtype: torch.dtype, modulated: bool) -> None:
+    """Values far from zero, whose squares half precision would lose."""
+    norm = GroupNorm32(64).to(dtype)
+    x = (100 + make_images(64)[:, :1].reshape(1, 64, 16, 16)).to(dtype)
+    film = [torch.full((1, 64), value, dtype=dtype) for value in (0.5, 0.25)] if modulated else []
+    expected = F.group_norm(x.double(), 32) * (1.5 if modulated else 1) + (0.25 if modulated else 0)
+    actual = norm(x, *film)
+    assert actual.dtype == dtype
+    assert (actual - expected).abs().max() <= torch.finfo(dtype).eps * expected.abs().max()
 
 
 @torch.no_grad()

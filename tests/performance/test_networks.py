@@ -15,6 +15,7 @@ from sdg.diffusion.schedule import NoiseSchedule
 from sdg.diffusion.timeline import Timeline
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.text import Text
+from sdg.networks.fast import quicken
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
 
@@ -25,12 +26,16 @@ class Budget(NamedTuple):
     """Of what the prior says of one picture."""
 
     gflop: float
+    subpixel: float
+    """GFLOP of the quickened network, which upsamples and convolves in one."""
     operators: int
+    written: float
+    """GB; half of it in half precision."""
     guided: float
     """Floating-point operations of a step guided by text, in those of an unguided one."""
 
 
-LSUN, FFHQ = Budget(2239.7, 793, 1.058), Budget(387.9, 481, 1.335)
+LSUN, FFHQ = Budget(2239.7, 2129.6, 793, 7.05, 1.058), Budget(387.9, 360.4, 481, 2.27, 1.335)
 
 
 def unet(budget: Budget) -> Denoiser:
@@ -61,9 +66,19 @@ def test_a_step_costs_what_its_arithmetic_costs(guidance: Guidance, budget: Budg
         denoiser(torch.zeros(1, 3, 256, 256, device="meta"), STEP)
     assert gflop(unguided) == pytest.approx(budget.gflop, abs=0.1)
     assert unguided.operators <= budget.operators
+    assert unguided.written <= budget.written * 1e9
     with Counts() as guided:
         steer(guidance)
     assert 1 + guided.flops / unguided.flops == pytest.approx(budget.guided, abs=0.001)
+
+
+@pytest.mark.parametrize("budget", [LSUN, FFHQ], ids=["lsun", "ffhq"])
+def test_quickened_it_costs_less(budget: Budget) -> None:
+    network = quicken(unet(budget).network.bfloat16(), channels_last=True)
+    with torch.no_grad(), Counts() as counts:
+        network(torch.zeros(1, 3, 256, 256, device="meta").bfloat16(), torch.zeros(1, device="meta"))
+    assert gflop(counts) == pytest.approx(budget.subpixel, abs=0.1)
+    assert counts.written <= 0.57 * budget.written * 1e9
 
 
 def test_a_gradient_costs_a_forward_and_a_backward_of_the_encoder(guidance: Guidance) -> None:
