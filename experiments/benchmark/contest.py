@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from experiments.benchmark.networks import Networks
 from experiments.benchmark.released import ReleasedLoop
+from experiments.benchmark.rival import AZULA, DIFFUSERS
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
@@ -55,22 +56,27 @@ class Contestant(NamedTuple):
 def contestants(networks: Networks, options: argparse.Namespace) -> list[Contestant]:
     """All of them, on the device of ``networks``, which stay as they are; the compiled ones are the last."""
     course = _Course(networks, options)
-    denoiser, other, encoder, _ = networks
-    theirs = _with(denoiser, other)
+    denoiser, rivals, encoder, _ = networks
+    theirs, adm = (_with(denoiser, rivals[name]) for name in (DIFFUSERS, AZULA))
     words, prompts = course.words(encoder), [PROMPT] * options.batch
     found = [
         Contestant(UNET, OURS, course.forwards(denoiser.network)),
-        Contestant(UNET, "diffusers", course.forwards(other)),
+        Contestant(UNET, DIFFUSERS, course.forwards(theirs.network)),
         Contestant(STEP, OURS, course.chain(denoiser)),
-        Contestant(STEP, "sdg's loop, diffusers' UNet", course.chain(theirs)),
-        Contestant(STEP, "as released", course.released()),
+        Contestant(STEP, f"sdg's loop, {DIFFUSERS}' UNet", course.chain(theirs)),
+        Contestant(STEP, "as released", course.released(denoiser)),
         Contestant(BY_TEXT, OURS, course.chain(denoiser, words)),
-        Contestant(BY_TEXT, "sdg's loop, diffusers' UNet", course.chain(theirs, words)),
-        Contestant(BY_TEXT, "as released", course.released(prompts=prompts)),
+        Contestant(BY_TEXT, f"sdg's loop, {DIFFUSERS}' UNet", course.chain(theirs, words)),
+        Contestant(BY_TEXT, "as released", course.released(denoiser, prompts=prompts)),
         Contestant(BY_PICTURE, OURS, course.chain(denoiser, course.picture)),
         Contestant(BY_PICTURE, "sdg, shared reference", course.chain(denoiser, course.shared_picture)),
-        Contestant(BY_PICTURE, "as released", course.released(picture=True)),
+        Contestant(BY_PICTURE, "as released", course.released(denoiser, picture=True)),
     ]
+    if options.dtype == "float32":
+        found += [
+            Contestant(UNET, AZULA, course.forwards(adm.network)),
+            Contestant(BY_TEXT, f"as released, {AZULA}'s UNet", course.released(adm, prompts=prompts)),
+        ]
     for way, settings in QUICK.items():
         if "compile" in settings and (not options.compile or course.device.type == "meta"):
             continue
@@ -79,7 +85,7 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
         quick = networks.quick(channels_last=True, **settings)
         found += [
             Contestant(UNET, f"{OURS}, {way}", course.forwards(quick.denoiser.network)),
-            Contestant(UNET, f"diffusers, {way}", course.forwards(quick.rival)),
+            Contestant(UNET, f"{DIFFUSERS}, {way}", course.forwards(quick.rivals[DIFFUSERS])),
             Contestant(STEP, f"{OURS}, {way}", course.chain(quick.denoiser)),
             Contestant(BY_TEXT, f"{OURS}, {way}", course.chain(quick.denoiser, course.words(quick.encoder))),
         ]
@@ -134,9 +140,9 @@ class _Course:
 
         return run
 
-    def released(self, picture: bool = False, **guided: Any) -> Run:
+    def released(self, denoiser: Denoiser, picture: bool = False, **guided: Any) -> Run:
         """Those of the released code."""
-        loop = ReleasedLoop(self.denoiser, self.encoder, self.clip, self.timeline)
+        loop = ReleasedLoop(denoiser, self.encoder, self.clip, self.timeline)
 
         def run() -> Tensor:
             if picture:

@@ -1,4 +1,4 @@
-"""The networks that are compared: ours, diffusers' with the same weights, and either in faster ways."""
+"""The networks that are compared: ours, the rivals' with the same weights, and either in faster ways."""
 
 import argparse
 import copy
@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import nn
 
-from experiments.benchmark.rival import rival
+from experiments.benchmark.rival import RIVALS, rival
 from experiments.cost.__main__ import MODELS
 from experiments.running import configuration
 from sdg.checkpoints import load_weights
@@ -23,7 +23,8 @@ class Networks(NamedTuple):
     """What all contestants compute with."""
 
     denoiser: Denoiser
-    rival: nn.Module
+    rivals: nn.ModuleDict
+    """By the names of :data:`~experiments.benchmark.rival.RIVALS`."""
     encoder: TimeEncoder
     clip: CLIP
 
@@ -38,9 +39,8 @@ class Networks(NamedTuple):
         self, channels_last: bool = False, compile: bool = False, dtype: torch.dtype | None = None
     ) -> Self:
         """A copy that computes as ``sample.py`` does with the settings of these names; CLIP is the same."""
-        fast = self._replace(denoiser=copy.deepcopy(self.denoiser), rival=copy.deepcopy(self.rival))
-        fast = fast._replace(encoder=copy.deepcopy(self.encoder))
-        for network in (fast.denoiser.network, fast.rival, fast.encoder):
+        fast = type(self)(*(copy.deepcopy(network) for network in self[:3]), self.clip)
+        for network in (fast.denoiser.network, *fast.rivals.values(), fast.encoder):
             quicken(network.to(dtype=dtype), channels_last=channels_last, compile=compile)
         return fast
 
@@ -64,8 +64,10 @@ def make_networks(options: argparse.Namespace) -> Networks:
             _fill(network)
     denoiser.eval().requires_grad_(False)
     clip.eval().requires_grad_(False)
-    other = rival(denoiser.network, config.prior.denoiser.network)
-    return Networks(denoiser, other, encoder.eval().requires_grad_(False), clip)
+    made = {
+        name: rival(denoiser.network, config.prior.denoiser.network, make) for name, make in RIVALS.items()
+    }
+    return Networks(denoiser, nn.ModuleDict(made), encoder.eval().requires_grad_(False), clip)
 
 
 def _fill(network: nn.Module) -> None:

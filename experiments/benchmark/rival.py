@@ -1,7 +1,7 @@
-"""Our UNet as a UNet2DModel of diffusers, with the same weights."""
+"""Our UNet as other libraries have it, with the same weights."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch.nn.functional as F
@@ -10,56 +10,90 @@ from torch import Tensor, nn
 from sdg.networks.refined import RefinedUNet
 from sdg.networks.unet import ADMUNet, AttentionBlock, ResBlock
 
+DIFFUSERS, AZULA = "diffusers", "azula"
+Make = Callable[[ADMUNet, Mapping[str, Any]], nn.Module]
+
 
 class Rival(nn.Module):
-    """diffusers' UNet with the weights of ``unet``: x_t (B, C, H, W) and t (B,) or (1,) -> the same output.
+    """Another library's UNet in patches: x_t (B, C, H, W) and t (B,) or (1,) -> what ours gives."""
 
-    Args:
-        unet: what to copy.
-        settings: of its constructor, as the configuration has them.
-    """
-
-    def __init__(self, unet: ADMUNet, settings: Mapping[str, Any]):
+    def __init__(self, model: nn.Module, patch: int):
         super().__init__()
-        from diffusers import UNet2DModel
-
-        self.patch = unet.patch
-        mult = settings["channel_mult"]
-        attends = [2**depth in settings["attention_factors"] for depth in range(len(mult))]
-        down = ["AttnDownBlock2D" if attention else "ResnetDownsampleBlock2D" for attention in attends]
-        up = ["AttnUpBlock2D" if attention else "ResnetUpsampleBlock2D" for attention in reversed(attends)]
-        self.model = UNet2DModel(
-            in_channels=unet.in_channels * unet.patch**2,
-            out_channels=unet.out_channels * unet.patch**2,
-            block_out_channels=[unet.base_channels * m for m in mult],
-            layers_per_block=settings["res_blocks"],
-            down_block_types=down,
-            up_block_types=up,
-            attention_head_dim=settings["head_channels"],
-            freq_shift=0,
-            flip_sin_to_cos=True,
-            resnet_time_scale_shift="scale_shift",
-            downsample_type="resnet",
-            upsample_type="resnet",
-            norm_num_groups=32,
-            attn_norm_num_groups=32,
-        )
-        self.model.load_state_dict(dict(_state(unet, self.model)))
+        self.model, self.patch = model, patch
         self.eval().requires_grad_(False)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         h = F.pixel_unshuffle(x_t, self.patch) if self.patch > 1 else x_t
-        h = self.model(h, t.expand(len(x_t)), return_dict=False)[0]
+        h = self.model(h, t.expand(len(x_t)))
+        h = getattr(h, "sample", h)
         return F.pixel_shuffle(h, self.patch) if self.patch > 1 else h
 
 
-def rival(network: nn.Module, settings: Mapping[str, Any]) -> nn.Module:
-    """The same network with its UNet replaced by diffusers'; of a refined one the rest stays ours."""
+def rival(network: nn.Module, settings: Mapping[str, Any], make: Make) -> nn.Module:
+    """``network`` with another library's UNet; of a refined one the rest stays ours.
+
+    Args:
+        settings: that ``network`` was made with.
+        make: gives the UNet that computes what a given one of ours does: :data:`RIVALS`.
+    """
     if not isinstance(network, RefinedUNet):
-        return Rival(network, settings)
+        assert isinstance(network, ADMUNet)
+        return Rival(make(network, settings), network.patch)
     refined = copy.deepcopy(network)
-    refined.unet = Rival(network.unet, settings["unet"])
+    refined.unet = Rival(make(network.unet, settings["unet"]), network.unet.patch)
     return refined
+
+
+def azula_unet(unet: ADMUNet, settings: Mapping[str, Any]) -> nn.Module:
+    """azula's, which is guided-diffusion's code, as in the paper's release; float32 only."""
+    from azula.plugins.adm import make_model
+
+    learned = unet.out_channels == 2 * unet.in_channels
+    model = make_model(
+        learn_var=learned,
+        image_channels=unet.in_channels * unet.patch**2,
+        image_size=(size := 2 ** len(settings["channel_mult"])),  # of which it wants to know the side
+        attention_resolutions=[size // factor for factor in settings["attention_factors"]],
+        channel_mult=tuple(settings["channel_mult"]),
+        num_channels=unet.base_channels,
+        num_res_blocks=settings["res_blocks"],
+        num_head_channels=settings["head_channels"],
+        use_scale_shift_norm=True,
+        resblock_updown=True,
+    )
+    model.backbone.load_state_dict(unet.state_dict())
+    return model.backbone
+
+
+def diffusers_unet(unet: ADMUNet, settings: Mapping[str, Any]) -> nn.Module:
+    """diffusers' UNet2DModel."""
+    from diffusers import UNet2DModel
+
+    mult = settings["channel_mult"]
+    attends = [2**depth in settings["attention_factors"] for depth in range(len(mult))]
+    down = ["AttnDownBlock2D" if attention else "ResnetDownsampleBlock2D" for attention in attends]
+    up = ["AttnUpBlock2D" if attention else "ResnetUpsampleBlock2D" for attention in reversed(attends)]
+    model = UNet2DModel(
+        in_channels=unet.in_channels * unet.patch**2,
+        out_channels=unet.out_channels * unet.patch**2,
+        block_out_channels=[unet.base_channels * m for m in mult],
+        layers_per_block=settings["res_blocks"],
+        down_block_types=down,
+        up_block_types=up,
+        attention_head_dim=settings["head_channels"],
+        freq_shift=0,
+        flip_sin_to_cos=True,
+        resnet_time_scale_shift="scale_shift",
+        downsample_type="resnet",
+        upsample_type="resnet",
+        norm_num_groups=32,
+        attn_norm_num_groups=32,
+    )
+    model.load_state_dict(dict(_state(unet, model)))
+    return model
+
+
+RIVALS: dict[str, Make] = {DIFFUSERS: diffusers_unet, AZULA: azula_unet}
 
 
 def _state(unet: ADMUNet, model: Any) -> Iterator[tuple[str, Tensor]]:

@@ -15,7 +15,7 @@ from experiments.benchmark.contest import BY_TEXT, GROUPS, OURS, STEP, UNET, Con
 from experiments.benchmark.distance import race_distances
 from experiments.benchmark.profiling import ROWS, profile, write_profile
 from experiments.benchmark.report import draw_bars, relative, write_tables
-from experiments.benchmark.rival import rival
+from experiments.benchmark.rival import RIVALS, rival
 from experiments.benchmark.targets import CPU, FFHQ, GPU, TARGETS, write_targets
 from experiments.cost.__main__ import MODELS
 from sdg.errors import SDGError
@@ -34,18 +34,20 @@ FOLDER = Path(experiment.__file__).parent
         {"res_blocks": 1, "channel_mult": [1, 2, 2], "attention_factors": [2]},
     ],
 )
-def test_diffusers_unet_computes_what_ours_does(settings: dict[str, Any]) -> None:
-    pytest.importorskip("diffusers")
+@pytest.mark.parametrize("name", RIVALS)
+def test_a_rivals_unet_computes_what_ours_does(settings: dict[str, Any], name: str) -> None:
+    pytest.importorskip(name)
+    make = RIVALS[name]
     settings |= {"base_channels": 32, "head_channels": 16}
     unet = ADMUNet(**settings).eval()
     unet.load_state_dict(fill_state_dict(unet.state_dict()))
     x, t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([321])
     with torch.no_grad():
         expected = unet(x, t)
-        torch.testing.assert_close(rival(unet, settings)(x, t), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(rival(unet, settings, make)(x, t), expected, rtol=1e-4, atol=1e-5)
         refined = RefinedUNet(unet, width=32)
         refined.load_state_dict(fill_state_dict(refined.state_dict()))
-        theirs = rival(refined, {"unet": settings})
+        theirs = rival(refined, {"unet": settings}, make)
         torch.testing.assert_close(theirs(x, t), refined(x, t), rtol=1e-4, atol=1e-5)
     assert not torch.equal(theirs(x, t), expected)
 
