@@ -12,11 +12,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from sdg.checkpoints import load_weights
-from sdg.config import ROOT, build, errors_in_one_line
+from sdg.config import ROOT, errors_in_one_line
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
+from sdg.metrics import run as evaluation
 from sdg.metrics.judged import JudgeReader
-from sdg.sampling.plan import read_prompts
 from sdg.sampling.run import sample
 
 
@@ -39,7 +39,13 @@ def named(key: str, values: Iterable[str | Path]) -> str:
 
 
 def some(path: Path, count: int) -> list[str]:
-    """``count`` prompts of a file at even distances, or all of them; raises SDGError as ``read_prompts``."""
+    """``count`` prompts of a file at even distances, or all of them.
+
+    Raises:
+        SDGError: none are asked for, or there is no such file.
+    """
+    if count < 1:
+        raise SDGError(f"{count} prompts draw nothing: use 1 or more")
     prompts = read_prompts(path)
     return prompts[:: max(1, len(prompts) // count)][:count]
 
@@ -68,10 +74,8 @@ def usable(names: Iterable[str], check: Callable[[str], object], otherwise: str)
 
 
 def load_judge(settings: Sequence[str] = ()) -> JudgeReader:
-    """The held-out judge, as ``evaluate.py`` has it."""
-    config = configuration("evaluate", settings)
-    judge = load_weights(build(config.judge.network), config.judge.checkpoint)
-    return JudgeReader(judge, config.judge.network.image_size, config.batch_size)
+    """The held-out judge, as ``evaluate.py`` with these settings has it."""
+    return evaluation.load_judge(configuration("evaluate", settings))
 
 
 def invocation(experiment: str, arguments: Sequence[str]) -> str:

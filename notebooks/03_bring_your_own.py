@@ -22,7 +22,7 @@ from PIL import Image
 from sdg.checkpoints.inspect import inspect
 from sdg.config import ROOT
 from sdg.data.picture import adm_square, list_pictures, open_picture
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.report.grid import draw_grid
 from sdg.sampling.run import sample
 from sdg.training.run import train

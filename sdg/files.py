@@ -10,23 +10,30 @@ from typing import BinaryIO
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file beside ``path`` to write to, which gets the name in one move once all is in it.
+def whole_path(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write a file at, which gets the name in one move once all is in it.
 
     Raises:
         OSError: which names the file, also where the disk does not, as a full one.
     """
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
+        yield part
+        with part.open("rb") as file:
             os.fsync(file.fileno())  # else a name may survive a power cut that its content does not
         os.replace(part, path)
-    except OSError as error:
+    except Exception as error:
         part.unlink(missing_ok=True)
-        error.filename = error.filename or str(path)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)
         raise
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """The same as an open file."""
+    with whole_path(path) as part, part.open("wb") as file:
+        yield file
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

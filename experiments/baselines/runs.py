@@ -12,7 +12,7 @@ import torch
 
 from experiments.running import configuration, draw, load_judge
 from sdg.config import build
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.mentions import Mentions
 from sdg.metrics.pictures import FolderPictures

@@ -22,7 +22,7 @@ from experiments.benchmark.profiling import write_profile
 from experiments.benchmark.report import write_report
 from experiments.benchmark.targets import write_targets
 from experiments.command import add_report, command
-from experiments.cost.__main__ import MODELS
+from experiments.cost.flops import MODELS
 from experiments.running import invocation, launch, machine
 from sdg.errors import SDGError
 
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     # Random weights make numbers so small that a CPU is slow to multiply them.
     torch.set_flush_denormal(True)
     torch.backends.cudnn.allow_tf32 = False  # float32 is float32
+    torch.backends.cudnn.deterministic = True  # as sample.py has it
     spoken = invocation("benchmark", arguments)
     if options.profile:
         file = options.report / f"{name(options)}_profile.md"

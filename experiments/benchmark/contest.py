@@ -1,7 +1,6 @@
 """Who is compared: the ways to run a few steps with the same networks, noise and targets."""
 
 import argparse
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -57,7 +56,7 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
     """All of them, on the device of ``networks``, which stay as they are; the compiled ones are the last."""
     course = _Course(networks, options)
     denoiser, rivals, encoder, _ = networks
-    theirs, adm = (_with(denoiser, rivals[name]) for name in (DIFFUSERS, AZULA))
+    theirs = denoiser.around(rivals[DIFFUSERS])
     words, prompts = course.words(encoder), [PROMPT] * options.batch
     found = [
         Contestant(UNET, OURS, course.forwards(denoiser.network)),
@@ -72,7 +71,8 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
         Contestant(BY_PICTURE, "sdg, shared reference", course.chain(denoiser, course.shared_picture)),
         Contestant(BY_PICTURE, "as released", course.released(denoiser, picture=True)),
     ]
-    if options.dtype == "float32":
+    if AZULA in rivals:
+        adm = denoiser.around(rivals[AZULA])
         found += [
             Contestant(UNET, AZULA, course.forwards(adm.network)),
             Contestant(BY_TEXT, f"as released, {AZULA}'s UNet", course.released(adm, prompts=prompts)),
@@ -177,10 +177,3 @@ def apart(found: list[Contestant]) -> Mapping[str, float]:
         expected = ours[group]
         distances[f"{group}: {name}"] = float((run().to(expected) - expected).norm() / expected.norm())
     return distances
-
-
-def _with(denoiser: Denoiser, network: nn.Module) -> Denoiser:
-    """The same prior around another network."""
-    other = copy.copy(denoiser)
-    other._modules = {"network": network}
-    return other

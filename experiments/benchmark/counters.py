@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from experiments.cost.__main__ import FlopCount
+from experiments.cost.flops import FlopCount
 
 
 class Counts(FlopCount):
@@ -24,6 +24,8 @@ class Counts(FlopCount):
         """Of ATen, views left out: about the kernels that a GPU launches."""
         self.written = 0
         """Bytes of what they give: what a memory has to take."""
+        self.fresh = 0
+        """Those of them in memory that was not there before."""
         self.crossings: Counter[str] = Counter()
         """Operators by name that take tensors from device to device, or make them of Python's numbers, for
         which the host waits."""
@@ -59,6 +61,7 @@ class Counts(FlopCount):
         key = storage._cdata
         if key not in self._alive:
             self._alive[key] = storage.nbytes()
+            self.fresh += storage.nbytes()
             weakref.finalize(storage, self._alive.pop, key, None)
             self.peak = max(self.peak, sum(self._alive.values()))
 
@@ -66,6 +69,7 @@ class Counts(FlopCount):
         """What this one counted more than ``other``; its own peak."""
         rest = Counts()
         rest.peak, rest.written = self.peak, self.written - other.written
+        rest.fresh = self.fresh - other.fresh
         rest.flops, rest.operators = self.flops - other.flops, self.operators - other.operators
         rest.crossings, rest.queued = self.crossings - other.crossings, self.queued - other.queued
         rest.reads = self.reads - other.reads

@@ -22,6 +22,9 @@ def by_matrix_root(a: Moments, b: Moments) -> float:
 def race_distances(width: int) -> dict[str, Any]:
     """Milliseconds of both for two sets of ``width`` features, ours before and after scipy's, and how far
     apart the values are, relative to scipy's."""
+    few = Moments.of(_features(min(width, 256), "few"))
+    for distance in (frechet_distance, by_matrix_root):  # their libraries begin slowly
+        distance(few, few)
     a, b = (Moments.of(_features(width, name)) for name in ("one", "other"))
     times: dict[str, list[float]] = {"sdg": [], "scipy": []}
     values = {}

@@ -2,13 +2,14 @@
 
 import argparse
 import copy
+from importlib.util import find_spec
 from typing import NamedTuple, Self
 
 import torch
 from torch import nn
 
-from experiments.benchmark.rival import RIVALS, rival
-from experiments.cost.__main__ import MODELS
+from experiments.benchmark.rival import AZULA, DIFFUSERS, azula_unet, diffusers_unet, rival
+from experiments.cost.flops import MODELS
 from experiments.running import configuration
 from sdg.checkpoints import load_weights
 from sdg.config import build
@@ -24,7 +25,7 @@ class Networks(NamedTuple):
 
     denoiser: Denoiser
     rivals: nn.ModuleDict
-    """By the names of :data:`~experiments.benchmark.rival.RIVALS`."""
+    """diffusers', and azula's where it is installed and float32 is timed."""
     encoder: TimeEncoder
     clip: CLIP
 
@@ -39,8 +40,9 @@ class Networks(NamedTuple):
         self, channels_last: bool = False, compile: bool = False, dtype: torch.dtype | None = None
     ) -> Self:
         """A copy that computes as ``sample.py`` does with the settings of these names; CLIP is the same."""
-        fast = type(self)(*(copy.deepcopy(network) for network in self[:3]), self.clip)
-        for network in (fast.denoiser.network, *fast.rivals.values(), fast.encoder):
+        rivals = nn.ModuleDict({DIFFUSERS: copy.deepcopy(self.rivals[DIFFUSERS])})
+        fast = type(self)(copy.deepcopy(self.denoiser), rivals, copy.deepcopy(self.encoder), self.clip)
+        for network in (fast.denoiser.network, rivals[DIFFUSERS], fast.encoder):
             quicken(network.to(dtype=dtype), channels_last=channels_last, compile=compile)
         return fast
 
@@ -64,10 +66,11 @@ def make_networks(options: argparse.Namespace) -> Networks:
             _fill(network)
     denoiser.eval().requires_grad_(False)
     clip.eval().requires_grad_(False)
-    made = {
-        name: rival(denoiser.network, config.prior.denoiser.network, make) for name, make in RIVALS.items()
-    }
-    return Networks(denoiser, nn.ModuleDict(made), encoder.eval().requires_grad_(False), clip)
+    settings = config.prior.denoiser.network
+    rivals = {DIFFUSERS: rival(denoiser.network, settings, diffusers_unet)}
+    if options.dtype == "float32" and find_spec(AZULA):
+        rivals[AZULA] = rival(denoiser.network, settings, azula_unet)
+    return Networks(denoiser, nn.ModuleDict(rivals), encoder.eval().requires_grad_(False), clip)
 
 
 def _fill(network: nn.Module) -> None:

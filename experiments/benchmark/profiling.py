@@ -37,15 +37,15 @@ def profile(one: Contestant, steps: int) -> list[Share]:
 
 
 def write_profile(found: Sequence[Contestant], steps: int, about: str, file: Path) -> None:
-    """A table for our unguided step, and one for that guided by text.
+    """A table for our unguided step, and one for that guided by text; as they are, and in channels_last.
 
     Args:
         about: what ran, on what.
     """
     lines = ["# Where the time of a step goes", "", about]
     for one in found:
-        if one.name == OURS and one.group in (STEP, BY_TEXT):
-            lines += ["", f"## {one.group}", "", *_table(profile(one, steps))]
+        if one.name in (OURS, f"{OURS}, channels_last") and one.group in (STEP, BY_TEXT):
+            lines += ["", f"## {one.group}: {one.name}", "", *_table(profile(one, steps))]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 

@@ -21,6 +21,13 @@ def relative(own: list[float], base: list[float]) -> tuple[float, float, float]:
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
+def arithmetic(report: Report) -> dict[tuple[str, str], float]:
+    """GFLOP of every row; what is compiled cannot be counted, and computes what channels_last does."""
+    counted = {(row["group"], row["name"]): row["gflop"] for row in report["rows"]}
+    uncompiled = {key: (key[0], key[1].replace("compiled", "channels_last")) for key in counted}
+    return {key: counted[uncompiled[key]] for key in counted}
+
+
 def write_report(report: Report, folder: Path) -> Path:
     """The three files of a report; returns the one to look at."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,20 +54,20 @@ def write_tables(report: Report, file: Path) -> None:
         "Times are in those of sdg in the same round: the median of the rounds, least and most. Peaks are "
         "the fastest 3×3 convolution and matrix product of the same run. GFLOP, operators (views left out), "
         "copies that a GPU's host would wait for and numbers that it would read (waits) are of one step, MB "
-        "the most that lay there beyond weights; all five counted on tensors without numbers, in float32. "
+        "the most that lay there beyond weights; all five counted on tensors without numbers. "
         "What this says of the project's targets is in [targets.md](targets.md).",
     ]
     for group in GROUPS:
-        rows = {row["name"]: row for row in report["rows"] if row["group"] == group}
-        lines += ["", f"## {group}", "", *_table(report, rows, speeds)]
+        lines += ["", f"## {group}", "", *_table(report, group, speeds)]
     lines += ["", "## Guided, in times of unguided", "", *_ratios(report), ""]
     if report["distance"]:
         lines += ["## Fréchet distance", "", _distance(report["distance"]), ""]
     file.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _table(report: Report, rows: dict[str, Any], speeds: dict[str, float]) -> list[str]:
-    gpu = report["gpu"]
+def _table(report: Report, group: str, speeds: dict[str, float]) -> list[str]:
+    rows = {row["name"]: row for row in report["rows"] if row["group"] == group}
+    gpu, work = report["gpu"], arithmetic(report)
     titles = ["", *(["ms"] if gpu else []), "time", "of the convolution's peak", "of the matrix product's"]
     titles += ["GFLOP", "operators", *(["kernels"] if gpu else []), "copies", "waits", "MB"]
     lines = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
@@ -68,7 +75,7 @@ def _table(report: Report, rows: dict[str, Any], speeds: dict[str, float]) -> li
         middle, least, most = relative(row["milliseconds"], rows[OURS]["milliseconds"])
         typical = statistics.median(row["milliseconds"])
         time = "1" if name == OURS else f"{middle:.2f} ({least:.2f} … {most:.2f})"
-        gflop = row["gflop"] or rows[OURS]["gflop"]
+        gflop = work[group, name]
         rates = [f"{1000 * gflop / typical / speed:.2f}" for speed in speeds.values()]
         if HALF in name:  # the peaks are those of float32
             rates = ["" for _ in rates]
@@ -81,17 +88,16 @@ def _table(report: Report, rows: dict[str, Any], speeds: dict[str, float]) -> li
 
 def _ratios(report: Report) -> list[str]:
     """What guidance costs each way, beside what its arithmetic costs."""
-    rows = {(row["group"], row["name"]): row for row in report["rows"]}
+    rows, work = {(row["group"], row["name"]): row for row in report["rows"]}, arithmetic(report)
     _, plain, *guided = GROUPS
     lines = ["| | guided by | time | arithmetic |", "|---|---|---:|---:|"]
     for group in guided:
         for name in (name for kind, name in rows if kind == group):
-            base, row = rows.get((plain, name), rows[plain, OURS]), rows[group, name]
-            middle, least, most = relative(row["milliseconds"], base["milliseconds"])
+            own, base = (group, name), (plain, name if (plain, name) in rows else OURS)
+            middle, least, most = relative(rows[own]["milliseconds"], rows[base]["milliseconds"])
             kind = group.removeprefix("step guided by ")
             time = f"{middle:.2f} ({least:.2f} … {most:.2f})"
-            work = [each["gflop"] or rows[each["group"], OURS]["gflop"] for each in (row, base)]
-            lines.append(f"| {name} | {kind} | {time} | {work[0] / work[1]:.2f} |")
+            lines.append(f"| {name} | {kind} | {time} | {work[own] / work[base]:.2f} |")
     return lines
 
 

@@ -34,7 +34,7 @@ def rival(network: nn.Module, settings: Mapping[str, Any], make: Make) -> nn.Mod
 
     Args:
         settings: that ``network`` was made with.
-        make: gives the UNet that computes what a given one of ours does: :data:`RIVALS`.
+        make: gives the other UNet: :func:`diffusers_unet` or :func:`azula_unet`.
     """
     if not isinstance(network, RefinedUNet):
         assert isinstance(network, ADMUNet)
@@ -91,9 +91,6 @@ def diffusers_unet(unet: ADMUNet, settings: Mapping[str, Any]) -> nn.Module:
     )
     model.load_state_dict(dict(_state(unet, model)))
     return model
-
-
-RIVALS: dict[str, Make] = {DIFFUSERS: diffusers_unet, AZULA: azula_unet}
 
 
 def _state(unet: ADMUNet, model: Any) -> Iterator[tuple[str, Tensor]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
-from sdg.metrics.folder import read_manifest, read_pictures
+from sdg.metrics.folder import read_files, read_manifest
 from sdg.metrics.judged import Judged, JudgeReader
 from sdg.pixels import from_bytes
 
@@ -23,7 +23,7 @@ BINS = 4
 def read_run(folder: Path, judge: JudgeReader) -> tuple[Judged, Tensor]:
     """A run as the judge sees it, and its pictures (N, 3, S, S) uint8, in the order of the manifest."""
     records = read_manifest(folder)
-    pictures = torch.cat(list(read_pictures(folder, records, judge.batch_size)))
+    pictures = torch.cat(list(read_files([folder / record["file"] for record in records], judge.batch_size)))
     return judge.read(pictures.split(judge.batch_size), records), pictures
 
 
@@ -62,14 +62,14 @@ def palette_distance(own: Tensor, wanted: Tensor) -> Tensor:
 @torch.no_grad()
 def textures(pictures: Tensor, judge: JudgeReader) -> list[Tensor]:
     """Gram matrices (N, C, C) of the judge's convolutional levels for pictures (N, 3, S, S) uint8."""
-    grams, x = [], from_bytes(pictures)
+    grams, x = [], from_bytes(pictures.to(judge.device))
     for layer in judge.judge.body:  # type: ignore[union-attr]
         if isinstance(layer, torch.nn.Flatten):
             break
         x = layer(x)
         if isinstance(layer, torch.nn.GELU):
             rows = x.flatten(2)
-            grams.append(rows @ rows.mT / rows.shape[2])
+            grams.append((rows @ rows.mT / rows.shape[2]).cpu())
     return grams
 
 

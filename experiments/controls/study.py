@@ -11,7 +11,7 @@ from torch import Tensor
 from experiments.controls import measures
 from experiments.running import draw, named
 from sdg.data.picture import read_picture
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.data.toyfaces.styles import STYLES
 from sdg.metrics.bootstrap import Interval, bootstrap_mean
 from sdg.metrics.judged import JudgeReader

@@ -10,15 +10,14 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 from tqdm import tqdm
 
 import sdg
 from experiments.command import add_report, command
+from experiments.cost.flops import MODELS, FlopCount
 from experiments.running import configuration, invocation, launch, machine
 from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
@@ -31,28 +30,6 @@ from sdg.randomness import keyed_generator
 
 FOLDER = Path(__file__).parent
 CONTROLS = ("unguided", "text", "content", "structure", "style", "mix")
-MODELS = {
-    "toyfaces": ["prior=toyfaces", "encoder=toyfaces"],
-    "ffhq": ["prior=ffhq", "encoder=rn50x16"],
-    "lsun": ["prior=lsun_bedroom", "encoder=rn50x16"],
-}
-
-
-class FlopCount(TorchDispatchMode):
-    """Adds up the floating-point operations of all that runs inside, gradients included.
-
-    torch's own FlopCounterMode keeps track of modules by hooks, which ``autograd.grad`` does not take.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if (count := flop_registry.get(func.overloadpacket)) is not None:
-            self.flops += count(*args, **(kwargs or {}), out_val=out)
-        return out
 
 
 class Cost(NamedTuple):

@@ -10,12 +10,12 @@ import torch
 from experiments.few_steps.ways import Way
 from experiments.parts import gathered, merge
 from experiments.running import configuration, draw, named
+from sdg.data.prompts import read_prompts
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.folder import read_manifest
 from sdg.metrics.kernel import mmd_interval, squared_mmd
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
-from sdg.sampling.plan import read_prompts
 
 METRICS = "metrics=[alignment,diversity_judge]"
 DISTANCE = "+metrics.distance={_target_: experiments.few_steps.points.MatchedKernel}"

@@ -20,7 +20,7 @@ from experiments.command import add_output, add_report, add_seed, add_settings, 
 from experiments.figures.gallery import write_gallery
 from experiments.figures.house import draw_house
 from experiments.running import draw, launch, named
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.data.toyfaces.styles import STYLES
 from sdg.metrics.folder import read_manifest
 from sdg.report.grid import draw_grid, open_picture

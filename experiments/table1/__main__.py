@@ -25,6 +25,8 @@ FOLDER = Path(__file__).parent
 SWEPT = FOLDER.parent / "baselines" / "settings.json"
 MEASURING = 0.02
 """Seconds for a picture, roughly."""
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
+_NAMES = list(rows(SIZES["full"], "toyfaces"))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -51,9 +53,6 @@ def main(arguments: Sequence[str]) -> None:
         with study.log.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
             results = study.measure(metrics, lambda: bar.update(measured))
     print(f"look at {study.show(results)}")
-
-
-_BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -112,8 +111,6 @@ def _jobs() -> int:
     """A run for each core, or one on the GPU."""
     return 1 if torch.cuda.is_available() else min(8, os.cpu_count() or 1)
 
-
-_NAMES = list(rows(SIZES["full"], "toyfaces"))
 
 if __name__ == "__main__":
     launch(main)

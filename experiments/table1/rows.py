@@ -80,7 +80,8 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
         search: settings of StyleGAN+CLIP that a sweep found.
     """
     toy = data == "toyfaces"
-    text, image, mix = (() if toy else scales for scales in _PUBLISHED.values())
+    published = {} if toy else _PUBLISHED
+    text, image, mix = (published.get(name, ()) for name in ("sdg_text", "sdg_image", "sdg_mix"))
     return {
         "stylegan_clip": Row(
             "StyleGAN+CLIP, text",

@@ -21,10 +21,10 @@ from experiments.table1.rows import BY_PICTURE, SHUFFLED, UNGUIDED, Row, Size
 from experiments.table1.table import as_csv, latex
 from experiments.table1.worlds import World
 from sdg.data.picture import list_pictures
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.metrics.mentions import Mentions
-from sdg.sampling.plan import read_prompts
 
 
 class Study:
@@ -101,7 +101,7 @@ class Study:
             else:
                 beside = [one for one in partners[row.beside] if one["index"] < self._each(row)]
                 merge(folder, parts, row.title, beside)
-            seconds = sum_seconds(parts)
+            seconds = mean_seconds(parts)
             results.append(self._measured(row, folder, metrics, seconds))
             tick()
             if row.paired:
@@ -207,7 +207,7 @@ class Study:
         return Pool(path, texts, len(set(chain(*aimed))))
 
 
-def sum_seconds(parts: Sequence[Path]) -> float | None:
+def mean_seconds(parts: Sequence[Path]) -> float | None:
     """Seconds per image of a row: the mean of its parts, which have as many images each."""
     times = [seconds_per_image(part, "wall") for part in parts]
     known = [time for time in times if time is not None]

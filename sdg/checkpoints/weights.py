@@ -1,6 +1,5 @@
 """Weights in files: written whole, read strictly, one tensor at a time; nothing in them is ever run."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.identify import describe
 from sdg.checkpoints.layouts import rename
 from sdg.errors import SDGError
+from sdg.files import whole_path
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -42,17 +42,15 @@ def save_state(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     converted = {
         key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for key, value in state.items()
     }
     try:
-        safetensors.torch.save_file(converted, part, metadata)
+        with whole_path(path) as part:
+            safetensors.torch.save_file(converted, part, metadata)
     except safetensors.SafetensorError as error:
-        part.unlink(missing_ok=True)
         raise SDGError(f"cannot write {path} ({error}): make room and give the same command again") from error
-    os.replace(part, path)
 
 
 def read_state(path: str | Path | None) -> dict[str, Tensor]:

@@ -113,7 +113,7 @@ def _open(root: Path) -> Any:
         import lmdb
     except ImportError as error:
         raise SDGError(
-            f"{root} is an LMDB and the package lmdb is not installed: pip install 'sdg[lsun]'"
+            f"{root} is an LMDB, for which lmdb is not installed: pip install -e '.[lsun]', from the checkout"
         ) from error
     try:
         # Without a lock, readers leave a read-only data set as it is.

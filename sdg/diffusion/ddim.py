@@ -20,7 +20,7 @@ class DDIM(Sampler):
 
     def __init__(self, eta: float = 0.0):
         if not 0 <= eta <= 1:
-            raise SDGError(f"sampler.eta={eta} is out of range: use 0 (deterministic) to 1 (ancestral)")
+            raise SDGError(f"sampler.rule.eta={eta} is out of range: use 0 (deterministic) to 1 (ancestral)")
         self.eta = eta
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:

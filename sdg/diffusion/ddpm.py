@@ -28,9 +28,9 @@ class DDPM(Sampler):
         self, variance: Literal["large", "small"] = "small", gradient_at: Literal["x_t", "mean"] = "x_t"
     ):
         if variance not in ("large", "small"):
-            raise SDGError(f"sampler.variance={variance} is unknown: use large or small")
+            raise SDGError(f"sampler.rule.variance={variance} is unknown: use large or small")
         if gradient_at not in ("x_t", "mean"):
-            raise SDGError(f"sampler.gradient_at={gradient_at} is unknown: use x_t or mean")
+            raise SDGError(f"sampler.rule.gradient_at={gradient_at} is unknown: use x_t or mean")
         self.fixed, self.gradient_at = variance, gradient_at
 
     def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:

@@ -74,6 +74,12 @@ class Denoiser(nn.Module):
         self.image_size, self.channels = image_size, channels
         self.parameterisation, self.clip = parameterisation, clip
 
+    def around(self, network: nn.Module) -> "Denoiser":
+        """The same prior with another network, whose output means the same."""
+        return Denoiser(
+            network, self.schedule, self.image_size, self.channels, self.parameterisation, self.clip
+        )
+
     def forward(self, x_t: Tensor, step: Step) -> Prediction:
         """x_t: (B, C, H, W) -> Prediction of the same shape."""
         t = torch.full((1,), step.t, dtype=torch.int64, device=x_t.device)

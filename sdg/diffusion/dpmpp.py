@@ -30,9 +30,9 @@ class DPMSolverPP2M(Sampler):
 
     def __init__(self, reach: float | None = None, eta: float = 0.0):
         if reach is not None and not reach >= 0:
-            raise SDGError(f"sampler.reach={reach} is no number of steps: use 1, or null for no limit")
+            raise SDGError(f"sampler.rule.reach={reach} is negative: use 1, or null for no limit")
         if not 0 <= eta <= 1:
-            raise SDGError(f"sampler.eta={eta} is out of range: use 0 (deterministic) to 1 (stochastic)")
+            raise SDGError(f"sampler.rule.eta={eta} is out of range: use 0 (deterministic) to 1 (stochastic)")
         self.reach, self.eta = math.inf if reach is None else reach, eta
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:

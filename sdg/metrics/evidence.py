@@ -63,7 +63,7 @@ class Evidence:
 
     @cached_property
     def unguided(self) -> Judged:
-        """Every sample of scale 0, judged, one for each (seed, index)."""
+        """The samples of ``unguided_rows``, judged."""
         return self._judged.only(self.unguided_rows)
 
     @cached_property
@@ -81,7 +81,7 @@ class Evidence:
 
     @cached_property
     def unguided_rows(self) -> list[int]:
-        """Rows of the samples that nothing led, one for each (seed, index)."""
+        """Rows of the samples of scale 0 without a reference, one for each (seed, index)."""
         rows: dict[tuple[int, int], int] = {}
         for row, record in enumerate(self.samples.records):
             if record["scale"] == 0 and record.get("reference") is None:

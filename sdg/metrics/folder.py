@@ -55,11 +55,6 @@ def _unfinished(folder: Path, sign: str) -> SDGError:
     )
 
 
-def read_pictures(folder: str | Path, records: Sequence[dict], batch_size: int) -> Iterator[Tensor]:
-    """The pictures of ``records``, as :func:`read_files` gives them."""
-    return read_files([Path(folder) / record["file"] for record in records], batch_size)
-
-
 def read_files(
     files: Sequence[Path],
     batch_size: int,

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sdg.data.prompts import read_lines
 from sdg.data.toyfaces import ATTRIBUTES
 from sdg.data.toyfaces.attributes import check_values
 from sdg.errors import SDGError
@@ -27,9 +28,7 @@ class Mentions:
         self.rows: dict[str, list[int]] = {}
         if path is None:
             return
-        if not Path(path).is_file():
-            raise SDGError(f"there is no mentions file at {path}: give the path of one")
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in read_lines(path, "mentions").items():
             try:
                 entry = json.loads(line)
                 prompt, mentioned = entry["prompt"], dict(entry["mentioned"])

@@ -1,6 +1,5 @@
 """What guided a sample, found again among a hundred others by an encoder that did not guide it."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics.bootstrap import bootstrap
 from sdg.metrics.evidence import Evidence
@@ -73,7 +73,7 @@ class TextRetrieval:
                 "of reference retrieval"
             )
         own = [str(prompt) for prompt in prompts]
-        texts = list(dict.fromkeys([*own, *([] if self.pool is None else _read_texts(Path(self.pool)))]))
+        texts = list(dict.fromkeys([*own, *([] if self.pool is None else read_prompts(self.pool))]))
         vectors, place = (
             evidence.features.extractor(encoder).texts(texts).cpu().unique(dim=0, return_inverse=True)
         )
@@ -196,13 +196,3 @@ def _share(hits: Tensor) -> Tensor:
 
 def _tops(*pools: int) -> list[int]:
     return [k for k in TOPS if k < min(pools)]
-
-
-def _read_texts(path: Path) -> list[str]:
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return [str(json.loads(line)["prompt"]) for line in lines] if path.suffix == ".jsonl" else lines
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SDGError(
-            f'{path} is no file of texts: give one text a line, or lines like {{"prompt": "a face"}}'
-        ) from error

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 import sdg
 from sdg.checkpoints import load_weights
-from sdg.checkpoints.places import cache_folder
+from sdg.checkpoints.places import cache_folder, find_file
 from sdg.config import build
 from sdg.errors import SDGError
 from sdg.files import file_hash, write_whole
@@ -55,7 +55,7 @@ def evaluate(config: DictConfig) -> dict:
     }
     if evidence.judged:
         checkpoint = config.judge.checkpoint
-        report["judge"] = {"checkpoint": str(checkpoint), "sha256": file_hash(Path(checkpoint))}
+        report["judge"] = {"checkpoint": str(checkpoint), "sha256": file_hash(find_file(checkpoint))}
     _write(Path(config.output_dir) / "metrics.json", report)
     return report
 
@@ -75,7 +75,7 @@ def gather(config: DictConfig) -> Evidence:
         reference = open_reference(config.reference, samples.size, config.preparation, cache)
     extractors = {name: partial(build, node) for name, node in (config.features or {}).items()}
     reader = FeatureReader(extractors, cache, _device(config.device))
-    return Evidence(samples, mentions, partial(_load_judge, config), reader, reference)
+    return Evidence(samples, mentions, partial(load_judge, config), reader, reference)
 
 
 def measure_all(metrics: Mapping[str, Metric], evidence: Evidence) -> dict[str, Measure]:
@@ -116,9 +116,8 @@ def table(report: dict) -> str:
     width = max(len(name) for name in measures) + 2
     what = f"{counts['pictures']} pictures"
     if "guided" in counts:
-        what = (
-            f"{counts['guided']} guided samples of {counts['prompts']} prompts, {counts['unguided']} unguided"
-        )
+        of = "prompts" if counts["prompts"] else "targets"
+        what = f"{counts['guided']} guided samples of {counts[of]} {of}, {counts['unguided']} unguided"
     lines = [
         f"{report['samples']}: {what}",
         f"{'':{width}}{'value':>9}   {'95 % interval':^19}   {'beside':<21}{'n':>6}",
@@ -132,7 +131,12 @@ def table(report: dict) -> str:
     return "\n".join(lines)
 
 
-def _load_judge(config: DictConfig) -> JudgeReader:
+def load_judge(config: DictConfig) -> JudgeReader:
+    """The judge of a configuration of ``evaluate.py``, on its device.
+
+    Raises:
+        SDGError: weights that cannot be had or do not fit, or a device that is not there.
+    """
     judge = load_weights(build(config.judge.network), config.judge.checkpoint)
     return JudgeReader(judge, config.judge.network.image_size, config.batch_size, _device(config.device))
 
@@ -151,6 +155,7 @@ def _counts(evidence: Evidence) -> dict[str, int]:
     if evidence.samples.records:
         counts |= {
             "guided": sum(map(len, evidence.targets.values())),
+            "targets": len(evidence.targets),
             "prompts": len({prompt for prompt, _ in evidence.targets} - {None}),
             "unguided": len(evidence.unguided_rows),
         }

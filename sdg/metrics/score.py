@@ -2,6 +2,7 @@
 
 import torch
 
+from sdg.errors import SDGError
 from sdg.metrics.bootstrap import bootstrap
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.measure import Measure
@@ -19,6 +20,8 @@ class GuideScore:
         targets = [
             [evidence.samples.records[row]["scores"] for row in rows] for rows in evidence.need_targets()
         ]
+        if not targets[0][0]:
+            raise SDGError("no guide has scored these samples: leave score out")
         measures = []
         for name in targets[0][0]:
             scores = [[each[name] for each in those] for those in targets]

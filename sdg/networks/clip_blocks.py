@@ -28,7 +28,7 @@ def modulated_norm(norm: nn.BatchNorm2d, x: Tensor, film: FiLM) -> Tensor:
     gain = 1 + scale
     if len(gain) == 1 and not norm.training:
         # One affine for the whole batch folds into the norm's own: one pass over the map instead of two.
-        weight, bias = norm.weight * gain[0], norm.bias * gain[0] + shift[0]
+        weight, bias = norm.weight * gain[0], torch.addcmul(shift[0], norm.bias, gain[0])
         return F.batch_norm(x, norm.running_mean, norm.running_var, weight, bias, eps=norm.eps)
     return (norm(x) * gain[:, :, None, None]).add_(shift[:, :, None, None])
 

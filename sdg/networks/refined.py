@@ -1,5 +1,7 @@
 """A UNet in patches, and a few convolutions in finer patches that sharpen what it says."""
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor, cat, nn
 
@@ -28,7 +30,7 @@ class RefinedUNet(nn.Module):
         super().__init__()
         self.unet, self.patch = unet, patch
         self.in_channels, self.out_channels = unet.in_channels, unet.out_channels
-        self.size_multiple = unet.size_multiple
+        self.size_multiple = math.lcm(unet.size_multiple, patch)
         both = unet.in_channels + unet.out_channels
         self.enter = nn.Conv2d(both * patch**2, width, 3, padding=1)
         self.layers = nn.ModuleList([nn.Conv2d(width, width, 3, padding=1) for _ in range(depth)])
@@ -44,7 +46,8 @@ class RefinedUNet(nn.Module):
         """x_t (B, C, H, W) and original timestep t (B,) or (1,) -> (B, C, H, W)."""
         coarse = self.unet(x_t, t)
         emb = self.time(timestep_embedding(t, FREQUENCIES).to(coarse.dtype))[..., None, None]
-        (scale, shift), *pairs = zip(*[iter(emb.chunk(2 * len(self.layers) + 2, dim=1))] * 2, strict=True)
+        chunks = iter(emb.chunk(2 * len(self.layers) + 2, dim=1))
+        (scale, shift), *pairs = zip(chunks, chunks, strict=True)
         h = F.pixel_unshuffle(cat([x_t.to(coarse.dtype), coarse], dim=1), self.patch)
         h = F.silu(self.enter(h) * (1 + scale) + shift)
         for layer, (scale, shift) in zip(self.layers, pairs, strict=True):

@@ -20,7 +20,8 @@ from sdg.networks.embedding import timestep_embedding
 class GroupNorm32(nn.GroupNorm):
     """GroupNorm over 32 groups, which time may modulate: norm(x) * (1 + scale) + shift.
 
-    PyTorch takes the statistics of half-precision input in float32, as ADM does.
+    PyTorch takes the statistics of half-precision input in float32, as ADM does (on a GPU, releases before
+    mid-2026 round them once).
     """
 
     def __init__(self, channels: int):
@@ -33,12 +34,22 @@ class GroupNorm32(nn.GroupNorm):
     def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         """x: (B, C, ...), scale and shift: (B, C), or (1, C), which is folded into the norm's own."""
         if scale is None or shift is None:
-            return super().forward(x)
-        if len(scale) == 1:
-            gain = 1 + scale[0]
-            bias = torch.addcmul(shift[0], self.bias, gain)
-            return F.group_norm(x, self.num_groups, self.weight * gain, bias, self.eps)
-        return super().forward(x) * (1 + scale)[..., None, None] + shift[..., None, None]
+            return self._norm(x, self.weight, self.bias)
+        gain = 1 + scale
+        if len(gain) == 1:
+            return self._norm(x, self.weight * gain[0], torch.addcmul(shift[0], self.bias, gain[0]))
+        return self._norm(x, self.weight, self.bias) * gain[..., None, None] + shift[..., None, None]
+
+    def _norm(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        # Under autocast a norm gives float32; what follows need not be.
+        return F.group_norm(x, self.num_groups, weight, bias, self.eps).to(x.dtype)
+
+
+class SiLU(nn.SiLU):
+    """In place where no gradient is recorded: fresh memory takes a CPU longer than the function."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
 class UpsampledConv(nn.Conv2d):
@@ -78,12 +89,12 @@ class ResBlock(nn.Module):
         self.resample = resample
         conv = UpsampledConv if resample == "up" else nn.Conv2d
         self.in_layers = nn.Sequential(
-            GroupNorm32(channels), nn.SiLU(inplace=True), conv(channels, out_channels, 3, padding=1)
+            GroupNorm32(channels), SiLU(), conv(channels, out_channels, 3, padding=1)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, 2 * out_channels))
         self.out_layers = nn.Sequential(
             GroupNorm32(out_channels),
-            nn.SiLU(inplace=True),
+            SiLU(),
             nn.Dropout(dropout),
             _zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
         )
@@ -179,16 +190,16 @@ class ADMUNet(nn.Module):
         def resampling(ch: int, direction: str) -> ResBlock:
             return ResBlock(ch, ch, time_dim, dropout, direction)
 
-        ch = base_channels * channel_mult[0]
+        widths = [base_channels * mult for mult in channel_mult]
+        ch = widths[0]
         self.input_blocks = nn.ModuleList([Stage([nn.Conv2d(in_channels * patch**2, ch, 3, padding=1)])])
         skips = [ch]
-        deepest = len(channel_mult) - 1
-        for depth, mult in enumerate(channel_mult):
+        for depth, width in enumerate(widths):
             for _ in range(res_blocks):
-                self.input_blocks.append(Stage(level(ch, base_channels * mult, 2**depth)))
-                ch = base_channels * mult
+                self.input_blocks.append(Stage(level(ch, width, 2**depth)))
+                ch = width
                 skips.append(ch)
-            if depth < deepest:
+            if depth < len(widths) - 1:
                 self.input_blocks.append(Stage([resampling(ch, "down")]))
                 skips.append(ch)
 
@@ -201,16 +212,16 @@ class ADMUNet(nn.Module):
         )
 
         self.output_blocks = nn.ModuleList()
-        for depth, mult in reversed(list(enumerate(channel_mult))):
+        for depth, width in reversed(list(enumerate(widths))):
             for j in range(res_blocks + 1):
-                layers = level(ch + skips.pop(), base_channels * mult, 2**depth)
-                ch = base_channels * mult
+                layers = level(ch + skips.pop(), width, 2**depth)
+                ch = width
                 if depth and j == res_blocks:
                     layers.append(resampling(ch, "up"))
                 self.output_blocks.append(Stage(layers))
         self.out = nn.Sequential(
             GroupNorm32(ch),
-            nn.SiLU(inplace=True),
+            SiLU(),
             _zeroed(nn.Conv2d(ch, out_channels * patch**2, 3, padding=1)),
         )
 

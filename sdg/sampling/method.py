@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import pytorch_lightning as pl
@@ -87,5 +88,5 @@ class Method(pl.LightningModule, ABC):
         for i in range(0, len(batch), self.group):
             entries = batch[i : i + self.group]
             full = [*entries, *[entries[-1]] * (self.group - len(entries))]
-            samples += self.draw(full, lambda: self.on_step(len(entries)))[: len(entries)]  # noqa: B023
+            samples += self.draw(full, partial(self.on_step, len(entries)))[: len(entries)]
         return samples

@@ -1,7 +1,6 @@
 """SamplePlan: the ordered list of samples a run will draw."""
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -100,34 +99,3 @@ class SamplePlan(Dataset[PlanEntry]):
 
     def __iter__(self) -> Iterator[PlanEntry]:
         return (self[i] for i in range(len(self)))
-
-
-def read_prompts(path: str | Path) -> list[str]:
-    """The prompts of a file, one a line; blank lines and lines that start with # are skipped.
-
-    A line of a ``.jsonl`` file is an object with a "prompt".
-
-    Raises:
-        SDGError: no such file, or nothing in it that can be read.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise SDGError(f"there is no prompts file at {path}: give the path of a text file, one prompt a line")
-    try:
-        # "-sig": some editors begin a text file with a mark that is no part of it.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise SDGError(
-            f"{path} is not a UTF-8 text file: save it as plain text, one prompt a line"
-        ) from error
-    prompts = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not prompts:
-        raise SDGError(f"{path} holds no prompts: write one a line")
-    if path.suffix == ".jsonl":
-        try:
-            prompts = [str(json.loads(line)["prompt"]).strip() for line in prompts]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SDGError(
-                f'{path} has a line that is not like {{"prompt": "a smiling face"}}: mend it'
-            ) from error
-    return prompts

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 from sdg.checkpoints.places import find_file
 from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.files import file_hash
 from sdg.pixels import to_bytes
@@ -21,7 +23,7 @@ from sdg.report.grid import open_picture
 from sdg.report.loggers import announce, finish, show_pictures, show_table
 from sdg.report.page import write_page
 from sdg.sampling.method import Method
-from sdg.sampling.plan import SamplePlan, read_prompts
+from sdg.sampling.plan import SamplePlan
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
 from sdg.sampling.writer import SamplingBar, StoreWriter
@@ -57,6 +59,8 @@ def sample(config: DictConfig) -> Path:
     trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
     check_sweep(trainer)
     settings = _settings(config, prompts, references)
+    # Kernels that add in an order of their own would draw a sample anew each time.
+    torch.backends.cudnn.deterministic = True
     store = writer.store = SampleStore(config.output_dir, settings, trainer.global_rank)
     if first_process():
         pictures = method.pictures(references)

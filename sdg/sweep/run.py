@@ -29,7 +29,7 @@ def search(config: DictConfig) -> None:
     try:
         from sdg.sweep.study import Study
     except ImportError as error:
-        raise SDGError("a search needs Optuna: pip install 'sdg[sweeps]'") from error
+        raise SDGError("a search needs Optuna: pip install -e '.[sweeps]', from the checkout") from error
     folder = Path(config.output_dir)
     with _alone(folder):
         _record(folder / "sweep.yaml", config)

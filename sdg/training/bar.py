@@ -18,7 +18,7 @@ class StepBar(TQDMProgressBar):
         super().on_train_start(trainer)
         bar, batches = self.train_progress_bar, trainer.accumulate_grad_batches
         bar.set_description("training")
-        bar.total = trainer.max_steps * batches if trainer.max_steps > 0 else None
+        bar.total = trainer.max_steps * batches
         bar.initial = bar.n = trainer.global_step * batches
 
     def on_train_epoch_start(self, *_: Any) -> None:

@@ -20,7 +20,7 @@ class Export(Callback):
 
     Args:
         path: of the safetensors file; the card has the same name with ``.md``.
-        every: steps between two exports; there is one more at the end of the training.
+        every: steps between two exports; the last step has one, and its card the metrics at the end.
     """
 
     def __init__(self, path: str, every: int = 1000):
@@ -32,8 +32,9 @@ class Export(Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         step = trainer.global_step
-        # Where batches are accumulated, several end at one step.
-        if step != self._written and step % self.every == 0:
+        # Where batches are accumulated, several end at one step. The last one is exported before its
+        # validation, which may be killed: a run that goes on from the last checkpoint never ends again.
+        if step != self._written and (step % self.every == 0 or step == trainer.max_steps):
             self._write(trainer, pl_module)
             self._written = step
 

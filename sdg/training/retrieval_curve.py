@@ -44,7 +44,7 @@ class RetrievalCurve(Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set, but not declared
-        batches = [batch["image"].to(pl_module.device) for batch in data.val_dataloader()]
+        batches = [batch["image"] for batch in data.val_dataloader()]
         pool = sum(map(len, batches))
         curves = retrieval_curves(pl_module.teacher, pl_module.encoder, pl_module.schedule, batches)
         at = levels(pl_module.schedule)
@@ -64,17 +64,20 @@ def retrieval_curves(
     """Top-1 retrieval of x_0 from x_t at every t of :func:`levels`, by the encoder and by plain CLIP.
 
     Args:
-        batches: the pool, (B, 3, H, W) each; noise depends on t and on a batch's place among them.
+        batches: the pool, (B, 3, H, W) each, anywhere: one at a time is taken to the networks' device. Noise
+            depends on t and on a batch's place among them.
     """
-    clean = torch.cat([teacher.encode_image(images) for images in batches])
+    device = next(encoder.parameters()).device
+    clean = torch.cat([teacher.encode_image(images.to(device)) for images in batches])
     curves: dict[str, list[float]] = {"time-dependent": [], "plain CLIP": []}
     for t in levels(schedule):
-        noised = [_noised(schedule, images, t, i) for i, images in enumerate(batches)]
-        at_t = torch.full((1,), t, device=clean.device)
-        students = torch.cat([F.normalize(encoder(x_t, at_t).pooled, dim=-1) for x_t in noised])
-        plain = torch.cat([teacher.encode_image(x_t) for x_t in noised])
-        curves["time-dependent"].append(top_k(students @ clean.T, 1))
-        curves["plain CLIP"].append(top_k(plain @ clean.T, 1))
+        at_t, students, plain = torch.full((1,), t, device=device), [], []
+        for i, images in enumerate(batches):
+            x_t = _noised(schedule, images.to(device), t, i)
+            students.append(F.normalize(encoder(x_t, at_t).pooled, dim=-1))
+            plain.append(teacher.encode_image(x_t))
+        curves["time-dependent"].append(top_k(torch.cat(students) @ clean.T, 1))
+        curves["plain CLIP"].append(top_k(torch.cat(plain) @ clean.T, 1))
     return curves
 
 

@@ -31,6 +31,8 @@ def train(config: DictConfig) -> None:
         SDGError: unusable settings, or a folder that belongs to another run.
     """
     output_dir = Path(config.output_dir)
+    if config.trainer.max_steps < 1:
+        raise SDGError(f"trainer.max_steps={config.trainer.max_steps} trains nothing: use 1 or more")
     checkpoint = _find_checkpoint(output_dir, config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data: pl.LightningDataModule = build(config.data)
@@ -106,8 +108,9 @@ def _record(output_dir: Path, config: DictConfig) -> None:
 
 
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """What must not change when a run goes on: networks, data and seed, but not its length or its loggers."""
+    """What must not change when a run goes on: networks, data, seed and what a step is; its length may."""
     names = ("data", "prior", "encoder", "judge", "model", "seed", "warm_start")
     kept = {name: settings[name] for name in names}
+    steps = {name: settings["trainer"].get(name) for name in ("accumulate_grad_batches", "gradient_clip_val")}
     # Where the pictures lie and how they are read may change, but not which ones they are.
-    return kept | {"data": {k: v for k, v in kept["data"].items() if k not in READING}}
+    return kept | {"data": {k: v for k, v in kept["data"].items() if k not in READING}, "trainer": steps}

@@ -9,7 +9,6 @@ from torch import Tensor, no_grad
 from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
-from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
 from sdg.diffusion.sampler import Sampler
@@ -37,14 +36,7 @@ class SampleGrid(Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         prior = pl_module.denoiser
-        averaged = Denoiser(
-            pl_module.exported(),
-            prior.schedule,
-            prior.image_size,
-            prior.channels,
-            prior.parameterisation,
-            prior.clip,
-        )
+        averaged = prior.around(pl_module.exported())
         noise = NoiseSource([(0, i) for i in range(self.count)])
         timeline = Timeline(prior.schedule, self.steps)
         images = generate(averaged.eval(), self.sampler, timeline, noise, device=pl_module.device)

@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from sdg.errors import SDGError
+from sdg.files import whole_file
 from sdg.processes import first_process
 
 NEWEST, BEFORE = "last.ckpt", "previous.ckpt"
@@ -28,18 +29,13 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Raises SDGError where there is no room."""
         path = Path(path)
-        part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with whole_file(path) as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if path.exists():
-                os.replace(path, path.with_name(BEFORE))
-            os.replace(part, path)
+                if path.exists():
+                    os.replace(path, path.with_name(BEFORE))
         except (OSError, RuntimeError) as error:  # PyTorch tells of a full disk as the latter
-            part.unlink(missing_ok=True)
             reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
             raise SDGError(
                 f"cannot write {path} ({reason}): make room and give the same command again, it goes on from "

@@ -43,7 +43,7 @@ def make_zip(path: Path, count: int, compression: int = zipfile.ZIP_STORED) -> P
 def make_lmdb(root: Path, count: int) -> Path:
     """The same as LSUN keeps its pictures, but for keys of different lengths."""
     lmdb = pytest.importorskip(
-        "lmdb", reason="LSUN's databases need the package lmdb: pip install 'sdg[lsun]'"
+        "lmdb", reason="LSUN's databases need the package lmdb: pip install -e '.[lsun]'"
     )
     with lmdb.open(str(root), map_size=2**24) as database, database.begin(write=True) as writing:
         for index in reversed(range(count)):

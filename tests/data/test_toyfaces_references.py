@@ -8,7 +8,7 @@ import torch
 
 from sdg.data.picture import read_picture
 from sdg.data.toyfaces import ATTRIBUTES, SPLITS, faces
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.data.toyfaces.styles import STYLES, draw_style
 from sdg.errors import SDGError
 

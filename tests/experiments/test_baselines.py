@@ -19,7 +19,7 @@ from sdg.baselines.resize import LowPass
 from sdg.checkpoints import save_weights
 from sdg.config import build
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader

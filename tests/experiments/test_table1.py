@@ -23,11 +23,11 @@ from experiments.table1.table import Column, text, verdicts
 from experiments.table1.worlds import DATA
 from experiments.text_alignment.prompts import files
 from sdg.config import ROOT, build
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics.distance import Frechet
 from sdg.metrics.measure import Measure
 from sdg.metrics.mentions import Mentions
-from sdg.sampling.plan import read_prompts
 from tests.experiments.test_baselines import judging, tiny  # noqa: F401
 from tests.metrics.examples import Known, Thumbnail, face, pixels, record, viewed, write_run
 

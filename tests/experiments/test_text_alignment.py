@@ -11,10 +11,10 @@ from experiments.text_alignment import __main__ as experiment
 from experiments.text_alignment import prompts
 from experiments.text_alignment.point import Point, choose
 from sdg.checkpoints import save_weights
+from sdg.data.prompts import read_prompts
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.metrics.mentions import Mentions
 from sdg.networks.judge import Judge
-from sdg.sampling.plan import read_prompts
 from tests.metrics.examples import SIZE, face, pixels, record, write_run
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sdg.errors import SDGError
-from sdg.metrics.folder import read_manifest, read_pictures
+from sdg.metrics.folder import read_files, read_manifest
 from tests.metrics.examples import record, write_run
 
 
@@ -18,9 +18,12 @@ def run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "run", [(record("a face", i), picture(i)) for i in range(5)])
 
 
-def test_pictures_come_in_the_order_of_their_records(run: Path) -> None:
-    records = read_manifest(run)
-    batches = list(read_pictures(run, records[::-1], batch_size=2))
+def files(run: Path) -> list[Path]:
+    return [run / record["file"] for record in read_manifest(run)]
+
+
+def test_pictures_come_in_the_order_of_their_files(run: Path) -> None:
+    batches = list(read_files(files(run)[::-1], batch_size=2))
     assert [len(batch) for batch in batches] == [2, 2, 1]
     assert torch.equal(torch.cat(batches)[:, :, 0, 0], torch.tensor([4, 3, 2, 1, 0])[:, None].expand(5, 3))
 
@@ -79,7 +82,7 @@ def test_refuses_mixed_sizes_and_broken_pictures(tmp_path: Path) -> None:
     samples = [(record("a face", 0), picture(0)), (record("a face", 1), picture(1, height=6, width=8))]
     run = write_run(tmp_path / "mixed", samples)
     with pytest.raises(SDGError, match=r"000001.png is 8x6 where the pictures before it are 4x4"):
-        list(read_pictures(run, read_manifest(run), batch_size=1))
+        list(read_files(files(run), batch_size=1))
     (run / "samples" / "000001.png").write_bytes(b"\x89PNG but no more")
     with pytest.raises(SDGError, match=r"000001.png is empty, damaged or no picture"):
-        list(read_pictures(run, read_manifest(run), batch_size=2))
+        list(read_files(files(run), batch_size=2))

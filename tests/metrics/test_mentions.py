@@ -25,6 +25,12 @@ def test_every_prompt_must_be_known(tmp_path: Path) -> None:
         Mentions(None)(["a hat"])
 
 
+def test_blank_lines_and_comments_say_nothing(tmp_path: Path) -> None:
+    said = '{"prompt": "a hat", "mentioned": {"hat": "yes"}}'
+    (tmp_path / "m.jsonl").write_text(f"# hats\n\n{said}\n")
+    assert list(Mentions(tmp_path / "m.jsonl").rows) == ["a hat"]
+
+
 @pytest.mark.parametrize(
     "line, message",
     [

@@ -71,14 +71,14 @@ def test_the_pool_can_be_larger_than_the_run(tmp_path: Path) -> None:
     one = {"red": ["red", "green"]}
     (top,) = TextRetrieval("eye", pool=file, least=4)(drawn(tmp_path, one))
     assert (top.value, top.beside) == (0.5, ("chance", 1 / 4))
-    (tmp_path / "pool.txt").write_text("green\n\nblue\n")
+    (tmp_path / "pool.txt").write_text("# all of them\ngreen\n\nblue\n")
     (top,) = TextRetrieval("eye", pool=tmp_path / "pool.txt", least=3)(drawn(tmp_path, one))
     assert top.beside == ("chance", 1 / 3)
     with pytest.raises(SDGError, match="pool of 5 different texts, here are 3"):
         TextRetrieval("eye", pool=tmp_path / "pool.txt", least=5)(drawn(tmp_path, one))
     (tmp_path / "bad.jsonl").write_text("red\n")
-    for name in ("bad.jsonl", "nowhere.txt"):
-        with pytest.raises(SDGError, match="is no file of texts"):
+    for name, wrong in (("bad.jsonl", "has a line that is not like"), ("nowhere.txt", "no prompts file")):
+        with pytest.raises(SDGError, match=wrong):
             TextRetrieval("eye", pool=tmp_path / name, least=1)(drawn(tmp_path, one))
 
 

@@ -66,6 +66,14 @@ def seen(run: Path, judge: LookupJudge, mentions: Path | None = None) -> Evidenc
     return Evidence(open_samples(run), Mentions(mentions), lambda: JudgeReader(judge, SIZE, batch_size=4))
 
 
+def test_samples_that_no_guide_scored_have_no_score(tmp_path: Path, knowing: LookupJudge) -> None:
+    """Those of ILVR alone: led by a reference."""
+    led = record(None, 0, scale=1.0) | {"reference": "face.png"}
+    found = seen(write_run(tmp_path / "run", [(led, pixels(*face(0))[0])]), knowing)
+    with pytest.raises(SDGError, match="no guide has scored these samples: leave score out"):
+        GuideScore()(found)
+
+
 def test_a_folder_of_renders_is_measured_exactly(run: Path, mentions: Path, knowing: LookupJudge) -> None:
     evidence = seen(run, knowing, mentions)
     metrics = {"alignment": TextAlignment(), "spread": NuisanceSpread(renders=32), "score": GuideScore()}
@@ -128,7 +136,7 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
         config(f"samples='{run}'", f"mentions='{mentions}'", "metrics=[alignment,score]", *small_judge)
     )
     assert report == json.loads((run / "metrics.json").read_text())
-    assert report["counts"] == {"pictures": 9, "guided": 6, "prompts": 2, "unguided": 3}
+    assert report["counts"] == {"pictures": 9, "guided": 6, "targets": 2, "prompts": 2, "unguided": 3}
     assert report["versions"].items() >= {"sdg": sdg.__version__, "torch": torch.__version__}.items()
     assert report["protocols"].keys() == {"alignment", "score"}
     assert report["measures"]["alignment/all"].keys() == {"value", "count", "interval", "beside"}

@@ -15,9 +15,9 @@ from experiments.benchmark.contest import BY_TEXT, GROUPS, OURS, STEP, UNET, Con
 from experiments.benchmark.distance import race_distances
 from experiments.benchmark.profiling import ROWS, profile, write_profile
 from experiments.benchmark.report import draw_bars, relative, write_tables
-from experiments.benchmark.rival import RIVALS, rival
+from experiments.benchmark.rival import Make, azula_unet, diffusers_unet, rival
 from experiments.benchmark.targets import CPU, FFHQ, GPU, TARGETS, write_targets
-from experiments.cost.__main__ import MODELS
+from experiments.cost.flops import MODELS
 from sdg.errors import SDGError
 from sdg.networks.refined import RefinedUNet
 from sdg.networks.unet import ADMUNet
@@ -34,10 +34,9 @@ FOLDER = Path(experiment.__file__).parent
         {"res_blocks": 1, "channel_mult": [1, 2, 2], "attention_factors": [2]},
     ],
 )
-@pytest.mark.parametrize("name", RIVALS)
-def test_a_rivals_unet_computes_what_ours_does(settings: dict[str, Any], name: str) -> None:
+@pytest.mark.parametrize("name, make", [("diffusers", diffusers_unet), ("azula", azula_unet)])
+def test_a_rivals_unet_computes_what_ours_does(settings: dict[str, Any], name: str, make: Make) -> None:
     pytest.importorskip(name)
-    make = RIVALS[name]
     settings |= {"base_channels": 32, "head_channels": 16}
     unet = ADMUNet(**settings).eval()
     unet.load_state_dict(fill_state_dict(unet.state_dict()))
@@ -82,15 +81,16 @@ def test_times_what_was_found_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     experiment.main(arguments)
     report = json.loads((tmp_path / "toyfaces_b2.json").read_text())
     rows = {(row["group"], row["name"]): row for row in report["rows"]}
-    assert len(rows) == 19
+    assert len(rows) == 21
     assert all(len(row["milliseconds"]) == 2 for row in rows.values())
     own, released = (rows["step guided by text", name] for name in ("sdg", "as released"))
     assert (own["copies"], own["reads"]) == (0, 0)
     assert released["copies"] >= 9
+    assert rows["step guided by text", "as released, azula's UNet"]["copies"] >= 9
     assert released["gflop"] > own["gflop"]
     assert "python -m experiments.benchmark --size 32" in (tmp_path / "toyfaces_b2.md").read_text()
     assert "Of 64 features" in (tmp_path / "toyfaces_b2.md").read_text()
-    assert (tmp_path / "toyfaces_b2.svg").read_text().count("as released") == 3
+    assert (tmp_path / "toyfaces_b2.svg").read_text().count("as released") == 4
 
     monkeypatch.setattr(experiment, "TOLERANCE", 1e-9)
     with pytest.raises(SDGError, match=r"not the same computation.* as released"):
@@ -172,12 +172,17 @@ def test_a_profile_has_the_share_of_each_operator(tmp_path: Path) -> None:
     assert next(iter(shares)) == "aten::mm"
     assert (shares["aten::mm"].calls, shares["aten::add"].calls) == (2, 1)
 
-    names = ((UNET, OURS), (STEP, OURS), (STEP, "as released"), (BY_TEXT, OURS))
+    quick = f"{OURS}, channels_last"
+    names = ((UNET, OURS), (STEP, OURS), (STEP, "as released"), (BY_TEXT, OURS), (BY_TEXT, quick))
     write_profile([Contestant(*name, run) for name in names], 2, "`this`, there.", tmp_path / "x.md")
     text = (tmp_path / "x.md").read_text()
-    assert [line for line in text.splitlines() if line.startswith("## ")] == [f"## {STEP}", f"## {BY_TEXT}"]
-    assert text.count("| aten::mm | ") == 2
-    assert text.count("\n| ") <= 2 * (ROWS + 2)
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        f"## {STEP}: {OURS}",
+        f"## {BY_TEXT}: {OURS}",
+        f"## {BY_TEXT}: {quick}",
+    ]
+    assert text.count("| aten::mm | ") == 3
+    assert text.count("\n| ") <= 3 * (ROWS + 2)
 
 
 def row(group: str, name: str, milliseconds: list[float], gflop: float | None) -> dict[str, Any]:
@@ -186,8 +191,11 @@ def row(group: str, name: str, milliseconds: list[float], gflop: float | None) -
     return row | counted | {"kernels": None, "apart": 0.0}
 
 
-def test_what_is_compiled_has_the_arithmetic_of_what_is_not(tmp_path: Path) -> None:
+def test_what_is_compiled_has_the_arithmetic_of_channels_last(tmp_path: Path) -> None:
     rows = [row(group, OURS, [4.0, 8.0], 10.0 * (i + 1)) for i, group in enumerate(GROUPS)]
+    rows += [
+        row(group, f"{OURS}, channels_last", [3.0, 6.0], 8.0 * (i + 1)) for i, group in enumerate(GROUPS[:3])
+    ]
     rows += [row(group, f"{OURS}, compiled", [2.0, 4.0], None) for group in GROUPS[:3]]
     report = {
         **dict.fromkeys(("command", "machine", "sdg", "torch", "dtype", "model", "name"), "x"),
@@ -200,7 +208,7 @@ def test_what_is_compiled_has_the_arithmetic_of_what_is_not(tmp_path: Path) -> N
     }
     write_tables(report, tmp_path / "x.md")
     text = (tmp_path / "x.md").read_text()
-    assert "| sdg, compiled | 0.50 (0.50 … 0.50) | 1.00 | 1.00 | 30.0 |" in text
+    assert "| sdg, compiled | 0.50 (0.50 … 0.50) | 0.80 | 0.80 | 24.0 |" in text
     assert "| sdg, compiled | text | 1.00 (1.00 … 1.00) | 1.50 |" in text
     assert "5.0 to 10.0 times as fast" in text
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.benchmark.counters import Counts, Saved
+from sdg.config import build
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.diffusion.timeline import Timeline
@@ -18,6 +19,7 @@ from sdg.guidance.text import Text
 from sdg.networks.fast import quicken
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
+from tests.tiny import configure
 
 STEP = Timeline(NoiseSchedule.linear(), 100).steps[50]
 
@@ -30,12 +32,16 @@ class Budget(NamedTuple):
     """GFLOP of the quickened network, which upsamples and convolves in one."""
     operators: int
     written: float
-    """GB; half of it in half precision."""
+    """GB, of which ``fresh`` are in memory of their own."""
+    fresh: float
+    half: float
+    """GB that the quickened network writes in half precision."""
     guided: float
     """Floating-point operations of a step guided by text, in those of an unguided one."""
 
 
-LSUN, FFHQ = Budget(2239.7, 2129.6, 793, 7.05, 1.058), Budget(387.9, 360.4, 481, 2.27, 1.335)
+LSUN = Budget(2239.7, 2129.6, operators=793, written=7.04, fresh=5.23, half=3.94, guided=1.058)
+FFHQ = Budget(387.9, 360.4, operators=481, written=2.27, fresh=1.70, half=1.13, guided=1.335)
 
 
 def unet(budget: Budget) -> Denoiser:
@@ -67,6 +73,7 @@ def test_a_step_costs_what_its_arithmetic_costs(guidance: Guidance, budget: Budg
     assert gflop(unguided) == pytest.approx(budget.gflop, abs=0.1)
     assert unguided.operators <= budget.operators
     assert unguided.written <= budget.written * 1e9
+    assert unguided.fresh <= budget.fresh * 1e9
     with Counts() as guided:
         steer(guidance)
     assert 1 + guided.flops / unguided.flops == pytest.approx(budget.guided, abs=0.001)
@@ -78,7 +85,7 @@ def test_quickened_it_costs_less(budget: Budget) -> None:
     with torch.no_grad(), Counts() as counts:
         network(torch.zeros(1, 3, 256, 256, device="meta").bfloat16(), torch.zeros(1, device="meta"))
     assert gflop(counts) == pytest.approx(budget.subpixel, abs=0.1)
-    assert counts.written <= 0.57 * budget.written * 1e9
+    assert counts.written <= budget.half * 1e9
 
 
 def test_a_gradient_costs_a_forward_and_a_backward_of_the_encoder(guidance: Guidance) -> None:
@@ -88,8 +95,41 @@ def test_a_gradient_costs_a_forward_and_a_backward_of_the_encoder(guidance: Guid
     with Counts() as both:
         steer(guidance)
     assert gflop(both) == pytest.approx(129.8, abs=0.1)
-    assert both.operators <= 1564
+    assert both.operators <= 1441
     assert both.written < 1.3e9  # 1.8 where time is not folded into the norms
+
+
+def test_the_networks_that_ship_cost_what_they_cost() -> None:
+    """Of four pictures of toyfaces, a group of sample.py; more of it is noticed by whoever runs it next."""
+    config = configure("sample", [])
+    denoiser, encoder = (build(node).to("meta") for node in (config.prior.denoiser, config.encoder.network))
+    denoiser.eval().requires_grad_(False)
+    x = torch.zeros(4, 3, 64, 64, device="meta")
+    with torch.no_grad(), Counts() as prior:
+        denoiser(x, STEP)
+    assert gflop(prior) == pytest.approx(5.4, abs=0.1)
+    assert prior.operators <= 236
+    assert prior.written <= 55e6
+    steering = Guidance(encoder.eval().requires_grad_(False), {"text": Text()}, scale=100.0)
+    words = torch.zeros(4, 128, device="meta")
+    with Counts() as guide:
+        steering(x, STEP.level, {"text": words}, torch.zeros(4, device="meta"))
+    assert gflop(guide) == pytest.approx(0.8, abs=0.1)
+    assert guide.operators <= 423
+    assert guide.written <= 32e6
+
+
+@torch.no_grad()
+def test_a_batch_shares_what_time_does_to_the_prior() -> None:
+    """The product's loop gives all pictures one t, so their norms fold it in."""
+    denoiser = unet(FFHQ)
+    with Counts() as one:
+        denoiser(torch.zeros(1, 3, 256, 256, device="meta"), STEP)
+    with Counts() as eight:
+        denoiser(torch.zeros(8, 3, 256, 256, device="meta"), STEP)
+    assert eight.operators == one.operators
+    assert eight.written <= 8 * one.written
+    assert eight.flops < 8 * one.flops  # the time layers are the same whatever the batch
 
 
 def test_operators_do_not_multiply_with_the_batch(guidance: Guidance) -> None:

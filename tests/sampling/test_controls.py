@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdg.config import one_line
 from sdg.data.picture import picture_size, read_picture
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.errors import SDGError
 from sdg.sampling.run import sample
 from tests.tiny import configure, make_weights

@@ -11,7 +11,7 @@ from sdg.baselines.predicted_clean import PredictedClean
 from sdg.checkpoints import save_weights
 from sdg.config import build, one_line
 from sdg.data.picture import read_picture
-from sdg.data.toyfaces.__main__ import write_references
+from sdg.data.toyfaces.references import write_references
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.networks.time_encoder import Features

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
-from sdg.sampling.plan import SamplePlan, read_prompts
+from sdg.sampling.plan import SamplePlan
 
 
 def test_unguided_first_then_every_prompt_with_the_same_noise():

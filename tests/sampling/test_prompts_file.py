@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
-from sdg.sampling.plan import read_prompts
 
 
 def test_json_lines_hold_a_prompt_each(tmp_path: Path) -> None:

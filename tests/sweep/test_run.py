@@ -15,7 +15,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 
 from sdg.config import ROOT
 from sdg.errors import SDGError
-from sdg.sweep.run import search
+from sdg.sweep.run import _folder, search
 from tests.tiny import configure
 
 SWEEPS = sorted((ROOT / "conf" / "sweep").glob("*.yaml"))
@@ -117,7 +117,8 @@ def test_a_ready_made_sweep_runs_commands_that_exist(path: Path, tmp_path: Path)
     for script, *given in config.commands:
         assert (ROOT / script).exists()
         filled = [new for word in given for new in (settings if word == "{settings}" else [word])]
-        configure(Path(script).stem, [word.replace("{folder}", str(tmp_path)) for word in filled])
+        folder = str(_folder(tmp_path, dict.fromkeys(config.space, 1.5)))
+        configure(Path(script).stem, [word.replace("{folder}", folder) for word in filled])
 
 
 def test_the_sweep_of_wandb_drives_train_py(monkeypatch: pytest.MonkeyPatch):

@@ -12,6 +12,7 @@ from sdg.checkpoints import read_state
 from sdg.config import ROOT
 from sdg.errors import SDGError
 from sdg.training.run import train
+from sdg.training.sample_grid import SampleGrid
 from tests.tiny import TRAINING, configure, make_weights
 
 EXPERIMENTS = ["toyfaces_prior", "toyfaces_clip_pretrain", "toyfaces_clip", "toyfaces_judge"]
@@ -75,6 +76,30 @@ def test_a_run_leaves_weights_card_logs_and_figures(tmp_path: Path):
     assert "train/loss" in next((tmp_path / "run" / "logs").rglob("metrics.csv")).read_text()
 
 
+def test_weights_of_the_last_step_are_there_though_its_validation_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = run("toyfaces_prior", tmp_path / "whole", 3)
+
+    def killed(*arguments: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SampleGrid, "on_validation_end", killed)
+        with pytest.raises(Killed):
+            run("toyfaces_prior", tmp_path / "killed", 3)
+    resumed = run("toyfaces_prior", tmp_path / "killed", 3)
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    assert "steps: 3 of 3" in (tmp_path / "killed" / "prior.md").read_text()
+
+
+def test_a_training_of_no_steps_is_refused(tmp_path: Path):
+    for steps in (0, -1):
+        with pytest.raises(SDGError, match=rf"trainer.max_steps={steps} trains nothing: use 1 or more"):
+            run("toyfaces_prior", tmp_path / "run", steps)
+    assert not (tmp_path / "run").exists()
+
+
 def test_fine_tuning_reads_no_captions_and_writes_the_retrieval_curve(tmp_path: Path, clip_checkpoint: str):
     run("toyfaces_clip", tmp_path / "run", 3, clip_checkpoint)
     figures = tmp_path / "run" / "figures"
@@ -108,6 +133,8 @@ def test_another_configuration_is_refused_and_a_truncated_checkpoint_named(tmp_p
     run("toyfaces_judge", tmp_path / "run", 2)
     with pytest.raises(SDGError, match="other settings: choose another output_dir"):
         run("toyfaces_judge", tmp_path / "run", 4, "seed=5")
+    with pytest.raises(SDGError, match="other settings: choose another output_dir"):
+        run("toyfaces_judge", tmp_path / "run", 4, "trainer.accumulate_grad_batches=2")
     with pytest.raises(SDGError, match="already in use"):
         run("toyfaces_judge", tmp_path / "run", 4, "resume=false")
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
