@@ -10,7 +10,7 @@ import torch
 from experiments.ablations.curves import Point, Values
 from experiments.ablations.plain import plain_clip
 from experiments.baselines.measures import POOL, towards_prompts
-from experiments.baselines.runs import Bench, drawn, led_by_chance, seconds_per_image
+from experiments.baselines.runs import Bench, led_by_chance, seconds_per_image, timed
 from experiments.running import named, some
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.kernel import mmd_interval, squared_mmd
@@ -43,9 +43,9 @@ class Setting(NamedTuple):
 
 
 def insist(options: argparse.Namespace, name: str, settings: Sequence[str], samples: int) -> Path:
-    """As :func:`drawn`, but ``settings`` win over what ``--sample`` says: they are what is compared."""
-    others = argparse.Namespace(**vars(options) | {"sample": []})
-    return drawn(others, name, [*options.sample, *settings], samples)
+    """As :func:`~experiments.baselines.runs.drawn`, but ``settings`` win: they are what is compared."""
+    given = [f"seed={options.seed}", f"sampler.steps={options.steps}"]
+    return timed(options.output / name, [*given, *options.sample, *settings], samples)
 
 
 class Lab:

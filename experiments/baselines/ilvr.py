@@ -37,7 +37,7 @@ def study(options: argparse.Namespace) -> Path:
     """Draw, measure and show every N; returns the page."""
     size = configuration("sample", options.sample).prior.denoiser.image_size
     filters = {factor: LowPass(size, factor) for factor in sorted(set(options.factors))}
-    paths, bench = faces(options), Bench(options, POOL)
+    paths, bench = faces(options.output, options.sample, options.references), Bench(options, POOL)
     print("unguided", flush=True)
     count = len(paths) * options.samples
     free = open_samples(drawn(options, "unguided", ["method=unguided"], count))

@@ -54,7 +54,8 @@ def study(options: argparse.Namespace) -> Path:
             print(
                 f"{name} runs with its configured settings: {options.settings}, which sweep writes, has none"
             )
-    targets = {PROMPTS: some(POOL, options.prompts), REFERENCES: faces(options)}
+    references = faces(options.output, options.sample, options.references)
+    targets = {PROMPTS: some(POOL, options.prompts), REFERENCES: references}
     bench = Bench(options, POOL)
     count = options.samples * max(map(len, targets.values()))
     # The first run of a process also waits for what is imported late.

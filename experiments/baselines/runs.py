@@ -20,12 +20,16 @@ from sdg.metrics.reader import FeatureReader
 
 
 def drawn(options: argparse.Namespace, name: str, settings: Sequence[str], samples: int) -> Path:
+    """As :func:`timed`, in ``options.output / name``; the words of ``--sample`` win over ``settings``."""
+    given = [f"seed={options.seed}", f"sampler.steps={options.steps}"]
+    return timed(options.output / name, [*given, *settings, *options.sample], samples)
+
+
+def timed(folder: Path, settings: Sequence[str], samples: int) -> Path:
     """``samples`` of every target, or what is left to draw; ``seconds.jsonl`` says how long it took."""
-    folder = options.output / name
-    given = [f"seed={options.seed}", f"sampler.steps={options.steps}", "batch_size=32", "trace=false"]
-    given += [f"samples_per_prompt={samples}", "unguided=false"]
+    given = [f"samples_per_prompt={samples}", "unguided=false", "batch_size=32", "trace=false"]
     before, start, cpu = _count(folder), time.perf_counter(), time.process_time()
-    draw(folder, [*given, *settings, *options.sample])
+    draw(folder, [*given, *settings])
     if images := _count(folder) - before:
         spent = {"wall": time.perf_counter() - start, "cpu": time.process_time() - cpu}
         with (folder / "seconds.jsonl").open("a", encoding="utf-8") as file:
@@ -44,12 +48,12 @@ def seconds_per_image(folder: Path, clock: Literal["wall", "cpu"]) -> float | No
     return sum(part[clock] for part in parts) / sum(part["images"] for part in parts)
 
 
-def faces(options: argparse.Namespace) -> list[str]:
-    """Paths of the reference faces, which are written if they are not there; nobody was trained on them."""
-    folder = options.output / "references"
-    size = configuration("sample", options.sample).prior.denoiser.image_size
-    write_references(folder, options.references, size)
-    return [str(folder / f"face_{i:03d}.png") for i in range(options.references)]
+def faces(output: Path, sample: Sequence[str], count: int) -> list[str]:
+    """Paths of reference faces of the size that ``sample.py`` with these words draws; nobody was trained on
+    them."""
+    folder = output / "references"
+    write_references(folder, count, configuration("sample", sample).prior.denoiser.image_size)
+    return [str(folder / f"face_{i:03d}.png") for i in range(count)]
 
 
 class Bench:

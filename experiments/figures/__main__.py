@@ -28,7 +28,7 @@ from sdg.report.grid import draw_grid, open_picture
 FOLDER, GALLERY = Path(__file__).parent, "gallery"
 FACES = ("face_000", "face_003", "face_005", "house")
 SCALES = (0, 50, 100, 200, 400, 800)
-PROMPTS = ("a smiling face with red hair", "a person with glasses and a hat", "a bearded man with blond hair")
+PROMPTS = ("a smiling face with red hair", "a person with glasses and a hat", "a bearded person with blond hair")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """The runs of ``sample.py`` behind the table: several at a time, under one bar."""
 
-import argparse
 import multiprocessing
 import threading
 import warnings
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
-from experiments.baselines.runs import drawn
+from experiments.baselines.runs import timed
 
 LOOKS = 1.0
 """Seconds between two looks at what has been drawn."""
@@ -58,7 +57,7 @@ def draw_all(jobs: Sequence[Job], processes: int, more: Sequence[str], bar: tqdm
 def _draw(job: Job, more: Sequence[str], log: Path, threads: int | None) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
-    options = argparse.Namespace(output=job.folder.parent, seed=job.seed, steps=job.steps, sample=list(more))
+    settings = [f"seed={job.seed}", f"sampler.steps={job.steps}", *job.settings, *more]
     with (
         log.open("a", encoding="utf-8") as file,
         redirect_stdout(file),
@@ -67,7 +66,7 @@ def _draw(job: Job, more: Sequence[str], log: Path, threads: int | None) -> None
     ):
         # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-        drawn(options, job.folder.name, job.settings, job.samples)
+        timed(job.folder, settings, job.samples)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class Study:
         """Paths of the pictures to aim at."""
         options, count = self.options, self.size.references
         if options.data == "toyfaces":
-            return faces(argparse.Namespace(output=options.output, sample=options.sample, references=count))
+            return faces(options.output, options.sample, count)
         found = [str(path) for path in list_pictures(options.references_folder)]
         if len(found) < count:
             raise SDGError(f"{options.references_folder} has {len(found)} pictures: use a lower --references")

@@ -32,7 +32,7 @@ class TextAlignment:
         mentioned = evidence.mentioned()
         names, right, asked = _tally(evidence.guided.attributes, mentioned)
         _, by_chance, _ = _tally(evidence.partners().attributes, mentioned)
-        right_p, asked_p = (evidence.by_prompt(table).sum(dim=1) for table in (right, asked))
+        right_p, asked_p = (evidence.by_target(table).sum(dim=1) for table in (right, asked))
         intervals = bootstrap(
             lambda p: right_p[p].sum(dim=0) / asked_p[p].sum(dim=0), len(right_p), draws=self.draws
         )

@@ -14,6 +14,7 @@ from sdg.metrics.mentions import Mentions
 from sdg.metrics.pictures import Pictures
 from sdg.metrics.reader import FeatureReader
 from sdg.metrics.statistics import read_statistics
+from sdg.report.record import aimed
 
 Target = tuple[str | None, str | None]
 """What guides a sample: its prompt and its reference."""
@@ -71,9 +72,8 @@ class Evidence:
         """Rows of the guided samples by what guides them, in order of (seed, index)."""
         rows = defaultdict(list)
         for row, record in enumerate(self.samples.records):
-            target = record["prompt"], record.get("reference")
-            if target != (None, None) or record["scale"]:
-                rows[target].append(row)
+            if aimed(record):
+                rows[record["prompt"], record.get("reference")].append(row)
         return {
             target: sorted(those, key=lambda row: _noise(self.samples.records[row]))
             for target, those in rows.items()
@@ -123,10 +123,9 @@ class Evidence:
             raise SDGError(f"no unguided sample has seed {seed} and index {index}: draw with unguided=true")
         return self.unguided.only([rows[noise] for noise in noises])
 
-    def by_prompt(self, values: Tensor) -> Tensor:
+    def by_target(self, values: Tensor) -> Tensor:
         """(N, ...), a row for every guided sample, to (P, n, ...), P the number of targets."""
-        number = len({(record["prompt"], record.get("reference")) for record in self.guided.records})
-        return values.unflatten(0, (number, -1))
+        return values.unflatten(0, (len(self.targets), -1))
 
     def need_guided(self) -> None:
         """Raise SDGError unless there are guided samples."""

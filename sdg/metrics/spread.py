@@ -34,7 +34,7 @@ class NuisanceSpread:
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         guided, unguided = (
-            evidence.by_prompt(each.nuisances) for each in (evidence.guided, evidence.partners())
+            evidence.by_target(each.nuisances) for each in (evidence.guided, evidence.partners())
         )
         prompts, samples, _ = guided.shape
         if samples < 2:

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 from sdg.files import whole_file
 from sdg.report.curves import draw_curves
 from sdg.report.grid import draw_grid, open_picture
+from sdg.report.record import aimed, label
 
 _GRID_ROWS, _GRID_COLUMNS = 24, 8
 _TOLD = 24
@@ -41,9 +42,7 @@ class _Row(NamedTuple):
 
     @property
     def label(self) -> str:
-        words = [] if self.prompt is None else [self.prompt]
-        picture = [] if self.reference is None else [Path(self.reference).stem]
-        return " + ".join([*words, *picture]) or ("guided" if self.records[0]["scale"] else "unguided")
+        return label(self.records[0])
 
     @property
     def view(self) -> str | None:
@@ -82,7 +81,7 @@ def write_page(folder: Path, records: Iterable[dict], title: str) -> Path:
 def _led(records: Iterable[dict], before: dict[tuple[int, int], dict]) -> Iterator[dict]:
     """The guided samples of ``records``; the others are put into ``before``, without their traces."""
     for record in records:
-        if record["scale"] or record["prompt"] is not None or record["reference"] is not None:
+        if aimed(record):
             yield record
         else:
             untraced = {name: value for name, value in record.items() if name != "trace"}

@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from torch.utils.data import Dataset
 
 from sdg.errors import SDGError
+from sdg.report.record import aimed
 
 
 class PlanEntry(NamedTuple):
@@ -38,14 +38,7 @@ class PlanEntry(NamedTuple):
     @property
     def aimed(self) -> bool:
         """Whether anything at all leads the sample; else it is what the prior draws alone."""
-        return self.scale != 0 or self.prompt is not None or self.reference is not None
-
-    @property
-    def label(self) -> str:
-        """What leads the sample, in words."""
-        picture = [] if self.reference is None else [Path(self.reference).stem]
-        words = [] if self.prompt is None else [self.prompt]
-        return " + ".join([*words, *picture]) or ("guided" if self.aimed else "unguided")
+        return aimed(self.record())
 
     def record(self) -> dict:
         """The entry as plain data, for the manifest."""

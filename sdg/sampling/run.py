@@ -63,16 +63,7 @@ def sample(config: DictConfig) -> Path:
     torch.backends.cudnn.deterministic = True
     store = writer.store = SampleStore(config.output_dir, settings, trainer.global_rank)
     if first_process():
-        pictures = method.pictures(references)
-        for path in pictures:
-            store.write_picture(reference_file(path), to_bytes(read_picture(path, method.size)))
-        if oblong := [path for path in pictures if len({*picture_size(path)}) == 2]:
-            width, height = picture_size(oblong[0])
-            others = f", and so of {len(oblong) - 1} more" if len(oblong) > 1 else ""
-            print(f"note: of {oblong[0]} ({width} x {height}) only the middle square is seen{others}")
-        for prompt in prompts:
-            if unknown := method.unknown_words(prompt):
-                print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
+        _introduce(store, method, prompts, references)
         writer.loggers = list(build(config.logger).values()) if config.logger else []
         announce(writer.loggers, resolved(config))
     try:
@@ -93,6 +84,20 @@ def sample(config: DictConfig) -> Path:
             "gradient with guidance.clamp"
         )
     return page
+
+
+def _introduce(store: SampleStore, method: Method, prompts: list[str], references: list[str]) -> None:
+    """Keep what is aimed at beside the samples, and say what of it is not seen or not understood."""
+    pictures = method.pictures(references)
+    for path in pictures:
+        store.write_picture(reference_file(path), to_bytes(read_picture(path, method.size)))
+    if oblong := [path for path in pictures if len({*picture_size(path)}) == 2]:
+        width, height = picture_size(oblong[0])
+        others = f", and so of {len(oblong) - 1} more" if len(oblong) > 1 else ""
+        print(f"note: of {oblong[0]} ({width} x {height}) only the middle square is seen{others}")
+    for prompt in prompts:
+        if unknown := method.unknown_words(prompt):
+            print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
 
 
 def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard) -> None:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from sdg.errors import SDGError
 from sdg.processes import first_process
 from sdg.report.loggers import show_pictures
+from sdg.report.record import label
 from sdg.sampling.method import Sample
 from sdg.sampling.store import SampleStore
 
@@ -45,7 +46,7 @@ class StoreWriter(BasePredictionWriter):
         self._wait()
         if self.loggers and len(self.store.done) < SHOWN:
             pictures = [to_pil_image(sample.image) for sample in prediction]
-            captions = [sample.entry.label for sample in prediction]
+            captions = [label(sample.entry.record()) for sample in prediction]
             show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
         self._writing = self._thread.submit(self._write, prediction)
         # Lightning catches the signal, and goes on predicting; so do processes whose first one has died.
