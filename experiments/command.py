@@ -1,4 +1,4 @@
-"""What the command lines of experiments share."""
+"""Helpers for the command lines of experiments."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ def command(experiment: str, description: str | None, laid_out: bool = False) ->
     """The command line of ``experiments/<experiment>``.
 
     Args:
-        laid_out: print the description as its lines are, and no defaults.
+        laid_out: keep the line breaks of the description, and show no defaults.
     """
     layout = argparse.RawTextHelpFormatter if laid_out else argparse.ArgumentDefaultsHelpFormatter
     return argparse.ArgumentParser(
@@ -29,12 +29,12 @@ def add_output(parser: argparse.ArgumentParser, folder: str | Path) -> None:
 
 
 def add_report(parser: argparse.ArgumentParser, folder: Path, of: str) -> None:
-    """``--report``, where what was found is written."""
+    """``--report``, where results are written."""
     parser.add_argument("--report", type=Path, default=folder, help=f"folder of the {of}")
 
 
 def add_settings(parser: argparse.ArgumentParser, *entry_points: str) -> None:
-    """``--sample`` and ``--evaluate``, or those of them that are named: more settings of each."""
+    """A flag ``--<name>`` for each entry point, which takes more settings of ``<name>.py``."""
     for name in entry_points:
         words = f"more settings of {name}.py"
         parser.add_argument(f"--{name}", nargs="+", default=[], metavar="KEY=VALUE", help=words)
@@ -48,7 +48,7 @@ def add_pairs(
     read: Callable[[str], tuple[str, float]] | None = None,
     default: Mapping[str, float] | None = None,
 ) -> None:
-    """A flag whose words NAME=VALUE become a dictionary."""
+    """A flag that takes NAME=VALUE pairs and stores a dictionary."""
     parser.add_argument(
         flag,
         nargs="*",
@@ -61,7 +61,7 @@ def add_pairs(
 
 
 def pair(text: str) -> tuple[str, float]:
-    """NAME=VALUE"""
+    """Parse NAME=VALUE."""
     name, _, value = text.partition("=")
     try:
         return name, float(value)
@@ -70,7 +70,7 @@ def pair(text: str) -> tuple[str, float]:
 
 
 class _Pairs(argparse.Action):
-    """Pairs to a dictionary."""
+    """Stores pairs in a dictionary."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""By how much one measured value exceeds another, and how sure that is."""
+"""By how much one measured value exceeds another, with a 95 % interval."""
 
 from dataclasses import replace
 from math import hypot
@@ -9,7 +9,7 @@ from sdg.metrics.measure import Measure
 def difference(a: Measure, b: Measure) -> Measure:
     """a - b, with an interval where both have one.
 
-    It comes from those of both, [a₋, a₊] and [b₋, b₊], as if they were independent: from
+    It combines their intervals, [a₋, a₊] and [b₋, b₊], as if they were independent: from
     a - b - √((a - a₋)² + (b₊ - b)²) to a - b + √((a₊ - a)² + (b - b₋)²).
 
     References:
@@ -25,7 +25,7 @@ def difference(a: Measure, b: Measure) -> Measure:
 
 
 def scaled(measure: Measure, share: float) -> Measure:
-    """A share of a measure."""
+    """``share`` times a measure."""
     low, high = measure.interval or (0.0, 0.0)
     interval = None if measure.interval is None else (low * share, high * share)
     return replace(measure, value=measure.value * share, interval=interval)

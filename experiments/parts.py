@@ -1,6 +1,6 @@
-"""Runs with seeds of their own as one run, which ``evaluate.py`` takes, with a page of every target.
+"""Merges runs with different seeds into one that ``evaluate.py`` can read, with a page of every target.
 
-Samples of one noise are alike, whatever guides them: what is measured wants more noises than a run has.
+Samples from the same noise are alike, whatever guides them, so measuring takes more noises than a run has.
 """
 
 import json
@@ -15,16 +15,16 @@ from sdg.report.page import write_page
 
 
 def merge(folder: Path, parts: Sequence[Path], title: str, beside: Sequence[dict] = ()) -> list[dict]:
-    """Make ``folder`` a run of the pictures of ``parts``, anew; returns its records.
+    """Rebuild ``folder`` as one run with the pictures of ``parts``; returns its records.
 
     Args:
-        beside: records, of :func:`gathered`, of unguided samples to put before them.
+        beside: records of unguided samples, from :func:`gathered`, to put before them.
     """
     return arrange(folder, [*beside, *gathered(parts)], title, parts[0] / "config.yaml")
 
 
 def gathered(parts: Sequence[Path]) -> list[dict]:
-    """The records of finished parts, in their order, with files that are found from anywhere.
+    """The records of finished parts, in their order, with absolute paths of files.
 
     Raises:
         SDGError: a part is unfinished.
@@ -38,7 +38,7 @@ def gathered(parts: Sequence[Path]) -> list[dict]:
 
 
 def arrange(folder: Path, records: Sequence[dict], title: str, config: Path) -> list[dict]:
-    """Write a run of these records, whose pictures stay where they are and get a second name here."""
+    """Write a run of these records; the pictures stay where they are and are hard-linked here."""
     for old in ("samples", "references"):
         shutil.rmtree(folder / old, ignore_errors=True)
         (folder / old).mkdir(parents=True)
@@ -56,13 +56,13 @@ def arrange(folder: Path, records: Sequence[dict], title: str, config: Path) -> 
 
 
 def aim(folder: Path, records: Sequence[dict], prompts: Sequence[str], each: int) -> None:
-    """Note in the manifest that samples which nothing led were aimed at prompts, ``each`` at every one."""
+    """Label unguided samples in the manifest as if aimed at prompts, ``each`` samples per prompt."""
     led = [record | {"prompt": prompts[i // each], "scale": 0.0} for i, record in enumerate(records)]
     _write_manifest(folder, led)
 
 
 def swapped(records: Sequence[dict], prompts: Sequence[str]) -> list[dict]:
-    """The same pictures, each said to be of the next prompt: a method that does not do what it is told."""
+    """The same pictures, each labelled with the next prompt: a method that ignores its prompts."""
     following: Mapping[str, str] = dict(zip(prompts, [*prompts[1:], prompts[0]], strict=True))
     return [record | {"prompt": following.get(record["prompt"], record["prompt"])} for record in records]
 

@@ -11,11 +11,11 @@ STYLE = {
     "ytick.color": INK,
 }
 SVG = {"svg.hashsalt": "sdg", "svg.fonttype": "none"}
-"""The same file from the same numbers, with words as words."""
+"""The same numbers give the same file, with text kept as text."""
 
 
 def plain_axes(axes: Axes) -> None:
-    """Lines to read values off, and no frame."""
+    """Grid lines to read values off, and no frame."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

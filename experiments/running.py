@@ -1,4 +1,4 @@
-"""What experiments share: runs of ``sample.py``, the judge, the machine in words, errors as one line."""
+"""Shared by the experiments: runs of ``sample.py``, the judge, the machine's name, one-line errors."""
 
 import os
 import platform
@@ -21,28 +21,28 @@ from sdg.sampling.run import sample
 
 
 def configuration(command: str, settings: Sequence[str]) -> DictConfig:
-    """What ``python <command>.py <settings>`` would run with."""
+    """The configuration of ``python <command>.py <settings>``."""
     os.environ.setdefault("SDG_ROOT", str(ROOT))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return compose(command, list(settings))
 
 
 def draw(folder: Path, settings: Sequence[str]) -> Path:
-    """Run ``sample.py`` into ``folder``, or what is left of it to do; returns the folder."""
+    """Run ``sample.py`` into ``folder``, resuming any earlier run there; returns the folder."""
     sample(configuration("sample", [*settings, f"output_dir='{folder}'"]))
     return folder
 
 
 def named(key: str, values: Iterable[str | Path]) -> str:
-    """A setting that is a list of words."""
+    """A setting whose value is a list of strings."""
     return f"{key}=[{', '.join(repr(str(value)) for value in values)}]"
 
 
 def some(path: Path, count: int) -> list[str]:
-    """``count`` prompts of a file at even distances, or all of them.
+    """``count`` evenly spaced prompts of a file, or all if it has fewer.
 
     Raises:
-        SDGError: none are asked for, or there is no such file.
+        SDGError: ``count`` is below 1, or there is no such file.
     """
     if count < 1:
         raise SDGError(f"{count} prompts draw nothing: use 1 or more")
@@ -51,11 +51,11 @@ def some(path: Path, count: int) -> list[str]:
 
 
 def usable(names: Iterable[str], check: Callable[[str], object], otherwise: str) -> list[str]:
-    """Those of ``names`` that pass ``check``; of each other one a line is printed.
+    """Those of ``names`` that pass ``check``; prints a line about each of the others.
 
     Args:
-        check: raises SDGError for one that cannot be used.
-        otherwise: what is wrong where none is left, and how to mend it.
+        check: raises SDGError for a name that cannot be used.
+        otherwise: the error message if none is left, with its remedy.
 
     Raises:
         SDGError: none is left.
@@ -74,12 +74,12 @@ def usable(names: Iterable[str], check: Callable[[str], object], otherwise: str)
 
 
 def load_judge(settings: Sequence[str] = ()) -> JudgeReader:
-    """The held-out judge, as ``evaluate.py`` with these settings has it."""
+    """The held-out judge that ``evaluate.py`` uses with these settings."""
     return evaluation.load_judge(configuration("evaluate", settings))
 
 
 def invocation(experiment: str, arguments: Sequence[str]) -> str:
-    """The words that repeat a run of ``experiments/<experiment>``."""
+    """The command that repeats a run of ``experiments/<experiment>``."""
     return " ".join([f"python -m experiments.{experiment}", *map(shlex.quote, arguments)])
 
 
@@ -92,7 +92,7 @@ def machine() -> str:
 
 
 def launch(main: Callable[[Sequence[str]], None]) -> None:
-    """Run an experiment on the words of the command line; what a user can mend ends in one line."""
+    """Run an experiment on the command line's arguments; errors a user can fix end in one line."""
     # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
     with errors_in_one_line():

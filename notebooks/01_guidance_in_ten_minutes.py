@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Guidance in ten minutes
 #
-# A diffusion model that has never read a word draws faces. A second network, which has learnt to see
-# through noise, tells at every step how well the unfinished picture matches a sentence. Its gradient
-# moves the next step. That is Semantic Diffusion Guidance
+# A diffusion model that has never read a word draws faces. At every step a second network, which has
+# learnt to see through noise, scores how well the unfinished picture matches a sentence, and the gradient
+# of this score shifts the next step. This is Semantic Diffusion Guidance
 # ([arXiv 2112.05744](https://arxiv.org/abs/2112.05744)):
 #
 # $$x_s = \mu + \Sigma\, g + \sqrt{\Sigma}\, z, \qquad g = \nabla_{x_t} F(x_t, t)$$
@@ -14,8 +14,8 @@
 #
 # is the cosine between two embeddings, times a scale $s$.
 #
-# Everything here runs on a laptop's processor in a minute or two. Without a notebook,
-# `python notebooks/01_guidance_in_ten_minutes.py` does the same; either way the pictures are kept in
+# Everything here runs on a laptop CPU in a minute or two. Without a notebook,
+# `python notebooks/01_guidance_in_ten_minutes.py` does the same; either way, the pictures are saved in
 # `outputs/notebooks/01`.
 
 # %%
@@ -51,7 +51,7 @@ PROMPTS = [
     "a bearded person on a yellow background",
 ]
 SCALES = [0.0, 25.0, 100.0, 400.0]
-FACE, PAINTING = 1, "night"  # a face nobody was trained on, by its number, and a painted style
+FACE, PAINTING = 1, "night"  # number of a face that no network was trained on; a painted style
 SENTENCE = "a face with glasses and a hat"
 WEIGHTS = [0.0, 0.25, 0.5, 1.0]
 SEEDS = 4
@@ -62,8 +62,8 @@ FOLDER = ROOT / "outputs" / "notebooks" / "01"
 # %% [markdown]
 # ## The parts
 #
-# The configuration of `sample.py` builds the parts, with the weights that come with the repository. Any
-# setting of the command line works in `OVERRIDES` too, say `"prior.checkpoint=my.safetensors"`.
+# The parts are built from the configuration of `sample.py`, with the weights that come with the repository.
+# Any command-line setting also works in `OVERRIDES`, e.g. `"prior.checkpoint=my.safetensors"`.
 
 # %%
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # where the configuration looks for the weights
@@ -71,10 +71,10 @@ with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
     config = compose("sample", [f"sampler.steps={STEPS}", *OVERRIDES])
 sampling = build(config.method)
 
-prior = sampling.denoiser  # x_t -> what the clean picture might be
+prior = sampling.denoiser  # x_t -> predicted clean picture
 guidance = sampling.aims.guidance  # x_t, its noise level, targets -> F and its gradient
-texts = sampling.aims.texts  # sentences -> targets, by CLIP's own text encoder
-sampler = sampling.sampler  # x_t and the two answers -> x_s
+texts = sampling.aims.texts  # sentences -> targets, with CLIP's own text encoder
+sampler = sampling.sampler  # x_t, prediction and gradient -> x_s
 timeline = sampling.timeline  # the steps, from t = 999 down to 0
 
 for name, part in {"prior": prior, "time-dependent encoder": guidance.encoder, "CLIP": texts.clip}.items():
@@ -85,9 +85,9 @@ print(f"{len(timeline)} steps: t = {', '.join(str(step.t) for step in list(timel
 # ## Drawing
 #
 # `generate` runs the loop. A guide is any function from $x_t$ and its noise level to a gradient; this one
-# also writes down $F$ as it goes. Each picture has a noise generator of its own, named by a pair (seed,
-# index). So the columns below start from the same noise whatever guides them, and a picture does not
-# change with the batch it is drawn in.
+# also records the cosine as it goes. Each picture has its own noise generator, keyed by a pair (seed,
+# index). So all pictures in a column below start from the same noise whatever guides them, and a picture
+# does not depend on the batch it is drawn in.
 
 
 # %%
@@ -123,8 +123,8 @@ def show(picture: Image.Image, name: str) -> Image.Image:
 
 
 # %% [markdown]
-# First the prior alone, then the same noise under four sentences, at the scale that `sample.py` uses by
-# default. Look down a column: pose and lighting stay much as the noise had them, and what the sentence names
+# First the prior alone, then the same noise guided by four sentences, at the default scale of `sample.py`.
+# Look down a column: pose and lighting stay much as the noise set them, while what the sentence names
 # changes.
 
 # %%
@@ -136,8 +136,9 @@ show(draw_grid(rows, cell=112), "prompts")
 # %% [markdown]
 # ## How strong?
 #
-# The scale $s$ weighs the sentence against the prior. Too little does nothing. Too much buys cosine with
-# pictures that the prior would never have drawn. One sentence, one column per noise, growing scales:
+# The scale $s$ weighs the sentence against the prior. If it is too small, nothing happens. If it is too
+# large, the cosine rises at the cost of pictures that the prior would never have drawn. Below: one sentence,
+# one column per noise, increasing scales.
 
 # %%
 drawn = {scale: draw(PROMPTS[0], scale) for scale in SCALES}
@@ -145,7 +146,7 @@ rows = [(f"scale {scale:g}", pictures(images)) for scale, (images, _) in drawn.i
 show(draw_grid(rows, cell=112), "scales")
 
 # %% [markdown]
-# At scale 0 the gradient is zero, and a zero gradient gives what no guidance gives, to the last bit:
+# At scale 0 the gradient is zero, and the result equals that without guidance, to the last bit:
 
 # %%
 assert torch.equal(drawn[0.0][0], unguided)
@@ -153,9 +154,9 @@ assert torch.equal(drawn[0.0][0], unguided)
 # %% [markdown]
 # ## When does it happen?
 #
-# The cosine between $E'_I(x_t, t)$ and the sentence at every step. Time runs to the right, from pure
-# noise to the finished picture; a line is the mean over the pictures of a row. At the left the encoder
-# sees noise and can say little. Where the lines part, the picture is being decided.
+# The plot shows the cosine between $E'_I(x_t, t)$ and the sentence at every step. Time runs to the right,
+# from pure noise to the finished picture; each line is the mean over the pictures of a row. On the left the
+# encoder sees noise and can say little. Where the lines diverge, the picture is being decided.
 
 
 # %%
@@ -180,21 +181,21 @@ cosines = {scale: values for scale, (_, values) in drawn.items()}
 show(draw_cosines(cosines), "cosines")
 
 # %% [markdown]
-# That cosine is the guide's own opinion: guidance climbs it by construction, so it proves little.
-# Whether a face really has red hair is told by a judge that never guides (`python evaluate.py --help`).
+# This cosine is the guide's own opinion: guidance increases it by construction, so it proves little.
+# Whether a face really has red hair is measured by a judge that never guides (`python evaluate.py --help`).
 #
 # ## Towards a picture
 #
-# A target can be a picture too. At every step it is noised as much as $x_t$ is, and the same encoder reads
-# both; so nothing is compared that is not equally hard to see. There are two questions to ask:
+# A target can also be a picture. At every step it is noised to the level of $x_t$ and read by the same
+# encoder, so the two pictures compared are equally hard to see. We can ask two questions:
 #
-# - **content**, what does it show? The cosine of the two embeddings.
-# - **style**, how is it painted? The distance, with a minus, of the Gram matrices of the encoder's feature
-#   maps, which forget where things are.
+# - **content**: what does it show? The cosine of the two embeddings.
+# - **style**: how is it painted? The negative distance between the Gram matrices of the encoder's feature
+#   maps; Gram matrices discard where things are.
 #
-# All of them are terms of one sum, $F = \sum_k w_k F_k$, and cost one pass of the encoder together. Their
-# numbers are of different sizes, so a weight of 1 below means the scale that `sample.py` uses for that term
-# alone.
+# Text, content and style are terms of one sum, $F = \sum_k w_k F_k$, and together cost one pass of the
+# encoder. Their values differ in magnitude, so a weight of 1 below means the scale that `sample.py` uses for
+# that term alone.
 
 # %%
 FULL = {"text": (Text, 400.0), "content": (Content, 400.0), "style": (Style, 2e-4)}
@@ -206,7 +207,7 @@ wanted = {"content": face, "style": painting}
 def draw_towards(weights: dict[str, float], prompts: list[str], keys: list[tuple[int, int]]) -> Tensor:
     """A picture (B, 3, S, S) for each prompt and noise; one weight for each term."""
     terms = {name: FULL[name][0](weight=weight * FULL[name][1]) for name, weight in weights.items()}
-    mix = Guidance(guidance.encoder, terms, scale=1.0, clamp=0.5)  # far from any face, style has no bound
+    mix = Guidance(guidance.encoder, terms, scale=1.0, clamp=0.5)  # far from any face, style is unbounded
     references = {
         name: Reference(wanted[name].expand(len(keys), -1, -1, -1), NoiseSource(keys, "reference"))
         for name in weights
@@ -221,7 +222,7 @@ def draw_towards(weights: dict[str, float], prompts: list[str], keys: list[tuple
 
 
 # %% [markdown]
-# The same noise as above under each term alone. What is aimed at stands at the left.
+# The same noise as above, guided by each term alone. The target picture is on the left.
 
 # %%
 keys = [(0, index) for index in range(SEEDS)]
@@ -238,9 +239,9 @@ show(draw_grid(rows, ["target"], cell=112, lead=1), "terms")
 # %% [markdown]
 # ## Two sliders
 #
-# Now both at once. One noise; the weight of the sentence grows to the right, the weight of the picture
-# downwards. The corner at the top left is the prior alone. (A prompt may end in a colon and a weight, which
-# is how one row holds all weights of the sentence.)
+# Now words and a picture at once, from a single noise: the weight of the sentence grows to the right, that of
+# the picture downwards. The top-left corner is the prior alone. (A prompt may end in a colon and a weight;
+# this is how one row holds all weights of the sentence.)
 
 
 # %%
@@ -255,20 +256,20 @@ def draw_sliders(name: str) -> Image.Image:
 show(draw_sliders("content"), "words_and_content")
 
 # %% [markdown]
-# The same with the painting. Style and words hardly compete: one decides how, the other what.
+# The same with the painting. Style and words hardly compete: one decides how, the other decides what.
 
 # %%
 show(draw_sliders("style"), "words_and_style")
 
 # %% [markdown]
-# From the shell this is `guidance=mix`, with a weight for each term (`README.md`, With pictures). A weight
-# may also change while the picture emerges: `sdg/guidance/weight.py`.
+# On the command line this is `guidance=mix`, with a weight for each term (`README.md`, With pictures). A
+# weight can also change while the picture emerges: see `sdg/guidance/weight.py`.
 #
 # ## Where to go from here
 #
 # - `02_how_the_encoder_sees_through_noise.py` looks into the encoder, `03_bring_your_own.py` trains one.
 # - `python sample.py 'prompts=["a face with blue hair"]' guidance.scale=200` draws a page of faces from
-#   the shell.
-# - `sdg/guidance/text.py` is the whole of text guidance; another term is a file like it.
-# - `docs/method.md` has the formulas, `docs/architecture.md` the map of the code, `docs/toyfaces.md` the
-#   faces.
+#   the command line.
+# - `sdg/guidance/text.py` is all of text guidance; a new term is another file like it.
+# - `docs/method.md` has the formulas, `docs/architecture.md` a map of the code, and `docs/toyfaces.md`
+#   describes the faces.

@@ -1,18 +1,18 @@
 # %% [markdown]
 # # How the encoder sees through noise
 #
-# CLIP has only ever seen clean pictures. Guidance has to ask about unfinished ones, which are mostly
+# CLIP has only ever seen clean pictures, but guidance needs answers about unfinished ones, which are mostly
 # noise. So Semantic Diffusion Guidance ([arXiv 2112.05744](https://arxiv.org/abs/2112.05744)) trains a
-# copy of CLIP's image encoder, $E'_I(x_t, t)$, that is told how much noise there is and has learnt to
-# give the embedding that CLIP gives to the clean picture. This notebook looks inside it:
+# copy of CLIP's image encoder, $E'_I(x_t, t)$, that is given the noise level and learns to produce the
+# embedding that CLIP gives to the clean picture. This notebook looks inside it:
 #
-# 1. what noise levels look like,
-# 2. how the copy starts as CLIP itself, and what it turns into,
-# 3. how far into the noise it finds the clean picture again,
-# 4. what its gradient, which is all that guidance ever uses, looks like.
+# 1. what the noise levels look like,
+# 2. how the copy starts as CLIP itself, and what it becomes,
+# 3. up to which noise level it still finds the clean picture,
+# 4. what its gradient, the only thing that guidance uses, looks like.
 #
-# It takes about a minute on a laptop's processor. `python
-# notebooks/02_how_the_encoder_sees_through_noise.py` does the same; the pictures are kept in
+# It takes about a minute on a laptop CPU. `python
+# notebooks/02_how_the_encoder_sees_through_noise.py` does the same; the pictures are saved in
 # `outputs/notebooks/02`.
 
 # %%
@@ -41,18 +41,18 @@ from sdg.report.grid import draw_grid
 
 # %% tags=["parameters"]
 SHOWN = [0, 50, 100, 200, 300, 400, 500, 600, 800, 999]  # timesteps to look at
-CURVE = [*range(0, 1000, 100), 999]  # timesteps of the curves
-POOL = 256  # pictures among which the clean one must be found
+CURVE = [*range(0, 1000, 100), 999]  # timesteps for the curves
+POOL = 256  # number of pictures among which to find the clean one
 SENTENCE = "a face with glasses"
-NOISES = 16  # noised copies whose gradients are averaged
+NOISES = 16  # number of noised copies whose gradients are averaged
 OVERRIDES: list[str] = []
 FOLDER = ROOT / "outputs" / "notebooks" / "02"
 
 # %% [markdown]
 # ## The parts
 #
-# CLIP, its fine-tuned copy, and the noise schedule of the diffusion model that the copy will steer. And
-# faces that none of them was trained on.
+# CLIP, its fine-tuned copy, the noise schedule of the diffusion model that the copy will steer, and faces
+# that none of them was trained on.
 
 # %%
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # where the configuration looks for the weights
@@ -98,8 +98,8 @@ def to_picture(figure: Figure) -> Image.Image:
 # ## What it has to look at
 #
 # $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$: the picture fades while noise
-# takes its place. The same two faces with the same noise, more and more of it. Ask yourself where you
-# would still tell whether there are glasses.
+# takes its place. Below are the same two faces with more and more of the same noise. Ask yourself up to
+# which level you could still tell whether there are glasses.
 
 # %%
 levels = [noised(images[:2], t) for t in SHOWN]
@@ -109,12 +109,12 @@ show(draw_grid(rows, [f"t = {t}" for t in SHOWN], cell=96, label=80), "levels")
 # %% [markdown]
 # ## It starts as CLIP
 #
-# The copy has CLIP's layers and weights. What is added is small: after every BatchNorm, a scale and a
-# shift that depend on $t$,
+# The copy has CLIP's layers and weights. The addition is small: after every BatchNorm, a scale and a shift
+# that depend on $t$,
 #
 # $$y \leftarrow \mathrm{BN}(y)\,\big(1 + \mathrm{scale}(t)\big) + \mathrm{shift}(t).$$
 #
-# Their last layer starts at zero. So before any training the copy does not care about $t$, and it *is*
+# The last layer that produces them starts at zero. So before any training the copy ignores $t$ and *is*
 # CLIP:
 
 # %%
@@ -135,17 +135,16 @@ assert torch.equal(embed(start, images[:8], 0), embed(start, images[:8], 999))
 print("largest difference from CLIP:", (embed(start, images[:8], 500) - by_clip).abs().max().item())
 
 # %% [markdown]
-# That is a good place to start, and it is handy here: from now on `start` is plain CLIP with the same
-# handle as the fine-tuned encoder.
+# This is a good starting point, and it is handy here: from now on, `start` is plain CLIP with the same
+# interface as the fine-tuned encoder.
 #
-# Training then asks one thing, and needs pictures only, no words. Take a batch of pictures, noise each to
-# a timestep of its own, and demand that the copy's embedding of the noised picture is nearest to CLIP's
-# embedding of the same picture without noise, among all pictures of the batch
-# (`sdg/training/time_clip.py`).
+# Training then has a single goal and needs only pictures, no words. Take a batch of pictures, noise each to
+# its own timestep, and require that the copy's embedding of a noised picture be nearest to CLIP's embedding
+# of the same picture without noise, among all pictures of the batch (`sdg/training/time_clip.py`).
 #
-# What became of the modulation? Each line below is a norm of the network, from the pixels (top) to the
-# embedding (bottom); colour is the mean size of its scales. Where a line changes from left to right, the
-# network works differently at different noise levels.
+# What did training do to the modulation? Each row below is a norm of the network, from the pixels (top) to
+# the embedding (bottom); colour shows the mean size of its scales. Where a row changes from left to right,
+# the network works differently at different noise levels.
 
 
 # %%
@@ -175,8 +174,8 @@ show(draw_modulation(scales), "modulation")
 # %% [markdown]
 # ## Does it see?
 #
-# Noise a picture, embed it, and look for its clean version among all pictures of the pool, by CLIP's
-# embeddings of them. First a few examples, then the share that is found against $t$.
+# Noise a picture, embed it, and look for its clean version among all pictures of the pool, by their CLIP
+# embeddings. First a few examples, then the share of clean pictures found, plotted against $t$.
 
 # %%
 clean = embed(start, images, 0)
@@ -213,16 +212,16 @@ curves = {name: [top_k(found(encoder, t), 1) for t in CURVE] for name, encoder i
 show(draw_retrieval(curves), "retrieval")
 
 # %% [markdown]
-# Without noise CLIP is the better one: it is asked for its own embeddings. The fine-tuned copy gives a
-# little of that away and gets the noisy levels in return, where a chain makes its large decisions. Near
-# pure noise nobody sees anything, for there is nothing to see.
+# Without noise CLIP is better, because it is looking for its own embeddings. The fine-tuned copy gives up a
+# little there and in return handles the noisy levels, where a chain makes its large decisions. Near pure
+# noise neither sees anything, because there is nothing to see.
 #
 # ## What guidance gets out of it
 #
-# Guidance uses the encoder through one thing alone, the gradient $\nabla_{x_t} F$ of the cosine with a
-# sentence: which pixels should change, and how. A face, noised many times over to the same level; the
-# mean gradient over the noised copies, for both encoders. Grey is no wish, brighter is more, darker is
-# less; each picture has its own scale.
+# Guidance uses only one thing from the encoder: the gradient $\nabla_{x_t} F$ of the cosine with a sentence,
+# which says which pixels should change, and how. Below, a face is noised many times to the same level, and
+# the gradient is averaged over the noised copies, for both encoders. Grey means no change, brighter more,
+# darker less; each picture has its own scale.
 
 # %%
 guides = {name: Guidance(encoder, {"text": Text()}, scale=1.0) for name, encoder in encoders.items()}
@@ -250,11 +249,11 @@ show(draw_grid(rows, [f"t = {t}" for t in SHOWN], cell=96, label=150), "gradient
 # %% [markdown]
 # The time-dependent encoder asks for something dark around the eyes at every level: in strokes where
 # little noise is left, in broad shapes where details could not survive anyway. Plain CLIP loses the face
-# early, and then its wishes are a texture: it reads the noise as if it were a picture.
+# early, and from there its gradient is a texture: it reads the noise as if it were a picture.
 #
-# A number for it. Two noised copies of one face are the same face, so a useful gradient should not depend
-# much on which noise was drawn. The agreement is the mean cosine between the gradients of two copies: 0
-# says that every copy wishes for something else.
+# We can put a number on this. Two noised copies of one face are the same face, so a useful gradient should
+# not depend much on the noise drawn. The agreement is the mean cosine between the gradients of two copies; 0
+# means that every copy asks for something different.
 
 
 # %%
@@ -271,13 +270,13 @@ for name, values in agreements.items():
     print(name.rjust(14), *(f"{value:6.2f}" for value in values))
 
 # %% [markdown]
-# Agreement is not sight: near pure noise the time-dependent encoder asks for glasses where faces usually
-# have eyes, whoever it is. That is what a chain needs there, for nothing has been decided yet.
+# Agreement does not mean seeing: near pure noise the time-dependent encoder asks for glasses where faces
+# usually have eyes, whatever the face. This is what a chain needs there, because nothing is decided yet.
 #
 # ## Where to go from here
 #
-# - `python train.py +experiment=toyfaces_clip` trains the encoder again, and draws the retrieval curve as it
-#   goes; `03_bring_your_own.py` does it with pictures of your own.
+# - `python train.py +experiment=toyfaces_clip` trains the encoder again, drawing the retrieval curve as it
+#   goes; `03_bring_your_own.py` does this with your own pictures.
 # - `python sample.py method=clip_x0 'prompts=["a smiling face"]' guidance.scale=100` guides with plain CLIP
-#   all the same, by showing it the clean picture that the diffusion model predicts.
-# - `docs/method.md` (The encoder) has every layer, `sdg/networks/time_encoder.py` the code.
+#   instead, by showing it the clean picture that the diffusion model predicts.
+# - `docs/method.md` (The encoder) describes every layer; the code is in `sdg/networks/time_encoder.py`.

@@ -1,15 +1,15 @@
 # %% [markdown]
 # # Bring your own
 #
-# Your pictures, your diffusion model, your prompts. Three things change between one world and another,
-# and each is a word on the command line: `data=`, `prior=` and `encoder=`. This notebook walks the whole
-# way once, at a size that a laptop can take: a folder of pictures, a prior trained on them, an encoder
-# that learns to see through that prior's noise, and samples of sentences from a file.
+# Your pictures, your diffusion model, your prompts. Three things change from one domain to another, and
+# each is one setting on the command line: `data=`, `prior=` and `encoder=`. This notebook goes through the
+# whole process once, at a size that a laptop can handle: a folder of pictures, a prior trained on them, an
+# encoder that learns to see through that prior's noise, and samples for sentences from a file.
 #
-# Every step calls what the commands `train.py`, `sample.py` and `python -m sdg.checkpoints` call, with
-# the words that you would type. It takes two or three minutes; what it makes is kept in
-# `outputs/notebooks/03`. Run it twice, and the second time it finds everything done: a run goes on where
-# it stopped. (So with other parameters, give it another `FOLDER`.)
+# Every step calls what the commands `train.py`, `sample.py` and `python -m sdg.checkpoints` call, with the
+# arguments that you would type. It takes two or three minutes and saves its results in
+# `outputs/notebooks/03`. If you run it again, it finds everything done, because a run continues where it
+# stopped. (So when you change parameters, choose another `FOLDER`.)
 
 # %%
 import os
@@ -29,7 +29,7 @@ from sdg.training.run import train
 
 # %% tags=["parameters"]
 PICTURES: Path | None = None  # your own folder; None: the notebook writes one
-COUNT, HELD_OUT = 640, 64  # pictures to write, and how many are kept for validation
+COUNT, HELD_OUT = 640, 64  # pictures to write, and how many are held out for validation
 PRIOR_STEPS, ENCODER_STEPS, BATCH = 200, 60, 32
 SAMPLES, SAMPLING_STEPS = 4, 50
 PROMPTS = ["a face with red hair on a yellow background", "a person with glasses | a face with a hat:-0.5"]
@@ -38,7 +38,7 @@ FOLDER = ROOT / "outputs" / "notebooks" / "03"
 
 
 # %% [markdown]
-# `configure("train", …)` is what `python train.py …` reads: the configuration with your words put in.
+# `configure("train", …)` gives what `python train.py …` reads: the configuration with your arguments applied.
 
 
 # %%
@@ -52,10 +52,10 @@ def configure(command: str, *words: str) -> DictConfig:
 # %% [markdown]
 # ## Pictures
 #
-# Any folder or zip archive of pictures will do, at any depth and of any size above the one you train at;
-# each is cut to a square. Here they are drawn, as `python -m sdg.data.toyfaces FOLDER --faces 640` does,
-# and five painted styles among them. They have no captions: neither the prior nor the encoder ever reads
-# one.
+# Any folder or zip archive of pictures will do; they may lie at any depth and have any size above the one
+# you train at. Each is cut to a square. Here the notebook draws them, as
+# `python -m sdg.data.toyfaces FOLDER --faces 640` does, with five painted styles among them. They have no
+# captions: neither the prior nor the encoder ever reads one.
 
 # %%
 size = 64
@@ -67,9 +67,9 @@ print(f"{len(paths)} pictures, such as {[path.name for path in paths[:3]]}")
 draw_grid([("yours", [adm_square(open_picture(path), size) for path in paths[:8]])], cell=96, label=70)
 
 # %% [markdown]
-# The words that name them, for every training below. The first so many by name are trained on, the rest
-# validate; `data.enlarge=true` would take pictures that are too small, `data.on_corrupt=fail` would not
-# pass over damaged ones.
+# These arguments select the pictures in every training below. The first `data.train_count`, by name, are
+# trained on; the rest validate. `data.enlarge=true` would accept pictures that are too small,
+# `data.on_corrupt=fail` would not skip damaged ones.
 
 # %%
 data = [
@@ -85,15 +85,14 @@ data = [
 # %% [markdown]
 # ## A prior of your own
 #
-# The UNet of ADM, in a size for the impatient: 4 × 4 pixels go in as one, it predicts the clean picture,
-# and a few hundred steps teach it little more than where a head is and which colours there are. The
-# command is
+# This is ADM's UNet, in a size for the impatient: 4 × 4 pixels go in as one, it predicts the clean picture,
+# and a few hundred steps teach it little more than where a head is and which colours occur. The command is
 #
 # ```
 # python train.py +experiment=toyfaces_prior data=folder data.root=PICTURES prior=ffhq prior.denoiser.…
 # ```
 #
-# Given two hours, `trainer.max_steps=7000` and the sizes in `conf/prior/toyfaces.yaml`, it draws faces.
+# With two hours, `trainer.max_steps=7000` and the sizes in `conf/prior/toyfaces.yaml`, it draws faces.
 
 # %%
 architecture = [
@@ -135,10 +134,10 @@ last_figure(FOLDER / "prior")
 # %% [markdown]
 # ## What is this file?
 #
-# The training left weights, with a card that says where they come from. Suppose you had found such a file
+# The training wrote weights, with a card that says where they come from. Suppose you had found such a file
 # somewhere. `python -m sdg.checkpoints inspect FILE` opens it without running anything in it, recognises
-# the network by names and shapes, and says which words take it. It knows ADM's and diffusers' UNets,
-# StyleGAN2, CLIP and its time-dependent copies.
+# the network by the names and shapes of its weights, and prints the arguments that load it. It knows ADM's
+# and diffusers' UNets, StyleGAN2, CLIP and its time-dependent copies.
 
 # %%
 mine = FOLDER / "prior" / "my_prior.safetensors"
@@ -147,9 +146,9 @@ for name, value in facts.items():
     print(f"{name:<14}{value}")
 
 # %% [markdown]
-# So `prior=adm` takes it, or any other unconditional UNet of ADM's kind. A folder that diffusers saved,
-# with a UNet2DModel in it, is `prior=diffusers prior.checkpoint=FOLDER`. What shapes do not tell is said
-# in words: how large the pictures are, and what the network predicts.
+# So `prior=adm` loads it, like any other unconditional ADM-style UNet. A folder saved by diffusers, with a
+# UNet2DModel in it, is loaded by `prior=diffusers prior.checkpoint=FOLDER`. What the shapes do not reveal is
+# given as arguments: how large the pictures are, and what the network predicts.
 
 # %%
 prior = [
@@ -162,9 +161,9 @@ prior = [
 # %% [markdown]
 # ## An encoder of your own
 #
-# CLIP stays as it is, for words; the small one that comes with the repository is the start. A copy of it
-# learns to see through the noise of *this* prior, on *these* pictures. For photographs, `encoder=rn50x16`
-# starts from OpenAI's CLIP instead, and the rest is the same.
+# CLIP itself stays unchanged and reads the words; here we start from the small one that comes with the
+# repository. A copy of it learns to see through the noise of *this* prior, on *these* pictures. For
+# photographs, `encoder=rn50x16` starts from OpenAI's CLIP instead; the rest is the same.
 
 # %%
 train(
@@ -183,14 +182,14 @@ train(
 last_figure(FOLDER / "encoder")
 
 # %% [markdown]
-# The curve: how often the clean picture is found among those held out, from its noised copy. A handful of
-# steps is not enough to become good, but it should be on its way;
-# `02_how_the_encoder_sees_through_noise.py` shows where the way leads.
+# The curve shows how often the clean picture is found from its noised copy, among those held out. A handful
+# of steps is not enough for a good encoder, but it should be on its way;
+# `02_how_the_encoder_sees_through_noise.py` shows where this leads.
 #
 # ## Prompts in a file
 #
-# One a line; blank lines and lines that start with `#` are skipped. A bar separates sentences, and a
-# number after a colon weighs one: a negative one is avoided.
+# One prompt per line; blank lines and lines that start with `#` are skipped. A bar separates sentences, and
+# a number after a colon is a sentence's weight: with a negative weight, the sentence is avoided.
 
 # %%
 prompts = FOLDER / "prompts.txt"
@@ -200,7 +199,7 @@ print(prompts.read_text(encoding="utf-8"))
 # %% [markdown]
 # ## Samples
 #
-# Everything together. The command is `python sample.py prior=adm prior.checkpoint=… encoder.checkpoint=…
+# Now everything together. The command is `python sample.py prior=adm prior.checkpoint=… encoder.checkpoint=…
 # prompts_file=…`, and it leaves a page to open in a browser.
 
 # %%
@@ -217,10 +216,10 @@ print(f"open {page}")
 open_picture(page.with_name("grid.png"))
 
 # %% [markdown]
-# Not faces yet: that is the prior, which has seen its pictures for a minute. What the words ask for is
-# already there, in colours. The proof is to swap one part: the same encoder, trained in this notebook,
-# steering the prior that comes with the repository, which has been trained for hours on the same
-# schedule. Nothing else changes.
+# These are not faces yet, because the prior has trained for only a minute. What the words ask for already
+# shows in the colours. To prove it, swap one part: let the same encoder, trained in this notebook, steer the
+# prior that comes with the repository, which was trained for hours on the same schedule. Nothing else
+# changes.
 
 # %%
 page = sample(configure("sample", *drawing, f"output_dir={FOLDER / 'samples_of_a_better_prior'}"))
@@ -229,7 +228,7 @@ open_picture(page.with_name("grid.png"))
 # %% [markdown]
 # ## With the real thing
 #
-# The same walk with photographs needs a GPU, public weights and time:
+# The same steps with photographs need a GPU, public weights and time:
 #
 # ```
 # python -m sdg.data prepare data=folder data.root=PICTURES
@@ -239,5 +238,5 @@ open_picture(page.with_name("grid.png"))
 #     encoder.checkpoint=outputs/train/my_clip/my_clip.safetensors
 # ```
 #
-# `docs/checkpoints.md` says it in full, with every size and setting; `docs/evaluation.md` how to measure
-# what came out.
+# `docs/checkpoints.md` has the full instructions, with every size and setting; `docs/evaluation.md` explains
+# how to measure the results.

@@ -1,4 +1,4 @@
-"""From configuration to objects, and from exceptions to one clear line: what the three entry points share."""
+"""Shared by the three entry points: configuration becomes objects, and exceptions become one clear line."""
 
 import difflib
 import errno
@@ -31,20 +31,20 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
 
 _VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
-"""Whether the user wants tracebacks; read before a command sets Hydra's variable for all. The processes that
-a command starts inherit the answer."""
+"""Whether the user wants tracebacks; read before a command sets Hydra's variable unconditionally. Processes
+that a command starts inherit the answer."""
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""Full, over quota, become read-only, broken: what may befall a disk in the middle of a run."""
+"""Disk full, over quota, turned read-only, or failing: what can go wrong in the middle of a run."""
 
 
 def build(config: DictConfig | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-    """Instantiate ``config`` by its ``_target_``s; constructors receive plain lists and dicts."""
+    """Instantiate the ``_target_``s of ``config``; constructors receive plain lists and dicts."""
     return instantiate(config, *args, _convert_="all", **kwargs)
 
 
 def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
-    """A configuration of named settings as plain containers, its interpolations as they are written."""
+    """A configuration of named settings as plain containers, with interpolations left unresolved."""
     settings = OmegaConf.to_container(config)
     if not isinstance(settings, dict):
         raise SDGError("a configuration names its settings, this one is a list: write name: value")
@@ -52,12 +52,12 @@ def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """The same with every interpolation filled in."""
+    """Like ``plain``, with every interpolation resolved."""
     return plain(OmegaConf.create(OmegaConf.to_container(config, resolve=True)))
 
 
 def check_sweep(trainer: Any) -> None:
-    """Raises SDGError where a job of a sweep (-m) would have to start processes: each would be the sweep."""
+    """Raise SDGError if a job of a sweep (-m) would start processes: each would run the sweep again."""
     sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     environment = getattr(trainer.strategy, "cluster_environment", None)
     if trainer.world_size > 1 and sweep and not (environment and environment.creates_processes_externally):
@@ -68,10 +68,10 @@ def check_sweep(trainer: Any) -> None:
 
 
 def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
-    """Make a function of the configuration a command: Hydra's command line, errors as one line.
+    """Turn a function of the configuration into a command: Hydra's command line, errors as one line.
 
-    Problems that the user can mend end in ``error: …`` and exit status 1; ``HYDRA_FULL_ERROR=1`` shows the
-    traceback. In a sweep every job gets a folder of its own below ``output_dir``.
+    Problems that the user can fix end in ``error: …`` and exit status 1; ``HYDRA_FULL_ERROR=1`` shows the
+    traceback. In a sweep every job gets its own folder below ``output_dir``.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
@@ -80,7 +80,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             sweep = running.mode == RunMode.MULTIRUN
             if sweep:
                 config.output_dir = running.runtime.output_dir
-            # Of a sweep, Hydra finishes the other jobs before it raises what this one raised.
+            # In a sweep, Hydra finishes the other jobs before it re-raises this one's exception.
             with nullcontext() if sweep else errors_in_one_line():
                 _refuse_second_additions(config_name, running.overrides.task)
                 return task(config)
@@ -89,12 +89,12 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
         command = hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name=config_name)(job)
 
         def main() -> Any:
-            # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
+            # pytorch_lightning 2.6 uses a class that torch 2.15 deprecates.
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-            # Once for all processes of a run, which inherit it: they write to one folder.
+            # Set once and inherited by all processes of a run: they write to one folder.
             os.environ.setdefault("SDG_STARTED", time.strftime("%Y-%m-%d_%H-%M-%S"))
             os.environ["SDG_TRACEBACKS"] = str(int(_VERBOSE))
-            # Else Hydra prints a shortened traceback of its own and exits.
+            # Otherwise Hydra prints its own shortened traceback and exits.
             os.environ["HYDRA_FULL_ERROR"] = "1"
             with errors_in_one_line():
                 return command()
@@ -105,7 +105,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
 
 
 def _refuse_second_additions(config_name: str, words: Sequence[str]) -> None:
-    """Raises SDGError for ``+key={…}`` where ``key`` is there already: Hydra would mix the two silently."""
+    """Raise SDGError for ``+key={…}`` if ``key`` already exists: Hydra would silently merge the two."""
     addition = re.compile(r"\+([\w.]+)=\s*\{")
     added = [match[1] for word in words if (match := addition.match(word))]
     if not added:
@@ -120,7 +120,7 @@ def _refuse_second_additions(config_name: str, words: Sequence[str]) -> None:
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Turn what the user can mend into an exit with one line, unless HYDRA_FULL_ERROR=1 asks for more."""
+    """On errors that the user can fix, exit with one line, unless HYDRA_FULL_ERROR=1 asks for more."""
     try:
         yield
     except (SDGError, HydraException, OmegaConfBaseException) as error:
@@ -137,7 +137,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """What the innermost error that we raised says, else ``error`` and what caused it, on a single line."""
+    """The message of the innermost SDGError, else of ``error`` and its causes, on a single line."""
     if isinstance(error, OverrideParseException):
         return f"cannot read {error.override}: put text between quotes, as in 'prompts=[\"a face\"]'"
     chain: list[BaseException] = []
@@ -147,7 +147,7 @@ def one_line(error: BaseException) -> str:
         cause = cause.__cause__
     ours = [link for link in chain if isinstance(link, SDGError)]
     parts = [str(link) for link in (ours[-1:] or chain)]
-    # Hydra and OmegaConf append where they looked, and which key of which object it was.
+    # Hydra and OmegaConf append where they looked, and the key and object concerned.
     parts = [part.split("\nConfig search path")[0].split("\n    full_key:")[0] for part in parts]
     line = ": ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
     line = line.replace("str is not a ListConfig, list or tuple", "a list is written as key=[value]")
@@ -155,7 +155,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _suggestion(chain: Sequence[BaseException]) -> str:
-    """The option of a group that a mistyped one looks like."""
+    """A hint at the group option that a mistyped one resembles."""
     for link in chain:
         if isinstance(link, MissingConfigException) and link.missing_cfg_file and link.options:
             typed = link.missing_cfg_file.rpartition("/")[2]

@@ -2,8 +2,8 @@
 
 
 class SDGError(Exception):
-    """A problem the user can mend. The message is a single line that says what is wrong and names the remedy.
+    """A problem the user can fix. The message is a single line that says what is wrong and how to fix it.
 
-    The entry points print it as ``error: <message>`` and exit with status 1; with ``HYDRA_FULL_ERROR=1`` the
-    whole traceback is shown instead.
+    The entry points print it as ``error: <message>`` and exit with status 1; with ``HYDRA_FULL_ERROR=1`` they
+    show the whole traceback instead.
     """

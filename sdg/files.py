@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the marks of their contents."""
+"""Files that appear whole or not at all, lock files, and content hashes."""
 
 import fcntl
 import hashlib
@@ -11,16 +11,16 @@ from typing import BinaryIO
 
 @contextmanager
 def whole_path(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write a file at, which gets the name in one move once all is in it.
+    """A temporary path beside ``path`` to write to; the complete file is renamed to ``path`` in one move.
 
     Raises:
-        OSError: which names the file, also where the disk does not, as a full one.
+        OSError: always naming the file, even if the system does not (a full disk).
     """
     part = path.with_name(path.name + ".part")
     try:
         yield part
         with part.open("rb") as file:
-            os.fsync(file.fileno())  # else a name may survive a power cut that its content does not
+            os.fsync(file.fileno())  # else the name may survive a power cut and the content not
         os.replace(part, path)
     except Exception as error:
         part.unlink(missing_ok=True)
@@ -31,26 +31,26 @@ def whole_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """The same as an open file."""
+    """The same, as an open file."""
     with whole_path(path) as part, part.open("wb") as file:
         yield file
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write ``content`` (text as UTF-8) so that ``path`` is the old file or the new one at any moment."""
+    """Write ``content`` (text as UTF-8) so that at any moment ``path`` is either the old or the new file."""
     with whole_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def held(path: Path, wait: bool = False) -> Iterator[None]:
-    """Hold the lock file ``path`` for this process; it goes with the process, however that ends.
+    """Hold the lock file ``path`` for this process; it is released even if the process is killed.
 
     Args:
-        wait: until another process that holds it is done.
+        wait: whether to wait for another holder.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: another process holds it and ``wait`` is False.
     """
     with path.open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,4 +1,4 @@
-"""Pictures as networks take them, in [-1, 1], and as files have them, 0 … 255."""
+"""Conversion of pixels between networks' scale, [-1, 1], and files' scale, 0 … 255."""
 
 import torch
 from torch import Tensor

@@ -4,6 +4,6 @@ import os
 
 
 def first_process() -> bool:
-    """Whether this process speaks and writes for the others; known before they have found one another."""
+    """Whether this process logs and writes for the others; known before they have connected."""
     names = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
     return all(os.environ.get(name, "0") == "0" for name in names)

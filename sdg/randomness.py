@@ -1,4 +1,4 @@
-"""Generators keyed by what they are for: where the random numbers of sampling come from."""
+"""Generators keyed by their purpose: the source of the random numbers of sampling."""
 
 import hashlib
 
@@ -6,8 +6,8 @@ import torch
 
 
 def keyed_generator(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A fresh generator that is a pure function of ``key``: the same numbers at every run, and on every
-    machine where ``device`` is the CPU.
+    """A fresh generator that is a pure function of ``key``: the same numbers in every run and, if ``device``
+    is the CPU, on every machine.
 
     Different keys give unrelated streams, e.g. ``keyed_generator("train noise", seed, step)``.
     """

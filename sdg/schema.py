@@ -1,4 +1,4 @@
-"""The typed top level of each command's configuration; constructors check the groups below."""
+"""The typed top level of each command's configuration; constructors check the groups below it."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -32,7 +32,7 @@ LIBRARIES: dict[str, set[str]] = {
     "randomness": {"torch"},
     "pixels": {"torch"},
 }
-"""All that the packages which only compute may import from outside the standard library."""
+"""All that purely computational packages may import from outside the standard library."""
 FILE_MODULES = {"glob", "io", "json", "os", "pathlib", "pickle", "shutil", "tempfile", "zipfile"}
 
 SOURCES = sorted(ROOT.glob("*.py")) + sorted((ROOT / "sdg").rglob("*.py"))

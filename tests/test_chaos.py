@@ -181,9 +181,9 @@ def test_a_process_of_two_that_dies_takes_the_other_along_and_the_run_goes_on(
         time.sleep(0.05)
     (second,) = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
     os.kill([first.pid, int(second)][rank], signal.SIGKILL)
-    _, errors = first.communicate(timeout=120)  # of both: it ends when both have
+    _, errors = first.communicate(timeout=120)  # of both processes: it ends when both have
     assert first.returncode
-    if rank:  # and else the shell tells
+    if rank:  # otherwise the shell reports it
         by_lightning = f"Child process with PID {second} terminated with code -9" in errors
         assert by_lightning or "error: a process of this run has died: give the same command" in errors
     done = len(list(folder.glob("samples/*.png")))

@@ -91,7 +91,7 @@ def test_the_traceback_is_there_for_those_who_ask(tmp_path: Path, failing: str):
     verbose = command(tmp_path, failing, "seed=1", HYDRA_FULL_ERROR="1").stderr
     assert "Traceback" in verbose
     assert "use another seed" in verbose
-    # A command sets Hydra's variable for itself; what it starts knows whether its user asked.
+    # A command sets Hydra's variable for itself; its children know from ours whether the user asked.
     child = command(tmp_path, failing, "seed=1", HYDRA_FULL_ERROR="1", SDG_TRACEBACKS="0")
     assert child.stderr == "error: use another seed\n"
 

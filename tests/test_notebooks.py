@@ -115,5 +115,5 @@ def assert_pictures(folder: Path, *names: str) -> None:
 
 
 def assert_nearer(guided: Tensor, unguided: Tensor) -> None:
-    """The scores (B,) of guided pictures are the higher ones, in the mean."""
+    """Guided pictures have the higher scores (B,), on average."""
     assert guided.mean() > unguided.mean()

@@ -1,1 +1,1 @@
-"""One choice at a time: python -m experiments.ablations"""
+"""One design choice at a time: python -m experiments.ablations"""

@@ -1,14 +1,14 @@
-"""One choice at a time: ``python -m experiments.ablations`` (see ``--help``).
+"""One design choice at a time: ``python -m experiments.ablations`` (see ``--help``).
 
-scale    how strong guidance is, for ddpm and for a sampler of few steps
-steps    in how many steps, by which sampler
+scale    the strength of guidance, for ddpm and for a few-step sampler
+steps    the number of steps, for each sampler
 encoder  the time-dependent encoder against plain CLIP as the guide, on x_t and on the predicted clean picture
-mean     the gradient at x_t, as in the paper's code, against that at the mean, the textbook's
-gram     style: Gram matrices of each sample against the released ones, which mix the batch
+mean     the gradient at x_t, as in the paper's code, against that at the mean, as in textbooks
+gram     style: Gram matrices per sample, against the released ones, which mix the batch
 all      all of them
 
 Each writes a table (NAME.md) and its curves (NAME.png, NAME.svg). Finished samples are kept, and shared by
-the ablations that have them in common, so it can be killed and repeated at will.
+the ablations that need them, so the command can be interrupted and rerun at any time.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raises SDGError for what cannot be drawn as a curve."""
+    """Raise SDGError for what cannot be drawn as a curve."""
     if options.samples < 2 or options.prompts < 1 or options.style_samples < 1:
         raise SDGError(
             "diversity is that of two samples of a prompt or more: use --samples 2, --prompts 1 and "

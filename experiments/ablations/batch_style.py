@@ -11,8 +11,8 @@ class BatchStyle(Style):
 
     .. math:: G = \frac{1}{BCHW} A A^\top, \quad A \in \mathbb{R}^{BC \times HW}
 
-    Samples mix in its blocks off the diagonal, and those on it have 1/B⁴ of the gradient that a sample would
-    have alone. The one number F of the batch is dealt out evenly, so that the sum over samples is F.
+    Samples mix in its off-diagonal blocks, and its diagonal blocks give 1/B⁴ of the gradient that a sample
+    would have alone. The batch has one number F, which is split evenly, so that the sum over samples is F.
     """
 
     def __call__(self, features: Features, target: Features) -> Tensor:
@@ -21,5 +21,5 @@ class BatchStyle(Style):
 
 
 def _stacked(features: Features) -> Features:
-    """Of B samples, as those of one with B times the channels."""
+    """Features of B samples as those of one with B times the channels."""
     return features._replace(stages=tuple(stage.flatten(0, 1)[None] for stage in features.stages))

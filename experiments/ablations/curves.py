@@ -1,4 +1,4 @@
-"""What an ablation gives: a curve for each alternative, over the same values of one setting."""
+"""The result of an ablation: a curve for each alternative, over the same values of one setting."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,32 +6,32 @@ from typing import NamedTuple
 from sdg.metrics.measure import Measure
 
 Values = Mapping[str, Measure | None]
-"""Measure by name; None: not for this one."""
+"""Measure by name; None: does not apply."""
 
 
 class Point(NamedTuple):
     """One run."""
 
     settings: str
-    """Of ``sample.py``, besides the targets."""
+    """For ``sample.py``, without the targets."""
     values: Values
     seconds: float | None
-    """CPU seconds per image, if somebody looked at the clock."""
+    """CPU seconds per image, if the run was timed."""
 
 
 class Curves(NamedTuple):
-    """An ablation that was measured."""
+    """A measured ablation."""
 
     name: str
     title: str
     axis: str
-    """What the points of a line differ in."""
+    """What varies along a line."""
     lines: dict[str, dict[float, Point]]
     panels: dict[str, str]
-    """Measures of the figure, and their titles; the table has all."""
+    """Measures in the figure, and their titles; the table has all."""
     unguided: Values
     what: str
-    """Was drawn, in a sentence."""
+    """What was drawn, in a sentence."""
     protocols: dict[str, str]
     over: str
     """What the intervals are over."""

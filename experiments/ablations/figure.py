@@ -12,7 +12,7 @@ from experiments.plotting import FAINT, INK, STYLE, SVG, plain_axes
 COLORS = ("#1f6aa5", "#c2452d", "#1f7a47", "#b08a1e")
 MARKERS = ("o", "s", "D", "^")
 ASIDE = 1.03
-"""Factor between the places of two lines, so that none hides another."""
+"""Factor between the positions of two lines, so that none hides another."""
 
 
 def draw_curves(curves: Curves, folder: Path) -> None:
@@ -35,7 +35,7 @@ def draw_curves(curves: Curves, folder: Path) -> None:
 
 
 def _panel(axes: Axes, curves: Curves, name: str) -> None:
-    # What is varied doubles, or nearly.
+    # The varied setting doubles, or nearly.
     axes.set_xscale("log")
     axes.set_xticks(curves.at, [f"{x:g}" for x in curves.at])
     axes.minorticks_off()

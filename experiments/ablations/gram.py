@@ -1,4 +1,4 @@
-"""Style guidance by Gram matrices of each sample, against the released ones, which mix the batch."""
+"""Style guidance by Gram matrices per sample, against the released ones, which mix the batch."""
 
 import argparse
 from pathlib import Path
@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
     released: bool
     power: int
-    """Of the size of the batch, by which the scale is multiplied."""
+    """The scale is multiplied by the batch size to this power."""
 
 
 LINES = {"per sample": Line(False, 0), "released": Line(True, 0), "released, scale × B⁴": Line(True, 4)}
@@ -52,7 +52,7 @@ def study(options: argparse.Namespace) -> Path:
     """Draw, measure and show; returns the page.
 
     Raises:
-        SDGError: batches that would hold samples of two styles, or none of one sample alone.
+        SDGError: batches that would mix samples of two styles, or no batch of a single sample.
     """
     groups, count = sorted(set(options.groups)), options.style_samples
     if groups[0] != 1 or any(count % group for group in groups):
@@ -75,7 +75,7 @@ def study(options: argparse.Namespace) -> Path:
 
 
 class _Easel:
-    """Where runs towards the styles are drawn and measured."""
+    """Draws and measures runs towards the styles."""
 
     def __init__(self, options: argparse.Namespace):
         self.options, self.judge = options, load_judge(options.evaluate)
@@ -86,7 +86,7 @@ class _Easel:
         self.stepping = [f"sampler={options.sampler}", f"sampler.steps={options.steps}"]
 
     def line(self, line: Line, groups: list[int]) -> dict[float, Point]:
-        """A point for each size of a batch, 1 the first."""
+        """A point for each batch size, the first of which is 1."""
         points: dict[float, Point] = {}
         alone: Tensor | None = None
         for group in groups:
@@ -94,7 +94,7 @@ class _Easel:
             settings = ["guidance=style", f"guidance.scale={scale:g}", f"group={group}", *self.stepping]
             settings += [RELEASED] if line.released else []
             print(" ".join(settings), flush=True)
-            # A batch is a style's, also when a killed run goes on.
+            # A batch holds one style, also when a killed run resumes.
             aimed = [*settings, f"batch_size={self.count}", named("references", self.paths)]
             kind = "released" if line.released else "sample"
             folder = insist(self.options, f"style_{kind}_{group}_{scale:g}", aimed, self.count)
@@ -106,7 +106,7 @@ class _Easel:
         return points
 
     def unguided(self) -> dict[str, Measure]:
-        """The same noises, which no reference led."""
+        """The same noises, without any guidance."""
         folder = insist(self.options, "style_unguided", ["method=unguided", *self.stepping], self.count)
         return self._distances(self._read(folder).repeat(len(self.paths), 1, 1, 1))
 
@@ -120,7 +120,7 @@ class _Easel:
         return {name: self._measure(values) for name, values in reversed(found.items())}
 
     def _measure(self, values: Tensor) -> Measure:
-        """The mean of a value of every sample, with an interval over references and noises."""
+        """The mean of one value per sample, with an interval over references and noises."""
         table = values.unflatten(0, (len(self.paths), self.count))
         (interval,) = bootstrap(lambda r, n: table[r][:, n].mean()[None], *table.shape)
         return Measure("", values.mean().item(), len(values), interval)

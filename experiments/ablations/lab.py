@@ -1,4 +1,4 @@
-"""Runs towards prompts: drawn once, however many ablations ask for them, and measured alike."""
+"""Runs towards prompts: drawn once, however many ablations use them, and measured in the same way."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ from sdg.metrics.pictures import open_samples
 
 TIME_CLIP, PLAIN_X_T, PLAIN_X0 = "time-dependent CLIP on x_t", "plain CLIP on x_t", "plain CLIP on x̂_0"
 GUIDES = {TIME_CLIP: "guide", PLAIN_X_T: "clip_guide", PLAIN_X0: "clip_guide"}
-"""Who guides -> the extractor (conf/features) that sees what it climbs on."""
+"""Guide -> the extractor (conf/features) with the encoder that guides."""
 RENDERS = 4
-"""For each sample, that the kernel distance is measured to."""
+"""Per sample, as the reference of the kernel distance."""
 DRAWS = 200
-"""Of the bootstrap of the kernel distance."""
+"""Bootstrap resamples of the kernel distance."""
 
 
 class Setting(NamedTuple):
@@ -34,7 +34,7 @@ class Setting(NamedTuple):
     steps: int
     guide: str = TIME_CLIP
     gradient_at: str = "x_t"
-    """Of ddpm: x_t or mean."""
+    """For ddpm: x_t or mean."""
 
     @property
     def folder(self) -> str:
@@ -43,13 +43,13 @@ class Setting(NamedTuple):
 
 
 def insist(options: argparse.Namespace, name: str, settings: Sequence[str], samples: int) -> Path:
-    """As :func:`~experiments.baselines.runs.drawn`, but ``settings`` win: they are what is compared."""
+    """As :func:`~experiments.baselines.runs.drawn`, but ``settings`` win, being what is compared."""
     given = [f"seed={options.seed}", f"sampler.steps={options.steps}"]
     return timed(options.output / name, [*given, *options.sample, *settings], samples)
 
 
 class Lab:
-    """Where runs towards the same prompts, of the same noises, are drawn and measured.
+    """Draws and measures runs towards the same prompts, from the same noises.
 
     Args:
         options: of the command line.
@@ -82,7 +82,7 @@ class Lab:
         return self.points[setting]
 
     def settings(self, setting: Setting) -> list[str]:
-        """Of ``sample.py``, besides the targets."""
+        """For ``sample.py``, without the targets."""
         words = [f"sampler={setting.sampler}", f"sampler.steps={setting.steps}"]
         words.append(f"guidance.scale={setting.scale:g}")
         if setting.gradient_at != "x_t":
@@ -94,7 +94,7 @@ class Lab:
         return words
 
     def measure(self, evidence: Evidence, guide: str | None) -> Values:
-        """What the comparison of methods measures of prompts, and how far samples are from renders."""
+        """The measures for prompts from the comparison of methods, and the distance to renders."""
         a, b = evidence.guided.features, self.renders
         apart = Measure("", squared_mmd(a, b), len(a), mmd_interval(a, b, DRAWS))
         return {**towards_prompts(evidence, guide), "distance": apart}

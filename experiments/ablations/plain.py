@@ -1,4 +1,4 @@
-"""Plain CLIP in the place of the time-dependent encoder: the same network, told nothing of noise."""
+"""Plain CLIP in place of the time-dependent encoder: the same network, never trained on noise."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ def plain_clip(folder: Path, settings: list[str]) -> Path:
     """Weights of the encoder before it was trained on noise, when it *is* CLIP's image tower at every t.
 
     Args:
-        folder: where they are written, unless they are there.
-        settings: of ``sample.py``; they say which CLIP.
+        folder: where they are written, unless they exist.
+        settings: of ``sample.py``; they select the CLIP.
 
     Raises:
-        SDGError: CLIP's weights cannot be had, or the encoder is no copy of it.
+        SDGError: CLIP's weights cannot be found, or the encoder is no copy of it.
     """
     path = folder / "plain_clip.safetensors"
     if not path.is_file():

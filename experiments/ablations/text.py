@@ -1,4 +1,4 @@
-"""The ablations that are led by words: what each line is, and what is shown of it."""
+"""The ablations guided by words: what each line is, and which measures are shown."""
 
 import argparse
 from collections.abc import Callable
@@ -45,20 +45,20 @@ class Ablation(NamedTuple):
 
 
 def scale(options: argparse.Namespace) -> Lines:
-    """Of the paper's sampler, and of one made for few steps."""
+    """For the paper's sampler, and for one made for few steps."""
     samplers = dict.fromkeys(["ddpm", options.sampler])
     return {name: {s: Setting(s, name, options.steps) for s in options.scales} for name in samplers}
 
 
 def steps(options: argparse.Namespace) -> Lines:
-    """Each sampler at a scale of its own: a unit of it moves a deterministic one half as far."""
+    """Each sampler at its own scale: one unit of scale moves a deterministic sampler half as far."""
     return {
         name: {n: Setting(scale, name, n) for n in options.counts} for name, scale in options.samplers.items()
     }
 
 
 def encoder(options: argparse.Namespace) -> Lines:
-    """Each guide has scales of its own, so all are shown."""
+    """Each guide needs scales of its own, so all are shown."""
     sampler, count = options.sampler, options.steps
     return {guide: {s: Setting(s, sampler, count, guide) for s in options.few_scales} for guide in GUIDES}
 

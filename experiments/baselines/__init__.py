@@ -1,1 +1,1 @@
-"""Other people's methods beside ours: python -m experiments.baselines"""
+"""Other people's methods compared with ours: python -m experiments.baselines"""

@@ -1,10 +1,10 @@
-"""Other people's methods beside ours: ``python -m experiments.baselines`` (see ``--help``).
+"""Other people's methods compared with ours: ``python -m experiments.baselines`` (see ``--help``).
 
 sweep    finds settings for clip_x0 and stylegan_clip, on prompts that no result is measured on
 methods  draws all methods towards the same prompts and references, side by side, and measures them
 ilvr     ILVR against N: how much of a reference is kept, and how much samples differ
 
-Finished samples are kept, so it can be killed and repeated at will.
+Finished samples are kept, so the command can be interrupted and rerun at any time.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def _ilvr(parser: argparse.ArgumentParser) -> None:
 
 
 def _study(studies: argparse._SubParsersAction, name: str, samples: int, steps: int, seed: int):  # type: ignore[no-untyped-def]
-    """A study's parser, with what all have."""
+    """A study's parser, with the options that all share."""
     parser = studies.add_parser(name, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--samples", type=int, default=samples, help="samples of every target")

@@ -1,4 +1,4 @@
-"""The methods that are compared: how ``sample.py`` is told to run each, and by whom it is guided."""
+"""The methods that are compared: the ``sample.py`` settings of each, and what guides it."""
 
 import argparse
 import json
@@ -23,9 +23,9 @@ class Contender(NamedTuple):
     """A method."""
 
     settings: dict[str, list[str]]
-    """What it can aim at -> its settings of ``sample.py``."""
+    """Kind of target it can aim at -> its settings of ``sample.py``."""
     guide: str | None
-    """The extractor (conf/features) that sees what it climbs on; None: it has no guide."""
+    """The extractor (conf/features) with the encoder that guides it; None: it has no guide."""
     knob: str | None
     """The setting that ``--scales`` changes."""
     weights: tuple[str, ...]
@@ -57,11 +57,11 @@ CONTENDERS = {
     ),
 }
 SWEPT = ("clip_x0", "stylegan_clip")
-"""Those whose configured settings are not of this prior and this generator."""
+"""Those whose configured settings were not chosen for this prior and generator."""
 
 
 def at_hand(names: Sequence[str], settings: Sequence[str]) -> list[str]:
-    """Those whose weights are there; of each other one a line is printed.
+    """Those whose weights are there; prints a line about each of the others.
 
     Raises:
         SDGError: none is left.
@@ -76,27 +76,27 @@ def at_hand(names: Sequence[str], settings: Sequence[str]) -> list[str]:
 
 
 def tuned(name: str, options: argparse.Namespace) -> Settings:
-    """Settings other than the configured ones: what the sweep found, then what ``--scales`` says."""
+    """Settings that replace the configured ones: those the sweep found, then those of ``--scales``."""
     found = read_settings(options.settings).get(name, {})
     knob = CONTENDERS[name].knob
     return found | ({knob: options.scales[name]} if knob and name in options.scales else {})
 
 
 def words(settings: Settings) -> list[str]:
-    """Settings as the command line takes them."""
+    """Settings in command-line form."""
     return [f"{key}={brief(value)}" for key, value in settings.items()]
 
 
 def brief(value: float | str) -> str:
-    """A value as short as can be."""
+    """A value in its shortest form."""
     return value if isinstance(value, str) else f"{value:g}"
 
 
 def read_settings(path: Path) -> dict[str, Settings]:
-    """What a sweep wrote: method (or method_steps) -> setting -> value; nothing where there is no such file.
+    """What a sweep wrote: method (or method_steps) -> setting -> value; empty if there is no such file.
 
     Raises:
-        SDGError: the file is not a sweep's.
+        SDGError: the file was not written by a sweep.
     """
     if not path.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""ILVR against N: the larger, the less of a reference is kept, and the more samples differ."""
+"""ILVR against N: the larger N, the less of a reference is kept, and the more samples differ."""
 
 import argparse
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Row(NamedTuple):
     """One N."""
 
     factor: int | None
-    """None: nothing is held."""
+    """None: unguided."""
     values: dict[str, Measure | None]
 
 
@@ -96,7 +96,7 @@ def lines(options: argparse.Namespace, rows: Sequence[Row], size: int) -> list[s
 def figure(
     options: argparse.Namespace, folders: dict[int, Path], paths: Sequence[str], filters: dict[int, LowPass]
 ) -> Image.Image:
-    """For every reference a row for each N: the reference, what φ keeps of it, and samples."""
+    """For every reference, a row for each N: the reference, what φ keeps of it, and samples."""
     rows = []
     for path in paths:
         for factor, folder in folders.items():

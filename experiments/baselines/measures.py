@@ -1,4 +1,4 @@
-"""What is measured of samples that aimed at prompts or at references."""
+"""Measures of samples aimed at prompts or at references."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,16 +19,16 @@ from sdg.metrics.pictures import FolderPictures
 from sdg.metrics.retrieve import AdversarialGap, ReferenceRetrieval, TextRetrieval
 
 LEAST = 40
-"""Different answers that the prompts of the experiment on text alignment have at least, as a pool."""
+"""Fewest different answers in the pool, which is the prompts of the text-alignment experiment."""
 GUIDES = {"cosine by E'": "guide", "cosine by CLIP": "clip_guide"}
 DIVERSITY = PairwiseDistance("judge", normalise=True)
 
 Measures = Mapping[str, Measure | None]
-"""None: not for this method."""
+"""None: does not apply to this method."""
 
 
 def towards_prompts(evidence: Evidence, guide: str | None) -> Measures:
-    """Of samples that aimed at prompts of ``POOL``, by an extractor's guidance or by none."""
+    """Measures of samples aimed at prompts of ``POOL``; ``guide`` is what guided them, if anything."""
     rates = aligned(evidence)
     by_judge = TextRetrieval("judge_answers", POOL, LEAST)(evidence)[0]
     gap = AdversarialGap(guide, "judge_answers", POOL, LEAST)(evidence)[0] if guide else None
@@ -43,13 +43,13 @@ def towards_prompts(evidence: Evidence, guide: str | None) -> Measures:
 
 
 def aligned(evidence: Evidence) -> dict[str, Measure]:
-    """What the judge sees of what the prompts mention."""
+    """How much of what the prompts mention the judge sees."""
     rates = {measure.name: measure for measure in TextAlignment()(evidence)}
     return {"mentioned right": rates["mentioned"], "all right": rates["all"]}
 
 
 def towards_references(evidence: Evidence, guide: str | None) -> Measures:
-    """Of samples that aimed at faces that ``python -m sdg.data.toyfaces`` wrote."""
+    """Measures of samples aimed at faces that ``python -m sdg.data.toyfaces`` wrote."""
     least = len(evidence.targets)
     by_judge = ReferenceRetrieval("judge", least)(evidence)[0]
     by_guide = ReferenceRetrieval(guide, least)(evidence)[0] if guide else None
@@ -64,7 +64,7 @@ def towards_references(evidence: Evidence, guide: str | None) -> Measures:
 
 
 def faithful(evidence: Evidence) -> dict[str, Measure]:
-    """How much of a reference is kept: its true attributes, and its pose as the judge reads it off it."""
+    """How much of a reference is kept: its true attributes, and its pose as the judge reads it."""
     pictures = references(evidence)
     truth = face_attributes(pictures.files[0].parent)
     attributes = torch.tensor([truth[path.name] for path in pictures.files])
@@ -81,7 +81,7 @@ def faithful(evidence: Evidence) -> dict[str, Measure]:
 
 
 def pixel_distance(evidence: Evidence, low_pass: LowPass) -> Measure:
-    """Mean difference of samples and references in levels of 255, both seen through φ."""
+    """Mean absolute difference of samples and references, both through φ, in levels of 255."""
     pictures = references(evidence)
     own = torch.cat(list(evidence.samples.batches(evidence.rows, 64))).double()
     wanted = torch.cat(list(pictures.batches(range(len(pictures)), 64))).double()
@@ -90,7 +90,7 @@ def pixel_distance(evidence: Evidence, low_pass: LowPass) -> Measure:
 
 
 def similarity(evidence: Evidence, encoder: str) -> Measure:
-    """Mean cosine of samples and what they aimed at."""
+    """Mean cosine of samples and their targets."""
     features = evidence.features
     samples = features.features(encoder, evidence.samples, evidence.rows)
     if None in (prompts := [prompt for prompt, _ in evidence.targets]):
@@ -107,6 +107,6 @@ def references(evidence: Evidence) -> FolderPictures:
 
 
 def _over_targets(evidence: Evidence, values: Tensor) -> Measure:
-    """The mean of a value of every sample, with an interval over targets."""
+    """The mean of one value per sample, with an interval over targets."""
     means = values.double().unflatten(0, (len(evidence.targets), -1)).mean(dim=1)
     return Measure("", means.mean().item(), len(values), bootstrap_mean(means))

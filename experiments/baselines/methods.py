@@ -18,7 +18,7 @@ from sdg.metrics.pictures import open_samples
 from sdg.report.grid import draw_grid, open_picture
 
 CLAIMS = (
-    # where, what is claimed, of which measure, who has more, who has less
+    # kind of target, claim, measure, which method has more, which has less
     (REFERENCES, "SDG keeps more of what a reference shows than ILVR", "found by the judge", "sdg", "ilvr"),
     (REFERENCES, "SDG is more diverse than ILVR", "diversity", "sdg", "ilvr"),
     (PROMPTS, "SDG is more diverse than StyleGAN+CLIP", "diversity", "sdg", "stylegan_clip"),
@@ -30,7 +30,7 @@ CLAIMS = (
         "sdg",
     ),
 )
-"""The paper's, in measures of ours."""
+"""The paper's claims, in our measures."""
 CLOCKS: dict[str, Literal["wall", "cpu"]] = {"seconds per image": "wall", "CPU seconds per image": "cpu"}
 
 
@@ -58,7 +58,7 @@ def study(options: argparse.Namespace) -> Path:
     targets = {PROMPTS: some(POOL, options.prompts), REFERENCES: references}
     bench = Bench(options, POOL)
     count = options.samples * max(map(len, targets.values()))
-    # The first run of a process also waits for what is imported late.
+    # The first run of a process also waits for late imports.
     drawn(options, "warm_up", ["method=unguided", "sampler.steps=1"], 1)
     before = drawn(options, "unguided", ["method=unguided"], count)
     free = open_samples(before)
@@ -118,7 +118,7 @@ def _table(runs: dict[str, Run]) -> list[str]:
 
 
 def _claims(runs: Runs) -> list[str]:
-    """Whether the paper's orderings are found here."""
+    """Whether the paper's orderings hold here."""
     told = []
     for kind, claim, measure, more, less in CLAIMS:
         if more not in runs[kind] or less not in runs[kind]:
@@ -134,7 +134,7 @@ def _claims(runs: Runs) -> list[str]:
 
 
 def figure(runs: Runs, targets: dict[str, list[str]]) -> Image.Image:
-    """A row for each prompt and reference, a column for each method; empty where it takes no such target."""
+    """A row for each prompt and reference, a column for each method; blank if it takes no such target."""
     names = [name for name in CONTENDERS if any(name in own for own in runs.values())]
     drawings = {(kind, name): _first(run.folder, kind) for kind in runs for name, run in runs[kind].items()}
     blank = Image.new("RGB", open_picture(targets[REFERENCES][0]).size, "white")
@@ -150,7 +150,7 @@ def figure(runs: Runs, targets: dict[str, list[str]]) -> Image.Image:
 
 
 def _first(folder: Path, kind: str) -> dict[str | None, Path]:
-    """The sample of index 0 of every target; of None where a run aims at nothing."""
+    """Target -> its sample of index 0; the key is None if a run aims at nothing."""
     run, key = open_samples(folder), kind.removesuffix("s")
     found = zip(run.files, run.records, strict=True)
     return {record[key]: file for file, record in found if record["index"] == 0}

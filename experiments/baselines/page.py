@@ -1,4 +1,4 @@
-"""What the pages of the experiment share."""
+"""Parts shared by the pages of the experiment."""
 
 import argparse
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def cell(name: str, measure: Measure | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time, if somebody looked at the clock."""
+    """A time, if one was recorded."""
     return "–" if value is None else f"{value:.2f}"
 
 
@@ -57,12 +57,12 @@ def row(*cells: str) -> str:
 
 
 def rule(columns: int) -> str:
-    """What stands below the first row of a table."""
+    """The line below the header row of a table."""
     return "|---" * columns + "|"
 
 
 def protocols(names: Sequence[str], more: dict[str, str], over: str = "targets") -> list[str]:
-    """What the numbers are, and over what their intervals."""
+    """What the numbers mean, and what their intervals are over."""
     told = {name: PROTOCOLS[name] for name in names} | more
     lines = [f"- **{name}**: {text}." for name, text in told.items()]
     return ["## Protocols", "", *lines, f"- Intervals: 95 % bootstrap over {over}.", ""]
@@ -71,7 +71,7 @@ def protocols(names: Sequence[str], more: dict[str, str], over: str = "targets")
 def save(
     options: argparse.Namespace, name: str, lines: Sequence[str], figure: Image.Image | None = None
 ) -> Path:
-    """``name.md``, and ``name.png`` in a palette: a third of the size in the repository."""
+    """Write ``name.md``, and ``name.png`` with a palette, a third of the file size."""
     options.report.mkdir(parents=True, exist_ok=True)
     if figure is not None:
         small = figure.quantize(192, dither=Image.Dither.NONE)

@@ -1,4 +1,4 @@
-"""Runs of ``sample.py`` with a clock beside, and their pictures as evidence for metrics."""
+"""Timed runs of ``sample.py``, and their pictures as evidence for metrics."""
 
 import argparse
 import json
@@ -20,13 +20,13 @@ from sdg.metrics.reader import FeatureReader
 
 
 def drawn(options: argparse.Namespace, name: str, settings: Sequence[str], samples: int) -> Path:
-    """As :func:`timed`, in ``options.output / name``; the words of ``--sample`` win over ``settings``."""
+    """As :func:`timed`, in ``options.output / name``; settings of ``--sample`` override ``settings``."""
     given = [f"seed={options.seed}", f"sampler.steps={options.steps}"]
     return timed(options.output / name, [*given, *settings, *options.sample], samples)
 
 
 def timed(folder: Path, settings: Sequence[str], samples: int) -> Path:
-    """``samples`` of every target, or what is left to draw; ``seconds.jsonl`` says how long it took."""
+    """Draw ``samples`` of every target, or the rest of them; ``seconds.jsonl`` keeps how long it took."""
     given = [f"samples_per_prompt={samples}", "unguided=false", "batch_size=32", "trace=false"]
     before, start, cpu = _count(folder), time.perf_counter(), time.process_time()
     draw(folder, [*given, *settings])
@@ -38,9 +38,9 @@ def timed(folder: Path, settings: Sequence[str], samples: int) -> Path:
 
 
 def seconds_per_image(folder: Path, clock: Literal["wall", "cpu"]) -> float | None:
-    """Of a run, loading and writing included; None where nobody looked at the clock.
+    """Seconds per image of a run, loading and writing included; None if it was not timed.
 
-    The processor's clock stands still while others have the processor.
+    The CPU clock stands still while other processes have the processor.
     """
     if not (path := folder / "seconds.jsonl").is_file():
         return None
@@ -49,15 +49,15 @@ def seconds_per_image(folder: Path, clock: Literal["wall", "cpu"]) -> float | No
 
 
 def faces(output: Path, sample: Sequence[str], count: int) -> list[str]:
-    """Paths of reference faces of the size that ``sample.py`` with these words draws; nobody was trained on
-    them."""
+    """Paths of reference faces, outside all training data, in the size that ``sample.py`` draws with these
+    settings."""
     folder = output / "references"
     write_references(folder, count, configuration("sample", sample).prior.denoiser.image_size)
     return [str(folder / f"face_{i:03d}.png") for i in range(count)]
 
 
 class Bench:
-    """Where runs are measured: networks are loaded once.
+    """Measures runs, with networks that are loaded once.
 
     Args:
         mentions: the file that says what prompts mention.
@@ -71,16 +71,16 @@ class Bench:
         self.reader = FeatureReader(makers, options.output / "statistics", device)
 
     def __call__(self, run: FolderPictures, unguided: FolderPictures) -> Evidence:
-        """A run, and the unguided samples that metrics set beside it."""
+        """A run, with the unguided samples that metrics compare it with."""
         files, records = [*unguided.files, *run.files], [*unguided.records, *run.records]
         samples = FolderPictures(run.source, files, records)
         return Evidence(samples, self.mentions, lambda: self.judge, self.reader)
 
 
 def led_by_chance(unguided: FolderPictures, targets: Sequence[str], kind: str, each: int) -> FolderPictures:
-    """Unguided samples as if they had aimed at ``targets``, ``each`` other ones at every target.
+    """Unguided samples as if they had aimed at ``targets``, ``each`` different ones for every target.
 
-    It takes ``each`` samples for every target; ``kind`` is prompts or references.
+    ``kind`` is prompts or references.
     """
     records = []
     for number, target in enumerate(targets):

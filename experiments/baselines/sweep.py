@@ -1,4 +1,4 @@
-"""Settings for the methods that have none for this prior, found on prompts that no result is measured on."""
+"""Finds settings for the methods that have none for this prior, on prompts that no result is measured on."""
 
 import argparse
 import json
@@ -59,12 +59,12 @@ def study(options: argparse.Namespace) -> Path:
 
 
 def choose(points: list[Point]) -> Point:
-    """The setting with the most mentioned attributes right; of equals, the first, which is the mildest."""
+    """The setting with the most mentioned attributes right; in a tie the first, which is the mildest."""
     return max(points, key=lambda point: point.values["mentioned right"].value)
 
 
 def in_steps(points: list[Point]) -> dict[str, Settings]:
-    """The best setting for each number of search steps, for comparisons that can pay no more of them."""
+    """The best setting for each number of search steps, for comparisons that can afford no more of them."""
     counts = dict.fromkeys((point.name, steps) for point in points if (steps := point.settings.get(STEPS)))
     return {
         f"{name}_{steps}": choose(

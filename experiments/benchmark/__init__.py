@@ -1,1 +1,1 @@
-"""How fast a step is, beside what else computes it: python -m experiments.benchmark"""
+"""How fast a step is, compared with other implementations: python -m experiments.benchmark"""

@@ -1,8 +1,8 @@
-"""How fast sdg is, and against whom: ``python -m experiments.benchmark`` (see ``--help``), or ``make bench``.
+"""Times sdg against its rivals: ``python -m experiments.benchmark`` (see ``--help``), or ``make bench``.
 
-Runs the same steps with the same weights and noise in several ways, in turns within one process, once all
-have been found to give the same output. Writes numbers (``<name>.json``), tables (``<name>.md``) and a figure
-(``<name>.svg``), named by the model and by what is not as usual, and ``targets.md`` anew.
+Times the same steps with the same weights and noise in several ways, in turn within one process, after
+checking that all give the same output. Writes numbers (``<name>.json``), tables (``<name>.md``) and a figure
+(``<name>.svg``), named after the model and unusual settings, and rewrites ``targets.md``.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sdg
 from experiments.benchmark.contest import HALF, Contestant, apart, contestants
 from experiments.benchmark.counters import Counts
 from experiments.benchmark.distance import race_distances
-from experiments.benchmark.measure import count, kernels, peaks, race
+from experiments.benchmark.measure import count, kernels, peak_bytes, peaks, race
 from experiments.benchmark.networks import make_networks
 from experiments.benchmark.profiling import write_profile
 from experiments.benchmark.report import write_report
@@ -28,20 +28,20 @@ from sdg.errors import SDGError
 
 FOLDER = Path(__file__).parent
 TOLERANCE = 1e-3
-"""How far outputs may lie apart, in times of their norm: float32 in another order of operations."""
+"""Largest allowed difference of outputs, relative to their norm: float32 in another operation order."""
 ROUNDED = 0.2
-"""The same of half precision, at the end of a few long steps, each steered by what the one before left."""
+"""The same for half precision, after a few long steps, each guided from where the one before ended."""
 DISTANCES = 1e-4
-"""How far Fréchet distances may lie apart, relative to the value."""
+"""Largest allowed difference of Fréchet distances, relative to the value."""
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     check(options)
-    # Random weights make numbers so small that a CPU is slow to multiply them.
+    # Random weights lead to denormal numbers, which a CPU is slow to multiply.
     torch.set_flush_denormal(True)
     torch.backends.cudnn.allow_tf32 = False  # float32 is float32
-    torch.backends.cudnn.deterministic = True  # as sample.py has it
+    torch.backends.cudnn.deterministic = True  # as in sample.py
     spoken = invocation("benchmark", arguments)
     if options.profile:
         file = options.report / f"{name(options)}_profile.md"
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def measured(options: argparse.Namespace) -> dict[str, Any]:
-    """All that the report says; raises SDGError where what is compared is not the same."""
+    """The contents of the report; raises SDGError if the compared outputs are not the same."""
     device = torch.device(options.device)
     networks = make_networks(options)
     print("counting", flush=True)
@@ -65,11 +65,11 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     distance = apart(found)
     if wrong := [way for way, far in distance.items() if not far < allowed(way)]:
         raise SDGError(f"not the same computation, so not comparable: {', '.join(wrong)}")
-    if options.dtype != "float32":  # in which they were compared
+    if options.dtype != "float32":  # the dtype of the comparison
         found = contestants(here.on(device, dtype(options)), options)
     limits = peaks(device, options.batch, dtype(options))
     times = race([one.run for one in (*found, *limits)], options.rounds, device)
-    # What is compiled is not counted, and comes last.
+    # Compiled contestants are not counted, and come last.
     counted = [*counts, *[None] * (len(found) - len(counts))]
     rows = [row(*each, options) for each in zip(found, times[: len(found)], counted, strict=True)]
     for each in rows:
@@ -91,14 +91,16 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def allowed(way: str) -> float:
-    """How far the output of ``way`` may lie from that of ours."""
+    """How far the output of ``way`` may lie from ours."""
     return ROUNDED if way.endswith(HALF) else TOLERANCE
 
 
 def row(
     one: Contestant, milliseconds: list[float], counted: Counts | None, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """What is known of a step of one contestant."""
+    """All that is known about a step of one contestant."""
+    device = torch.device(options.device)
+    peak = peak_bytes(one, device) or (counted.peak if counted else None)
     return {
         "group": one.group,
         "name": one.name,
@@ -107,13 +109,13 @@ def row(
         "operators": counted.operators if counted else None,
         "copies": counted.crossings.total() if counted else None,
         "reads": counted.reads.total() if counted else None,
-        "peak_megabytes": counted.peak / 1e6 if counted else None,
-        "kernels": kernels(one, options.steps, torch.device(options.device)),
+        "peak_megabytes": peak / 1e6 if peak else None,
+        "kernels": kernels(one, options.steps, device),
     }
 
 
 def distances(width: int) -> dict[str, Any]:
-    """Fréchet distances, timed; raises SDGError where they differ."""
+    """Fréchet distances, timed; raises SDGError if they differ."""
     print("Fréchet distances", flush=True)
     found = race_distances(width)
     if not found["apart"] < DISTANCES:
@@ -122,7 +124,7 @@ def distances(width: int) -> dict[str, Any]:
 
 
 def name(options: argparse.Namespace) -> str:
-    """Of the files: the model, and what is not as usual."""
+    """Name of the files: the model, and unusual settings."""
     unusual = {options.dtype: "float32", f"b{options.batch}": "b4", options.device: "cpu"}
     return "_".join([options.model, *(word for word, usual in unusual.items() if word != usual)])
 
@@ -132,7 +134,7 @@ def dtype(options: argparse.Namespace) -> torch.dtype:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Raises SDGError for what cannot be timed."""
+    """Raise SDGError for what cannot be timed."""
     if min(options.batch, options.steps, options.rounds) < 1 or options.steps < 2:
         raise SDGError("there is nothing to time: use --steps from 2, --batch and --rounds from 1")
     if options.device == "cuda" and not torch.cuda.is_available():

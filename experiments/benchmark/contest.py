@@ -1,4 +1,4 @@
-"""Who is compared: the ways to run a few steps with the same networks, noise and targets."""
+"""The contestants: ways to run a few steps with the same networks, noise and targets."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ QUICK: dict[str, dict[str, Any]] = {
     HALF: {"dtype": torch.bfloat16},
     "compiled": {"compile": True},
 }
-"""What ``sample.py`` can be told, by name: all in channels_last, and what else."""
+"""Faster settings of ``sample.py``, by name: channels_last for all, plus these."""
 PROMPT = "a face"
 SCALE = 100.0
 
@@ -49,11 +49,11 @@ class Contestant(NamedTuple):
     group: str
     name: str
     run: Run
-    """Runs all steps; what comes out is the same for all of a group."""
+    """Runs all steps; the output is the same for all contestants of a group."""
 
 
 def contestants(networks: Networks, options: argparse.Namespace) -> list[Contestant]:
-    """All of them, on the device of ``networks``, which stay as they are; the compiled ones are the last."""
+    """All contestants, on the device of ``networks``, which are not modified; compiled ones come last."""
     course = _Course(networks, options)
     denoiser, rivals, encoder, _ = networks
     theirs = denoiser.around(rivals[DIFFUSERS])
@@ -80,7 +80,7 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
     for way, settings in QUICK.items():
         if "compile" in settings and (not options.compile or course.device.type == "meta"):
             continue
-        if "dtype" in settings and options.dtype != "float32":  # all are
+        if "dtype" in settings and options.dtype != "float32":  # all runs are in half precision
             continue
         quick = networks.quick(channels_last=True, **settings)
         found += [
@@ -93,14 +93,14 @@ def contestants(networks: Networks, options: argparse.Namespace) -> list[Contest
 
 
 class _Course:
-    """What all share: timeline, noise and targets; and the kinds of runs over it."""
+    """What all share (timeline, noise and targets), and the kinds of runs over it."""
 
     def __init__(self, networks: Networks, options: argparse.Namespace):
         self.denoiser, _, self.encoder, self.clip = networks
         self.device, self.batch, self.steps = self.clip.device, options.batch, options.steps
         self.timeline = Timeline(self.denoiser.schedule, options.steps)
         self.keys = [(0, index) for index in range(options.batch)]
-        # One stream for all samples, which the paths that share a reference draw once and the others B times.
+        # One stream for all samples: runs that share a reference draw it once, the others B times.
         self.reference_keys = [(0, 0)] * options.batch
         shape = (self.denoiser.channels, self.denoiser.image_size, self.denoiser.image_size)
         clean = torch.randn(shape, generator=keyed_generator("benchmark")).clamp(-1, 1).to(self.device)
@@ -111,7 +111,7 @@ class _Course:
         self.content = Guidance(self.encoder, {"content": Content()}, SCALE)
 
     def forwards(self, network: nn.Module) -> Run:
-        """As many forwards of a UNet as there are steps."""
+        """One forward of a UNet for each step."""
         t = torch.full((1,), self.timeline.steps[-1].t, dtype=torch.int64, device=self.device)
         x = self.x.to(next(network.parameters()).dtype)
 
@@ -124,7 +124,7 @@ class _Course:
         return run
 
     def chain(self, denoiser: Denoiser, steer: Callable[[], Steer] | None = None) -> Run:
-        """The steps of ``sample.py``."""
+        """The steps as ``sample.py`` takes them."""
 
         def run() -> Tensor:
             asked = steer() if steer else None
@@ -141,7 +141,7 @@ class _Course:
         return run
 
     def released(self, denoiser: Denoiser, picture: bool = False, **guided: Any) -> Run:
-        """Those of the released code."""
+        """The steps as the released code takes them."""
         loop = ReleasedLoop(denoiser, self.encoder, self.clip, self.timeline)
 
         def run() -> Tensor:
@@ -170,7 +170,7 @@ class _Course:
 
 
 def apart(found: list[Contestant]) -> Mapping[str, float]:
-    """How far the output of each is from that of ours, by norm, in times of its norm; runs every one."""
+    """Norm of the difference of each output from ours, relative to the norm of ours; runs every one."""
     ours = {one.group: one.run() for one in found if one.name == OURS}
     distances = {}
     for group, name, run in found:

@@ -1,7 +1,7 @@
-"""What a step costs, counted, so that it is the same on every machine.
+"""What a step costs, in counts that are the same on every machine.
 
-Run on PyTorch's meta device, where tensors have shapes and no numbers, a loop takes no time whatever the size
-of its networks, and one that reads a number back (``.item()``, ``.tolist()``, ``if tensor:``) is an error.
+On PyTorch's meta device, where tensors have shapes but no data, a loop takes no time whatever the size of its
+networks, and reading a number back (``.item()``, ``.tolist()``, ``if tensor:``) is an error.
 """
 
 import weakref
@@ -16,25 +16,25 @@ from experiments.cost.flops import FlopCount
 
 
 class Counts(FlopCount):
-    """Counts what runs inside, gradients included: floating-point operations and those below."""
+    """Counts what runs inside, gradients included: floating-point operations and the following."""
 
     def __init__(self) -> None:
         super().__init__()
         self.operators = 0
-        """Of ATen, views left out: about the kernels that a GPU launches."""
+        """ATen operators without views: about as many as the kernels that a GPU launches."""
         self.written = 0
-        """Bytes of what they give: what a memory has to take."""
+        """Bytes of their outputs, which memory has to take."""
         self.fresh = 0
-        """Those of them in memory that was not there before."""
+        """Those of them that are in newly allocated memory."""
         self.crossings: Counter[str] = Counter()
-        """Operators by name that take tensors from device to device, or make them of Python's numbers, for
-        which the host waits."""
+        """Operators, by name, that move tensors between devices or make them from Python's numbers while the
+        host waits."""
         self.queued: Counter[str] = Counter()
-        """Those that take their turn on the device, for which it does not."""
+        """Those that are queued on the device, so the host does not wait."""
         self.reads: Counter[str] = Counter()
-        """Operators by name that hand a number to Python, for which the host waits."""
+        """Operators, by name, that return a number to Python, for which the host waits."""
         self.peak = 0
-        """Most bytes that lay at one time in tensors made inside."""
+        """Most bytes held at one time by tensors made inside."""
         self._alive: dict[int, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -66,7 +66,7 @@ class Counts(FlopCount):
             self.peak = max(self.peak, sum(self._alive.values()))
 
     def minus(self, other: "Counts") -> "Counts":
-        """What this one counted more than ``other``; its own peak."""
+        """These counts minus those of ``other``; the peak is not reduced."""
         rest = Counts()
         rest.peak, rest.written = self.peak, self.written - other.written
         rest.fresh = self.fresh - other.fresh
@@ -79,7 +79,7 @@ class Counts(FlopCount):
 class Saved:
     """Counts the bytes that autograd keeps for a backward pass, each tensor once; not those of ``module``.
 
-    Everything kept is held on to, so that no address is used twice: leave it soon.
+    All that is kept stays alive, so that no address is reused: leave the context soon.
     """
 
     def __init__(self, module: nn.Module):

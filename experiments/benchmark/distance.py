@@ -1,4 +1,4 @@
-"""The Fréchet distance of wide features: ours against scipy's matrix square root, as most programs do."""
+"""The Fréchet distance of wide features: ours against scipy's matrix root, which most programs use."""
 
 import time
 from collections.abc import Callable
@@ -13,17 +13,17 @@ from sdg.randomness import keyed_generator
 
 
 def by_matrix_root(a: Moments, b: Moments) -> float:
-    """The squared distance as it is written down: tr (Σ_a Σ_b)^{1/2} by scipy's Schur decomposition."""
+    """The squared distance by its textbook formula: tr (Σ_a Σ_b)^{1/2} by scipy's Schur decomposition."""
     root = scipy.linalg.sqrtm((a.covariance @ b.covariance).numpy()).real
     spread = a.covariance.trace() + b.covariance.trace() - 2 * root.trace()
     return float((a.mean - b.mean).square().sum() + spread)
 
 
 def race_distances(width: int) -> dict[str, Any]:
-    """Milliseconds of both for two sets of ``width`` features, ours before and after scipy's, and how far
-    apart the values are, relative to scipy's."""
+    """Milliseconds of both for two sets of ``width`` features, with ours timed before and after scipy's, and
+    the difference of the values relative to scipy's."""
     few = Moments.of(_features(min(width, 256), "few"))
-    for distance in (frechet_distance, by_matrix_root):  # their libraries begin slowly
+    for distance in (frechet_distance, by_matrix_root):  # warms up their libraries
         distance(few, few)
     a, b = (Moments.of(_features(width, name)) for name in ("one", "other"))
     times: dict[str, list[float]] = {"sdg": [], "scipy": []}
@@ -42,7 +42,7 @@ def _timed(distance: Callable[[Moments, Moments], float], a: Moments, b: Moments
 
 
 def _features(width: int, name: str) -> Tensor:
-    """Twice as many rows as columns, with a spectrum that falls as those of networks do."""
+    """Twice as many rows as columns, with a spectrum that decays like those of networks."""
     generator = keyed_generator("distance", name)
     mix = torch.randn(width, width, generator=generator) / torch.arange(1, width + 1).sqrt()
     return torch.randn(2 * width, width, generator=generator) @ mix.T

@@ -1,6 +1,6 @@
-"""The GPU's column of targets.md in one call: ``python -m experiments.benchmark.gpu``, or ``make bench-gpu``.
+"""The GPU's rows of targets.md in one call: ``python -m experiments.benchmark.gpu``, or ``make bench-gpu``.
 
-Words of the command line are handed on to every run: ``--device cpu --size 64`` tries it without a GPU.
+Command-line arguments are passed on to every run: ``--device cpu --size 64`` tries it without a GPU.
 """
 
 from collections.abc import Sequence

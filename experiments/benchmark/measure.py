@@ -1,4 +1,4 @@
-"""Counts, and times in turns, within one process."""
+"""Counting, and timing in turn, within one process."""
 
 import argparse
 import time
@@ -15,7 +15,7 @@ from experiments.benchmark.networks import Networks
 
 
 class Peak(NamedTuple):
-    """Something that does nothing but arithmetic: how fast this machine can be."""
+    """A run that is arithmetic alone: it shows how fast this machine can be."""
 
     name: str
     gflop: float
@@ -23,7 +23,7 @@ class Peak(NamedTuple):
 
 
 def count(networks: Networks, options: argparse.Namespace) -> list[Counts]:
-    """Of one more step of every contestant, on the meta device, so the same on every machine."""
+    """Counts for one more step of every contestant, on the meta device, so the same on every machine."""
     there = networks.on("meta")
     fewer, more = (
         [_counted(one) for one in contestants(there, argparse.Namespace(**vars(options) | {"steps": steps}))]
@@ -39,7 +39,7 @@ def _counted(one: Contestant) -> Counts:
 
 
 def peaks(device: torch.device, batch: int, dtype: torch.dtype) -> list[Peak]:
-    """Matrix products and convolutions of good-natured size, of the type that the networks are."""
+    """Matrix products and convolutions of favourable size, in the dtype of the networks."""
     n = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
     found = [Peak("matmul", 2 * n**3 / 1e9, lambda: a @ b)]
@@ -53,7 +53,7 @@ def peaks(device: torch.device, batch: int, dtype: torch.dtype) -> list[Peak]:
 
 
 def race(runs: Sequence[Run], rounds: int, device: torch.device) -> list[list[float]]:
-    """Milliseconds of each run in each round; every other round goes backwards."""
+    """Milliseconds of each run in each round; every other round runs in reverse order."""
     times: list[list[float]] = [[] for _ in runs]
     for number in tqdm(range(rounds + 1), desc="rounds"):
         order = range(len(runs)) if number % 2 else reversed(range(len(runs)))
@@ -62,19 +62,31 @@ def race(runs: Sequence[Run], rounds: int, device: torch.device) -> list[list[fl
             start = time.perf_counter()
             runs[i]()
             _wait(device)
-            if number:  # the first warms up
+            if number:  # the first round warms up
                 times[i].append(1000 * (time.perf_counter() - start))
     return times
 
 
 def kernels(one: Contestant, steps: int, device: torch.device) -> int | None:
-    """Launches on a GPU in a step; None without one."""
+    """Kernel launches per step on a GPU; None without one."""
     if device.type != "cuda":
         return None
     with torch.profiler.profile() as profile:
         one.run()
         torch.cuda.synchronize()
     return sum(event.count for event in profile.key_averages() if "LaunchKernel" in event.key) // steps
+
+
+def peak_bytes(one: Contestant, device: torch.device) -> int | None:
+    """Peak memory of a GPU during a run, beyond what was allocated before; None without one."""
+    if device.type != "cuda":
+        return None
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    one.run()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
 
 
 def _wait(device: torch.device) -> None:

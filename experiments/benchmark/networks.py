@@ -1,4 +1,4 @@
-"""The networks that are compared: ours, the rivals' with the same weights, and either in faster ways."""
+"""The networks that are compared: ours, the rivals' with the same weights, and faster forms of either."""
 
 import argparse
 import copy
@@ -21,16 +21,16 @@ from sdg.randomness import keyed_generator
 
 
 class Networks(NamedTuple):
-    """What all contestants compute with."""
+    """The networks that all contestants use."""
 
     denoiser: Denoiser
     rivals: nn.ModuleDict
-    """diffusers', and azula's where it is installed and float32 is timed."""
+    """diffusers' UNet, and azula's if it is installed and float32 is timed."""
     encoder: TimeEncoder
     clip: CLIP
 
     def on(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Self:
-        """A copy elsewhere, and of other weights; CLIP's stay as they are."""
+        """A copy on another device, in another dtype; CLIP keeps its dtype."""
         there = type(self)(*(copy.deepcopy(network).to(device) for network in self))
         for network in there[:3]:
             network.to(dtype)
@@ -39,7 +39,7 @@ class Networks(NamedTuple):
     def quick(
         self, channels_last: bool = False, compile: bool = False, dtype: torch.dtype | None = None
     ) -> Self:
-        """A copy that computes as ``sample.py`` does with the settings of these names; CLIP is the same."""
+        """A copy that computes as ``sample.py`` with these settings; azula's is left out, CLIP is shared."""
         rivals = nn.ModuleDict({DIFFUSERS: copy.deepcopy(self.rivals[DIFFUSERS])})
         fast = type(self)(copy.deepcopy(self.denoiser), rivals, copy.deepcopy(self.encoder), self.clip)
         for network in (fast.denoiser.network, rivals[DIFFUSERS], fast.encoder):
@@ -48,7 +48,7 @@ class Networks(NamedTuple):
 
 
 def make_networks(options: argparse.Namespace) -> Networks:
-    """The networks of ``options.model``: with the shipped weights if there are any, else with random ones."""
+    """The networks of ``options.model``, with the shipped weights if there are any, else random ones."""
     settings = [*MODELS[options.model]]
     if options.size:
         settings += [f"{part}.image_size={options.size}" for part in ("prior.denoiser", "encoder.network")]
@@ -74,7 +74,7 @@ def make_networks(options: argparse.Namespace) -> Networks:
 
 
 def _fill(network: nn.Module) -> None:
-    """Random weights of unit gain, for layers that start at zero too: zeros are faster to compute with."""
+    """Random weights of unit gain, also in layers that start at zero: zeros are faster to compute with."""
     for name, parameter in network.named_parameters():
         if parameter.ndim > 1:
             parameter.data.normal_(std=parameter[0].numel() ** -0.5, generator=keyed_generator("fill", name))

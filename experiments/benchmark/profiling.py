@@ -10,21 +10,21 @@ from torch.autograd import DeviceType
 from experiments.benchmark.contest import BY_TEXT, OURS, STEP, Contestant
 
 ROWS = 12
-"""Operators that are shown; the others become one line."""
+"""Operators that are shown; the others share one line."""
 
 
 class Share(NamedTuple):
-    """Of one operator, by itself, without those that it calls."""
+    """One operator by itself, without those that it calls."""
 
     operator: str
     share: float
-    """Of the time of all."""
+    """Of the total time."""
     calls: float
-    """In a step."""
+    """Per step."""
 
 
 def profile(one: Contestant, steps: int) -> list[Share]:
-    """The operators of a run, the longest first: by time on the GPU, if there it runs."""
+    """The operators of a run, the longest first, by time on the GPU if it runs there."""
     one.run()  # warms up
     with torch.profiler.profile() as recorded:
         one.run()
@@ -37,10 +37,10 @@ def profile(one: Contestant, steps: int) -> list[Share]:
 
 
 def write_profile(found: Sequence[Contestant], steps: int, about: str, file: Path) -> None:
-    """A table for our unguided step, and one for that guided by text; as they are, and in channels_last.
+    """Tables for our unguided step and our step guided by text, each plain and in channels_last.
 
     Args:
-        about: what ran, on what.
+        about: what ran, on which machine.
     """
     lines = ["# Where the time of a step goes", "", about]
     for one in found:

@@ -1,8 +1,8 @@
-"""A loop with the habits of the code that was released with the paper; our own, for the comparison.
+"""Our own loop with the habits of the code released with the paper, for comparison.
 
-At every step the schedule's numbers come from the host, one table after the other, the prompt goes through
-the text encoder, every sample noises and encodes a reference of its own and brings its own t, and the weights
-of the encoder are not frozen. Networks and arithmetic are those of :mod:`sdg`.
+At every step the schedule's numbers come from the host, table by table, the prompt passes through the text
+encoder, each sample noises and encodes a reference of its own and has its own t, and the encoder's weights
+are not frozen. Networks and arithmetic are those of :mod:`sdg`.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ class ReleasedLoop:
     """Ancestral sampling guided by a prompt or by a reference, with Σ = β̃ where it is not learned.
 
     Args:
-        encoder: the time-dependent image encoder; its weights want gradients while the loop runs.
-        clip: its text encoder is asked at every step.
+        encoder: the time-dependent image encoder; its weights require gradients while the loop runs.
+        clip: its text encoder runs at every step.
     """
 
     def __init__(self, denoiser: Denoiser, encoder: TimeEncoder, clip: CLIP, timeline: Timeline):
@@ -97,5 +97,5 @@ class ReleasedLoop:
 
 
 def _take(table: Tensor, index: Tensor) -> Tensor:
-    """Entries of a float64 table of the host, (B, 1, 1, 1) float32 on the device of ``index``."""
+    """Entries of a float64 table on the host, as (B, 1, 1, 1) float32 on the device of ``index``."""
     return table.to(index.device)[index].float()[:, None, None, None]

@@ -1,4 +1,4 @@
-"""What the benchmark writes for people: tables and a figure."""
+"""What the benchmark writes for readers: tables and a figure."""
 
 import json
 import statistics
@@ -12,17 +12,17 @@ from experiments.benchmark.contest import GROUPS, HALF, OURS
 
 INK, FAINT, MINE, OTHER = "#24242a", "#7d7d88", "#c2452d", "#9cc7e6"
 Report = dict[str, Any]
-"""What the JSON file holds."""
+"""Contents of the JSON file."""
 
 
 def relative(own: list[float], base: list[float]) -> tuple[float, float, float]:
-    """Median, least and most of the ratios, round by round: what slows a round down slows both."""
+    """Median, minimum and maximum of the ratios, round by round: a slow round slows down both."""
     ratios = [mine / other for mine, other in zip(own, base, strict=True)]
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
 def arithmetic(report: Report) -> dict[tuple[str, str], float]:
-    """GFLOP of every row; what is compiled cannot be counted, and computes what channels_last does."""
+    """GFLOP of every row; compiled rows cannot be counted, but compute the same as channels_last."""
     counted = {(row["group"], row["name"]): row["gflop"] for row in report["rows"]}
     uncompiled = {key: (key[0], key[1].replace("compiled", "channels_last")) for key in counted}
     return {key: counted[uncompiled[key]] for key in counted}
@@ -54,7 +54,8 @@ def write_tables(report: Report, file: Path) -> None:
         "Times are in those of sdg in the same round: the median of the rounds, least and most. Peaks are "
         "the fastest 3×3 convolution and matrix product of the same run. GFLOP, operators (views left out), "
         "copies that a GPU's host would wait for and numbers that it would read (waits) are of one step, MB "
-        "the most that lay there beyond weights; all five counted on tensors without numbers. "
+        "the most that lay there beyond weights; all five counted on tensors without numbers (on a GPU, MB "
+        "measured). "
         "What this says of the project's targets is in [targets.md](targets.md).",
     ]
     for group in GROUPS:
@@ -87,7 +88,7 @@ def _table(report: Report, group: str, speeds: dict[str, float]) -> list[str]:
 
 
 def _ratios(report: Report) -> list[str]:
-    """What guidance costs each way, beside what its arithmetic costs."""
+    """What guidance costs each way, in time and in arithmetic."""
     rows, work = {(row["group"], row["name"]): row for row in report["rows"]}, arithmetic(report)
     _, plain, *guided = GROUPS
     lines = ["| | guided by | time | arithmetic |", "|---|---|---:|---:|"]
@@ -112,7 +113,7 @@ def _distance(found: dict[str, Any]) -> str:
 
 
 def draw_bars(report: Report, file: Path) -> None:
-    """``<name>.svg``: the time of each, in times of ours of the same group."""
+    """``<name>.svg``: the time of each, relative to ours of the same group."""
     with mpl.rc_context({"font.size": 8.5, "text.color": INK, "svg.hashsalt": "sdg", "svg.fonttype": "none"}):
         figure = Figure(figsize=(8, 4.6), layout="constrained")
         counts = [sum(row["group"] == group for row in report["rows"]) for group in GROUPS]

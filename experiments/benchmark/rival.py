@@ -1,4 +1,4 @@
-"""Our UNet as other libraries have it, with the same weights."""
+"""Our UNet as other libraries implement it, with the same weights."""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ Make = Callable[[ADMUNet, Mapping[str, Any]], nn.Module]
 
 
 class Rival(nn.Module):
-    """Another library's UNet in patches: x_t (B, C, H, W) and t (B,) or (1,) -> what ours gives."""
+    """Another library's UNet in patches: x_t (B, C, H, W) and t (B,) or (1,) -> the output of ours."""
 
     def __init__(self, model: nn.Module, patch: int):
         super().__init__()
@@ -30,11 +30,11 @@ class Rival(nn.Module):
 
 
 def rival(network: nn.Module, settings: Mapping[str, Any], make: Make) -> nn.Module:
-    """``network`` with another library's UNet; of a refined one the rest stays ours.
+    """``network`` with another library's UNet; the rest of a refined one stays ours.
 
     Args:
-        settings: that ``network`` was made with.
-        make: gives the other UNet: :func:`diffusers_unet` or :func:`azula_unet`.
+        settings: those that ``network`` was built with.
+        make: builds the other UNet: :func:`diffusers_unet` or :func:`azula_unet`.
     """
     if not isinstance(network, RefinedUNet):
         assert isinstance(network, ADMUNet)
@@ -45,14 +45,14 @@ def rival(network: nn.Module, settings: Mapping[str, Any], make: Make) -> nn.Mod
 
 
 def azula_unet(unet: ADMUNet, settings: Mapping[str, Any]) -> nn.Module:
-    """azula's, which is guided-diffusion's code, as in the paper's release; float32 only."""
+    """azula's UNet, which is guided-diffusion's code, as in the paper's release; float32 only."""
     from azula.plugins.adm import make_model
 
     learned = unet.out_channels == 2 * unet.in_channels
     model = make_model(
         learn_var=learned,
         image_channels=unet.in_channels * unet.patch**2,
-        image_size=(size := 2 ** len(settings["channel_mult"])),  # of which it wants to know the side
+        image_size=(size := 2 ** len(settings["channel_mult"])),  # azula names attention levels by their side
         attention_resolutions=[size // factor for factor in settings["attention_factors"]],
         channel_mult=tuple(settings["channel_mult"]),
         num_channels=unet.base_channels,
@@ -94,7 +94,7 @@ def diffusers_unet(unet: ADMUNet, settings: Mapping[str, Any]) -> nn.Module:
 
 
 def _state(unet: ADMUNet, model: Any) -> Iterator[tuple[str, Tensor]]:
-    """The weights of ``unet`` by the names they have in ``model``."""
+    """The weights of ``unet`` under the names they have in ``model``."""
     names = {module: name for name, module in model.named_modules()}
     blocks = [*model.down_blocks, model.mid_block, *model.up_blocks]
     theirs = [

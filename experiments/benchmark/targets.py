@@ -1,4 +1,4 @@
-"""What the project set out for, beside what the reports on file say of it."""
+"""The project's targets, beside what the reports on file say about them."""
 
 import json
 import statistics
@@ -12,12 +12,12 @@ from experiments.benchmark.rival import AZULA
 
 CPU, GPU = "CPU", "GPU"
 FFHQ = "python -m experiments.benchmark --model ffhq --batch 1 --steps 2 --rounds 3 --distance 0 --compile"
-"""Makes ``ffhq_b1``: half an hour of a CPU."""
+"""Makes ``ffhq_b1``, in half an hour on a CPU."""
 WAYS = (OURS, *(f"{OURS}, {way}" for way in QUICK if way != HALF))
-"""Those of the precision that their rivals have."""
+"""Our ways that have the same precision as their rivals."""
 
 Found = tuple[float, str]
-"""A number, and the way of ours that reached it."""
+"""A number, and which of our ways reached it."""
 
 
 class Target(NamedTuple):
@@ -25,23 +25,23 @@ class Target(NamedTuple):
 
     what: str
     find: Callable[[Report], Found | None]
-    """None where the report leaves it out."""
+    """Gives None if the report lacks it."""
     kind: str
     file: str
     limit: float
     least: bool = True
-    """Whether the number has to reach the limit, or not to exceed it."""
+    """Whether the number has to reach the limit; else it must not exceed it."""
 
 
 def guided(report: Report) -> Found:
-    """Guided by text, in times of unguided, of the way of ours that guides fastest."""
+    """Time of a step guided by text relative to unguided, for our way that guides fastest."""
     rows = _rows(report)
     way = _fastest(report, BY_TEXT)
     return relative(rows[BY_TEXT, way], rows[STEP, way])[0], way
 
 
 def against(group: str, rival: str, way: str | None = None) -> Callable[[Report], Found | None]:
-    """How many times as fast as ``rival`` a way of ours is, or the fastest of them."""
+    """How many times as fast as ``rival`` our ``way`` is, by default our fastest."""
 
     def find(report: Report) -> Found | None:
         rows, ours = _rows(report), way or _fastest(report, group)
@@ -60,13 +60,13 @@ def of_the_peak(report: Report) -> Found:
 
 
 def waits(report: Report) -> Found:
-    """Copies and numbers that the host waits for, in the worst of our steps."""
+    """Copies and reads that the host waits for, in the worst of our steps."""
     ours = [row for row in report["rows"] if row["name"] == OURS]
     return max(row["copies"] + row["reads"] for row in ours), OURS
 
 
 def distance(report: Report) -> Found | None:
-    """The Fréchet distance, in times of scipy's speed; the slower of two."""
+    """Speed of our Fréchet distance relative to scipy's; the slower of two runs."""
     times = (report["distance"] or {}).get("milliseconds")
     return (times["scipy"][0] / max(times["sdg"]), OURS) if times else None
 

@@ -1,9 +1,9 @@
-"""Every control under every sampler, by the held-out judge: ``python -m experiments.controls`` (see
+"""Every control under every sampler, measured by the held-out judge: ``python -m experiments.controls`` (see
 ``--help``).
 
-Draws towards prompts, towards faces nobody was trained on (content, structure) and towards five painted
-styles, then lets words and a picture disagree while the weight moves from one to the other. Finished
-samples are kept, so it can be killed and repeated at will.
+Draws towards prompts, towards faces outside all training data (content, structure) and towards five painted
+styles, then pairs prompts with pictures that disagree and shifts the weight from one to the other. Finished
+samples are kept, so the command can be interrupted and rerun at any time.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Words against a picture, as the weight moves from one to the other."""
+"""Words against a picture, as the weight shifts from one to the other."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ WORDS, PICTURE = ACCENT, "#1f6aa5"
 
 
 class Point(NamedTuple):
-    """One weighting, measured on the attributes of which prompt and reference say different things."""
+    """One weighting, measured on the attributes on which prompt and reference disagree."""
 
     share: float
-    """Of the words; the picture has the rest."""
+    """Weight of the words; the picture has the rest."""
     words: float
-    """Share of those attributes that came out as the prompt says."""
+    """Share of those attributes that follow the prompt."""
     picture: float
-    """Share that came out as in the reference."""
+    """Share that follow the reference."""
 
 
 def measure_blend(options: argparse.Namespace, share: float, judge: JudgeReader) -> Point:
-    """Draw every prompt with the first few references, or what is left of it to do, and measure it."""
+    """Draw the first six prompts with the first four references, resuming any earlier run, and measure."""
     folder = options.output / f"blend_{share:g}"
     prompts, faces = options.prompts[:6], options.faces[:4]
     settings = [
@@ -44,7 +44,7 @@ def measure_blend(options: argparse.Namespace, share: float, judge: JudgeReader)
 
 
 def draw_blend(points: Sequence[Point], folder: Path) -> None:
-    """``blend.png``: who is obeyed, against the weight of the words."""
+    """``blend.png``: which one is followed, against the weight of the words."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.2), layout="constrained")
         axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""What is measured of pictures that were drawn towards a reference."""
+"""Measures of pictures that were drawn towards a reference."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def read_run(folder: Path, judge: JudgeReader) -> tuple[Judged, Tensor]:
 
 
 def pairs(judged: Judged) -> tuple[list[int], list[int], list[str]]:
-    """Rows of the guided samples, of the unguided ones of the same noise, and the guided ones' references."""
+    """Rows of guided samples, rows of the unguided ones of the same noise, and names of the references."""
     before = {(r["seed"], r["index"]): row for row, r in enumerate(judged.records) if r["scale"] == 0}
     guided = [row for row, r in enumerate(judged.records) if r["scale"] != 0]
     partners = [before[judged.records[row]["seed"], judged.records[row]["index"]] for row in guided]
@@ -36,18 +36,18 @@ def pairs(judged: Judged) -> tuple[list[int], list[int], list[str]]:
 
 
 def kept_attributes(judged: Judged, rows: Sequence[int], wanted: Tensor) -> Tensor:
-    """(N,) share of the eight attributes that are as in ``wanted`` (N, 8)."""
+    """(N,) share of the eight attributes that match ``wanted`` (N, 8)."""
     return (judged.attributes[list(rows)] == wanted).double().mean(dim=1)
 
 
 def nuisance_distances(judged: Judged, rows: Sequence[int], wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) distance to ``wanted`` (N, K) in pose, and in everything else that no caption names."""
+    """(N,) distances to ``wanted`` (N, K) in pose, and in everything else that no caption names."""
     away = (judged.nuisances[list(rows)] - wanted).abs().double()
     return away[:, _POSE].mean(dim=1), away[:, _REST].mean(dim=1)
 
 
 def palette(pictures: Tensor) -> Tensor:
-    """(N, BINS³) share of the pixels of pictures (N, 3, S, S) uint8 in every bin of their colours."""
+    """(N, BINS³) share of pixels in each colour bin, for pictures (N, 3, S, S) uint8."""
     bins = (pictures.long() * BINS) // 256
     number = (bins[:, 0] * BINS + bins[:, 1]) * BINS + bins[:, 2]
     counts = torch.nn.functional.one_hot(number.flatten(1), BINS**3).sum(dim=1)
@@ -55,13 +55,13 @@ def palette(pictures: Tensor) -> Tensor:
 
 
 def palette_distance(own: Tensor, wanted: Tensor) -> Tensor:
-    """(N,) share of the pixels that would have to change colour, of palettes (N, BINS³)."""
+    """(N,) share of pixels that would have to change colour, from palettes (N, BINS³)."""
     return (own - wanted).abs().sum(dim=1) / 2
 
 
 @torch.no_grad()
 def textures(pictures: Tensor, judge: JudgeReader) -> list[Tensor]:
-    """Gram matrices (N, C, C) of the judge's convolutional levels for pictures (N, 3, S, S) uint8."""
+    """Gram matrices (N, C, C) of the judge's convolutional layers for pictures (N, 3, S, S) uint8."""
     grams, x = [], from_bytes(pictures.to(judge.device))
     for layer in judge.judge.body:  # type: ignore[union-attr]
         if isinstance(layer, torch.nn.Flatten):
@@ -74,13 +74,13 @@ def textures(pictures: Tensor, judge: JudgeReader) -> list[Tensor]:
 
 
 def texture_distance(own: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """(N,) difference of Gram matrices relative to the wanted ones, mean over levels."""
+    """(N,) difference of Gram matrices relative to the wanted ones, mean over layers."""
     ratios = [(a - b).norm(dim=(1, 2)) / b.norm(dim=(1, 2)) for a, b in zip(own, wanted, strict=True)]
     return torch.stack(ratios).mean(dim=0).double()
 
 
 def style_distances(pictures: Tensor, references: Tensor, judge: JudgeReader) -> dict[str, Tensor]:
-    """Measure -> (N,), how far pictures (N, 3, S, S) uint8 are from one reference each."""
+    """Measure -> (N,), distance of each picture (N, 3, S, S) uint8 from its own reference."""
     return {
         "palette distance": palette_distance(palette(pictures), palette(references)),
         "texture distance": texture_distance(textures(pictures, judge), textures(references, judge)),
@@ -88,7 +88,7 @@ def style_distances(pictures: Tensor, references: Tensor, judge: JudgeReader) ->
 
 
 def face_attributes(folder: Path) -> dict[str, list[int]]:
-    """Attribute values of the faces that ``python -m sdg.data.toyfaces`` wrote, as numbers, by file name."""
+    """File name -> numbers of the attribute values of a face that ``python -m sdg.data.toyfaces`` wrote."""
     lines = [json.loads(line) for line in (folder / "faces.jsonl").read_text().splitlines()]
     return {
         line["file"]: [values.index(line["attributes"][name]) for name, values in ATTRIBUTES.items()]

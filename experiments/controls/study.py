@@ -1,4 +1,4 @@
-"""The rows of the table: what is drawn, and what is measured of it."""
+"""The rows of the table: what is drawn and what is measured."""
 
 import argparse
 from collections.abc import Sequence
@@ -34,9 +34,9 @@ class Estimate(NamedTuple):
 
     guided: float
     interval: Interval | None
-    """95 %, over targets; None where there is one."""
+    """95 %, over targets; None if there is only one."""
     unguided: float
-    """Over the samples of the same noise without guidance, for the same targets."""
+    """Mean over the unguided samples of the same noise, for the same targets."""
 
     def __str__(self) -> str:
         ends = f" [{self.interval[0]:.3f}, {self.interval[1]:.3f}]" if self.interval else ""
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 def measure(options: argparse.Namespace, control: str, sampler: str, steps: int, judge: JudgeReader) -> Row:
-    """Draw one control under one sampler, or what is left of it to do, and measure it."""
+    """Draw one control under one sampler, resuming any earlier run, and measure it."""
     folder = options.output / f"{control}_{sampler}_{steps}"
     settings = [f"guidance={control}", f"sampler={sampler}", f"sampler.steps={steps}", "batch_size=32"]
     settings += [f"samples_per_prompt={options.samples}", f"seed={options.seed}", "trace=false"]
@@ -85,7 +85,7 @@ def _text(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
 
 
 def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, Estimate]:
-    """Against the reference: its true attributes, and its nuisances as the judge reads them off it."""
+    """Compare with the reference: its true attributes, and its nuisances as the judge reads them."""
     judged, _ = measures.read_run(folder, judge)
     guided, partners, names = measures.pairs(judged)
     truth = measures.face_attributes(options.references)
@@ -113,7 +113,7 @@ def _style(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dic
 
 
 def _estimate(both: Sequence[Tensor], targets: Sequence[str]) -> Estimate:
-    """Of values (N,) with and without guidance; every target has as many samples."""
+    """From values (N,) with and without guidance; all targets have equally many samples."""
     guided, unguided = both
     rows = [[i for i, target in enumerate(targets) if target == one] for one in dict.fromkeys(targets)]
     means = torch.stack([guided[own].mean() for own in rows])
@@ -127,7 +127,7 @@ def read_bytes(paths: Sequence[Path], size: int) -> Tensor:
 
 
 def agreement(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> tuple[float, float]:
-    """Where prompt and reference differ: shares of attributes that came out as one, as the other says."""
+    """Where prompt and reference disagree: shares of attributes that follow the prompt, the reference."""
     judged, _ = measures.read_run(folder, judge)
     guided, _, names = measures.pairs(judged)
     truth = measures.face_attributes(options.references)

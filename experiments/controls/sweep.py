@@ -1,7 +1,7 @@
 """Which scales, and which stages for structure: ``python -m experiments.controls.sweep`` (see ``--help``).
 
-Draws towards the same references at several settings and writes ``sweep.md``: what the defaults in
-conf/guidance were chosen by. Finished samples are kept.
+Draws towards the same references at several settings and writes ``sweep.md``, from which the defaults in
+conf/guidance were chosen. Finished samples are kept.
 """
 
 import argparse
@@ -20,7 +20,7 @@ STAGES = {
     "layer3": "{layer1: 0.0, layer2: 0.0, layer3: 1.0}",
     "layer3 + layer4": "{layer1: 0.0, layer2: 0.0, layer3: 1.0, layer4: 1.0}",
 }
-"""Sets of stages whose agreement is structure, in the words of conf/guidance/structure.yaml."""
+"""Candidate sets of stages for structure, in the syntax of conf/guidance/structure.yaml."""
 SCALES = {"content": (100, 200, 400, 800), "structure": (200, 400, 800), "style": (5e-5, 1e-4, 2e-4)}
 
 

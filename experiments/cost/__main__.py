@@ -1,8 +1,8 @@
 """What guidance costs: ``python -m experiments.cost`` (see ``--help``).
 
-Times a step of the chain without guidance and under every control, in turns within one process, and sets the
-ratios beside those of the arithmetic. Networks of public size get random weights: what they draw is
-noise, what they cost is not.
+Times a step of the chain without guidance and under every control, in turn within one process, and compares
+the ratios of times with those of arithmetic. All networks have random weights: these change what is drawn,
+but not what it costs.
 """
 
 import argparse
@@ -33,12 +33,12 @@ CONTROLS = ("unguided", "text", "content", "structure", "style", "mix")
 
 
 class Cost(NamedTuple):
-    """Of one control."""
+    """Cost of one control."""
 
     milliseconds: list[float]
-    """For each round, of a step of the whole batch."""
+    """For each round, per step of the whole batch."""
     gflop: float
-    """Of a step of the whole batch."""
+    """Per step of the whole batch."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def measure(model: str, options: argparse.Namespace) -> dict[str, Cost]:
-    """Time every control in turns."""
+    """Time all controls in turn."""
     runs = {control: prepare(model, control, options) for control in CONTROLS}
     gflop = {}
     for control, run in runs.items():
@@ -75,7 +75,7 @@ def measure(model: str, options: argparse.Namespace) -> dict[str, Cost]:
 
 
 def prepare(model: str, control: str, options: argparse.Namespace) -> Callable[[], None]:
-    """A run of a few steps of one control, everything that happens once left behind."""
+    """A run of a few steps of one control, with everything done that happens only once."""
     guidance_group = "text" if control == "unguided" else control
     settings = [*MODELS[model], f"guidance={guidance_group}"]
     if options.size:

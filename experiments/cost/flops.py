@@ -1,4 +1,4 @@
-"""Floating-point operations, and the models whose cost is told."""
+"""Floating-point operations, and the models whose cost is measured."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ MODELS = {
 
 
 class FlopCount(TorchDispatchMode):
-    """Adds up the floating-point operations of all that runs inside, gradients included.
+    """Adds up the floating-point operations of everything that runs inside, gradients included.
 
-    torch's own FlopCounterMode keeps track of modules by hooks, which ``autograd.grad`` does not take.
+    torch's own FlopCounterMode tracks modules with hooks, which do not work with ``autograd.grad``.
     """
 
     def __init__(self) -> None:

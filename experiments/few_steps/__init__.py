@@ -1,1 +1,1 @@
-"""What fewer steps, and fewer questions to the encoder, cost in quality: python -m experiments.few_steps"""
+"""What fewer steps and fewer calls of the encoder cost in quality: python -m experiments.few_steps"""

@@ -1,8 +1,8 @@
 """What fewer steps cost in quality: ``python -m experiments.few_steps`` (see ``--help``).
 
-Draws held-out prompts with every sampler in more and more steps, and with one sampler while the encoder is
-asked less often; the judge reads the faces; whole chains are timed in turns. Finished samples and rounds are
-kept, so it can be killed and repeated at will.
+Draws held-out prompts with every sampler at increasing numbers of steps, and with one sampler that also calls
+the encoder less often. The judge reads the faces, and whole chains are timed in turn. Finished samples and
+rounds are kept, so the command can be interrupted and rerun at any time.
 """
 
 import argparse

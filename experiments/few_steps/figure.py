@@ -13,7 +13,7 @@ from experiments.few_steps.table import cost
 INK, FAINT = "#24242a", "#7d7d88"
 COLORS = {"ddpm": "#c2452d", "ddim": "#3f8ac4", "dpmpp_2m": "#1f7a47", "dpmpp_2m_sde": "#b08a1e"}
 MARKERS = "Ds^vP"
-"""Of the ways to ask less often."""
+"""For calling the encoder less often."""
 PANELS = (
     ("alignment/mentioned", "Mentioned attributes right"),
     ("alignment/all", "All mentioned attributes right"),
@@ -23,7 +23,7 @@ PANELS = (
 
 
 def draw_curve(points: Sequence[Point], times: Mapping[str, list[float]], folder: Path) -> None:
-    """``curve.png`` and ``curve.svg``: each measure against the time, a line for each sampler."""
+    """``curve.png`` and ``curve.svg``: each measure against time, with a line for each sampler."""
     style = {
         "font.size": 9,
         "text.color": INK,
@@ -79,5 +79,5 @@ def _panel(axes: Axes, points: Sequence[Point], times: Mapping[str, list[float]]
 
 
 def _alone(point: Point, first: Point) -> bool:
-    """Whether it is one of the steps of the first sampler, which the axis names."""
+    """Whether the axis names its number of steps: those of the first sampler, fully guided."""
     return point.way.sampler == first.way.sampler and not point.way.less

@@ -1,4 +1,4 @@
-"""What is measured of each way."""
+"""What is measured for each way."""
 
 import argparse
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ DISTANCE = "+metrics.distance={_target_: experiments.few_steps.points.MatchedKer
 
 
 class MatchedKernel:
-    """Kernel distance of guided samples and of renders that have what their prompts mention.
+    """Kernel distance between guided samples and renders that show what their prompts mention.
 
     Args:
-        reference: renders for each sample.
-        draws: of the bootstrap.
+        reference: renders per sample.
+        draws: bootstrap resamples.
     """
 
     def __init__(self, reference: int = 8, draws: int = 200):
@@ -46,11 +46,11 @@ class MatchedKernel:
 
 
 class Point(NamedTuple):
-    """A way, and what came of it."""
+    """A way and its results."""
 
     way: Way
     asked: int
-    """Forward and backward passes of the encoder for one picture, as its manifest tells."""
+    """Forward and backward passes of the encoder for one picture, from its manifest."""
     report: dict
 
     def value(self, name: str) -> float:
@@ -63,7 +63,7 @@ class Point(NamedTuple):
 
 
 def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
-    """Draw one way, or what is left of it to do, and let the judge look at it."""
+    """Draw one way, resuming any earlier run, and have the judge evaluate it."""
     folder = options.output / way.name.replace(", ", "_").replace(" ", "-")
     texts = read_prompts(prompts)
     each = len(texts) // options.parts
@@ -78,7 +78,7 @@ def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
 
 
 def _drawn(options: argparse.Namespace, name: str, settings: Sequence[Sequence[str]]) -> list[Path]:
-    """A run of ``sample.py`` for each settings, with seeds one after the other."""
+    """One run of ``sample.py`` per list of settings, with consecutive seeds."""
     common = [f"samples_per_prompt={options.samples}", "batch_size=32", "unguided=false", *options.sample]
     return [
         draw(options.output / "parts" / f"{name}_{part}", [f"seed={options.seed + part}", *own, *common])

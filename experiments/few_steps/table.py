@@ -18,7 +18,7 @@ RIGHT = ("alignment/mentioned", "alignment/all")
 def write_table(
     points: Sequence[Point], times: Mapping[str, list[float]], folder: Path, command: str, machine: str
 ) -> None:
-    """``results.md``: cost and quality of every way, and the cheapest that are no worse than the first."""
+    """``results.md``: cost and quality of every way, and the cheapest ways no worse than the first."""
     first, counts, versions = points[0], points[0].report["counts"], points[0].report["versions"]
     rows = [
         f"| {p.way.sampler} | {p.way.steps} | {p.way.less} | {p.way.scale:g} | {p.way.steps} + {p.asked} | "
@@ -62,10 +62,10 @@ def write_table(
 def cheapest(
     points: Sequence[Point], times: Mapping[str, list[float]], name: str, surely: bool = True
 ) -> str:
-    """The way that takes the least time of those with at least the value of the first, in words.
+    """The fastest of the ways whose value is at least that of the first, in words.
 
     Args:
-        surely: by their own values; False: by the upper ends of their intervals.
+        surely: compare the values themselves; False: the upper ends of their intervals.
     """
     first = points[0]
     reached = {p.way.name: p.value(name) if surely else p.interval(name)[1] for p in points}
@@ -78,7 +78,7 @@ def cheapest(
 
 
 def cost(point: Point, first: Point, times: Mapping[str, list[float]]) -> tuple[float, float, float]:
-    """Time in that of the first way, round by round: median, least and most."""
+    """Time relative to the first way, round by round: median, minimum, maximum."""
     return relative(times[point.way.name], times[first.way.name])
 
 

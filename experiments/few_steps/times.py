@@ -1,4 +1,4 @@
-"""What each way costs in time: whole chains of one group of pictures, in turns within one process."""
+"""How long each way takes: whole chains of one group of pictures, in turn within one process."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ PROMPT = "a smiling face"
 
 
 def race(ways: Sequence[Way], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Seconds of each way by name, one for each round; rounds are kept in ``times.json`` as they end."""
+    """Seconds of each way, by name, one per round; each round is saved to ``times.json`` as it ends."""
     file, names = options.output / "times.json", {way.name for way in ways}
     rounds = json.loads(file.read_text("utf-8")) if file.exists() else []
     rounds = [taken for taken in rounds if taken.keys() == names][: options.rounds]

@@ -1,4 +1,4 @@
-"""The ways to draw that are compared: a sampler, its steps, and how often the encoder is asked."""
+"""The ways to draw that are compared: a sampler, its steps, and how often the encoder is called."""
 
 import argparse
 from typing import NamedTuple
@@ -13,9 +13,9 @@ class Way(NamedTuple):
     steps: int
     scale: float
     less: str = ""
-    """How the encoder is asked less often than at every step, in words."""
+    """How the encoder is called less often than at every step, in words."""
     more: tuple[str, ...] = ()
-    """Settings of sample.py that make it so."""
+    """Settings of sample.py that do so."""
 
     @property
     def name(self) -> str:
@@ -23,16 +23,16 @@ class Way(NamedTuple):
 
     @property
     def settings(self) -> list[str]:
-        """The words of ``sample.py`` that draw this way."""
+        """The settings of ``sample.py`` that draw this way."""
         chosen = [f"sampler={self.sampler}", f"sampler.steps={self.steps}", f"guidance.scale={self.scale:g}"]
         return [*chosen, "guidance=text", *self.more]
 
 
 def ways(options: argparse.Namespace) -> list[Way]:
-    """All of them; the first is the one that the others are held against.
+    """All the ways; the first is the one that the others are compared with.
 
     Raises:
-        SDGError: the sampler that is to ask less often is not among the samplers, or one has no scale.
+        SDGError: the sampler that is to call the encoder less often is not among the samplers.
     """
     scales = options.samplers
     if options.less not in scales:

@@ -1,13 +1,13 @@
 """Figures like the paper's: ``python -m experiments.figures`` (see ``--help``).
 
 content    references, one of them not a face, and six samples of each
-structure  the same references: where things are against what they show
-style      the same noise painted five ways
-mix        words and a picture together
-weights    the same noise under growing guidance
-gallery    draws nothing: one page with every figure of experiments/ that is there
+structure  the three faces among them: where things are, against what they show
+style      the same noise, unguided and painted in five styles
+mix        words and a picture combined
+weights    the same noise at growing guidance scales
+gallery    draws nothing: one page with all existing figures of experiments/
 
-Finished samples are kept, so it can be killed and repeated at will.
+Finished samples are kept, so the command can be interrupted and rerun at any time.
 """
 
 import argparse
@@ -28,7 +28,11 @@ from sdg.report.grid import draw_grid, open_picture
 FOLDER, GALLERY = Path(__file__).parent, "gallery"
 FACES = ("face_000", "face_003", "face_005", "house")
 SCALES = (0, 50, 100, 200, 400, 800)
-PROMPTS = ("a smiling face with red hair", "a person with glasses and a hat", "a bearded person with blond hair")
+PROMPTS = (
+    "a smiling face with red hair",
+    "a person with glasses and a hat",
+    "a bearded person with blond hair",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -42,20 +46,20 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def draw_figures(options: argparse.Namespace, names: Sequence[str]) -> None:
-    """Draw the figures of these names, or what is left of them to do."""
+    """Draw the figures of these names, resuming any earlier run."""
     references = options.output / "references"
     write_references(references, 8)
     draw_house(references / "house.png")
     options.report.mkdir(parents=True, exist_ok=True)
     for name in names:
         print(name, flush=True)
-        # A palette: a third of the size in the repository.
+        # A palette reduces the file size to a third.
         figure = FIGURES[name](options, references).quantize(192, dither=Image.Dither.NONE)
         figure.save(options.report / f"{name}.png", optimize=True)
 
 
 def content(options: argparse.Namespace, references: Path) -> Image.Image:
-    """Reference and samples, a row each."""
+    """A row for each reference, with its samples."""
     rows = _by_reference(options, "content", "content", [references / f"{name}.png" for name in FACES], 6)
     return draw_grid([("", row) for row in rows], ["reference", *[""] * 6], lead=1, group=6, label=0)
 
@@ -98,7 +102,7 @@ def mix(options: argparse.Namespace, references: Path) -> Image.Image:
 
 
 def weights(options: argparse.Namespace, references: Path) -> Image.Image:
-    """One noise for each sentence, under growing guidance."""
+    """A row for each sentence: one noise under growing guidance."""
     rows: list[tuple[str, list]] = [(prompt, []) for prompt in PROMPTS]
     for scale in SCALES:
         settings = [f"guidance.scale={scale}", named("prompts", PROMPTS), "unguided=false"]
@@ -114,7 +118,7 @@ FIGURES = {figure.__name__: figure for figure in (content, structure, style, mix
 def _by_reference(
     options: argparse.Namespace, guidance: str, name: str, paths: Sequence[Path], samples: int
 ) -> list[list[Image.Image]]:
-    """A row for each reference: itself, and what it guided."""
+    """A row for each reference: itself, and the samples it guided."""
     settings = [f"guidance={guidance}", named("references", paths), "unguided=false"]
     folder = _draw(options, name, settings, samples)
     records = read_manifest(folder)
@@ -147,7 +151,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _known(name: str) -> str:
-    """argparse's own ``choices`` do not take that none is named."""
+    """In place of argparse's ``choices``, which reject an empty list."""
     if name not in (*FIGURES, GALLERY):
         raise argparse.ArgumentTypeError(f"{name} is none of {', '.join([*FIGURES, GALLERY])}")
     return name

@@ -17,9 +17,9 @@ class Exhibit(NamedTuple):
     """Within ``experiments/``."""
     caption: str
     command: str
-    """That draws it with its own settings."""
+    """Draws it with the default settings."""
     found: str | None = None
-    """What was written beside it, within ``experiments/``; it begins with the command that was given."""
+    """The page written beside it, within ``experiments/``; it quotes the command that was run."""
 
 
 def _like_the_paper(name: str, caption: str) -> Exhibit:
@@ -74,7 +74,7 @@ code { font-size: .85rem; color: #666; overflow-wrap: anywhere; } li { margin: .
 
 
 def write_gallery(page: Path, experiments: Path) -> Path:
-    """Write ``page`` with every figure that is below ``experiments``, by relative links; returns it."""
+    """Write ``page`` with relative links to every figure found in ``experiments``; returns it."""
     sections, absent = [], []
     for heading, exhibits in GALLERY.items():
         there = [exhibit for exhibit in exhibits if (experiments / exhibit.file).is_file()]
@@ -110,7 +110,7 @@ def _figure(exhibit: Exhibit, page: Path, experiments: Path) -> str:
 
 
 def _link(file: Path, page: Path) -> str:
-    """From the page's folder to a file."""
+    """Relative link from the page to a file."""
     return quote(Path(os.path.relpath(file.resolve(), page.parent.resolve())).as_posix())
 
 

@@ -1,8 +1,8 @@
 """What fine-tuning buys: ``python -m experiments.retrieval`` (see ``--help``).
 
-Finds the clean picture of a noised one among all validation pictures, at every noise level, by the
-time-dependent encoder and by the CLIP it began as, and writes the figure (``curve.png``) and the table
-(``results.md``).
+Searches all validation pictures for the clean version of a noised one, at eleven noise levels, with the
+time-dependent encoder and with the CLIP it was initialised from, and writes the figure (``curve.png``) and
+the table (``results.md``).
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def table(at: Sequence[int], curves: dict[str, list[float]], pool: int, words: str) -> str:
-    """The curves in numbers, a row for each timestep."""
+    """The curves as numbers, with a row for each timestep."""
     rows = [
         f"# Top-1 among {pool} validation pictures",
         "",

@@ -1,7 +1,7 @@
 """How fast each sampler reaches a known posterior: ``python -m experiments.samplers`` (see ``--help``).
 
-Draws from an exact prior, with and without an exact guide, in more and more steps, and writes the table
-(``results.md``) and the figure (``curve.png``, ``curve.svg``) of what is missing to the closed form.
+Draws from an exact prior, with and without an exact guide, at increasing numbers of steps, and writes the
+table (``results.md``) and the figure (``curve.png``, ``curve.svg``) of the error against the closed form.
 """
 
 import argparse

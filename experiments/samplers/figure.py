@@ -55,13 +55,13 @@ def draw_curve(errors: Errors, pixels: int, folder: Path) -> None:
         )  # fmt: skip
         drawn = BytesIO()
         figure.savefig(drawn, dpi=130)
-        # A palette: a quarter of the size in the repository.
+        # A palette reduces the file size to a quarter.
         Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(folder / "curve.png")
         figure.savefig(folder / "curve.svg", metadata={"Date": None})
 
 
 def _density(axes: Axes, mixture: Mixture, guided: bool) -> None:
-    """What is to be drawn, with the share of each mode."""
+    """The target density, with the share of each mode."""
     x = torch.linspace(-1.1, 1.2, 93, dtype=torch.float64)
     axes.fill_between(x, mixture.density(x), color=FILL[guided], linewidth=0)
     if guided:
@@ -96,5 +96,5 @@ def _line(name: str) -> dict:
     look = {"color": COLORS[base], "linewidth": 1.5, "marker": "o", "markersize": 3.4}
     if at_mean:
         return look | {"linestyle": (0, (3, 1.5)), "marker": "D", "markersize": 2.6}
-    # Unguided, ddim with η = 1 is the same sampler and covers it.
+    # Unguided, ddim with η = 1 is the same sampler, and its line lies on top.
     return look | ({"linewidth": 3.0, "markersize": 5.4} if base == "ddpm, small variance" else {})

@@ -1,7 +1,7 @@
 r"""A prior, a guide and a posterior in closed form: pixels that are independent mixtures of Gaussians.
 
 With x_0 ~ Σ w_k N(m_k, s_k²) every noised state is a mixture too, and so is x_0 given a measurement
-y = x_0 + τ n. Hence the exact guide towards it, by Bayes' rule at every noise level:
+y = x_0 + τ n. Bayes' rule then gives the exact guide towards it at every noise level:
 
 .. math:: \nabla \log p(y \mid x_t) = \nabla \log p(x_t \mid y) - \nabla \log p(x_t).
 """
@@ -38,7 +38,7 @@ class Mixture:
         return total
 
     def shares(self, borders: Sequence[float]) -> list[float]:
-        """The probability of each of the intervals that ``borders``, ascending, cut the line into."""
+        """The probability of each interval that ``borders``, in ascending order, cut the line into."""
         below = [self._below(border) for border in borders]
         return [b - a for a, b in zip([0.0, *below], [*below, 1.0], strict=True)]
 
@@ -47,7 +47,7 @@ class Mixture:
         return sum(w * 0.5 * (1 + math.erf((x - m) / (s * math.sqrt(2)))) for w, m, s in parts)
 
     def given(self, y: float, tau: float) -> "Mixture":
-        """x given the measurement y = x + tau n, n standard normal."""
+        """p(x | y) for a measurement y = x + tau n, n standard normal."""
         evidence, means, stds = [], [], []
         for w, m, s in zip(self.weights, self.means, self.stds, strict=True):
             total = s**2 + tau**2
@@ -57,7 +57,7 @@ class Mixture:
         return Mixture(tuple(e / sum(evidence) for e in evidence), tuple(means), tuple(stds))
 
     def noised(self, level: Level) -> "Mixture":
-        """x_t of clean pixels that are so distributed."""
+        """p(x_t) if clean pixels have this distribution."""
         a, sigma = level.alpha_bar**0.5, level.sigma
         stds = tuple(math.hypot(a * s, sigma) for s in self.stds)
         return Mixture(self.weights, tuple(a * m for m in self.means), stds)
@@ -98,11 +98,11 @@ class Mixture:
 
 
 class ExactNetwork(nn.Module):
-    """The network that no training could improve: E[x_0 | x_t], and the true variance of x_s if asked.
+    """The network that no training could improve: E[x_0 | x_t] and, on request, the true variance of x_s.
 
     Args:
-        timeline: the steps to be taken; the variance depends on how far they go.
-        learned_variance: give a second set of channels, as a network does that learned its variance.
+        timeline: the steps to be taken; the variance depends on their lengths.
+        learned_variance: output a second set of channels, like a network that learned its variance.
     """
 
     def __init__(self, mixture: Mixture, timeline: Timeline, learned_variance: bool = False):
@@ -115,7 +115,7 @@ class ExactNetwork(nn.Module):
         x0, spread = self.mixture.clean(x_t, step.level)
         if not self.learned_variance:
             return x0
-        # Var[x_s | x_t] = β̃ + c1² Var[x_0 | x_t]: what is random given x_0, and that x_0 is not known.
+        # Var[x_s | x_t] = β̃ + c1² Var[x_0 | x_t]: the noise given x_0, and the uncertainty of x_0.
         c1 = step.beta * step.alpha_bar_s**0.5 / (1 - step.alpha_bar)
         beta_tilde = step.beta * (1 - step.alpha_bar_s) / (1 - step.alpha_bar)
         log_variance = (beta_tilde + c1**2 * spread).log()
@@ -124,7 +124,7 @@ class ExactNetwork(nn.Module):
 
 
 def exact_guide(prior: Mixture, posterior: Mixture) -> Guide:
-    """∇ log p(y | x_t), of the measurement that makes ``posterior`` of ``prior``."""
+    """∇ log p(y | x_t), for the measurement that turns ``prior`` into ``posterior``."""
 
     def guide(x: Tensor, level: Level) -> Tensor:
         return posterior.noised(level).score(x) - prior.noised(level).score(x)

@@ -1,4 +1,4 @@
-"""What is compared: one prior, one posterior, every sampler; and how far each stays from the closed form."""
+"""The comparison: one prior, one posterior, every sampler, and how far each is from the closed form."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from sdg.diffusion.timeline import Timeline
 
 PRIOR = Mixture((0.5, 0.3, 0.2), (-0.6, 0.1, 0.7), (0.08, 0.12, 0.08))
 MEASURED, TAU = 0.9, 0.7
-"""What guides: the measurement y = 0.9 of x_0 + 0.7 n, which prefers the rarest mode."""
+"""The guide's measurement, y = 0.9 of x_0 + 0.7 n, which favours the rarest mode."""
 POSTERIOR = PRIOR.given(MEASURED, TAU)
 BORDERS = (-0.25, 0.4)
 """Where one mode ends and the next begins."""
@@ -50,11 +50,11 @@ AT_MEAN = (
     Method("ddpm, large variance, at μ", DDPM("large", gradient_at="mean")),
     Method("ddpm, learned variance, at μ", DDPM(gradient_at="mean"), learned_variance=True),
 )
-"""The guided ancestral step again, in the textbook's form."""
+"""The guided ancestral step again, in its textbook form."""
 
 
 class Summary(NamedTuple):
-    """Of one pixel's distribution, in closed form or measured; or differences of two."""
+    """Statistics of a pixel's distribution, in closed form or measured; or differences of two."""
 
     mean: float
     variance: float
@@ -70,7 +70,7 @@ class Summary(NamedTuple):
         return sum(abs(share) for share in self.shares) / 2
 
     def sizes(self) -> tuple[float, float, float]:
-        """Of differences: how large they are, in mean, variance and mode shares."""
+        """Of differences: their sizes, in mean, variance and mode shares."""
         return abs(self.mean), abs(self.variance), self.misplaced
 
 
@@ -86,7 +86,7 @@ def measured(x: Tensor) -> Summary:
 
 
 def draw(method: Method, steps: int, guided: bool, images: int, size: int = 128, seed: int = 0) -> Tensor:
-    """(images, 1, size, size): independent pixels of the prior, or under guidance of the posterior."""
+    """(images, 1, size, size): independent pixels of the prior or, if guided, of the posterior."""
     timeline = Timeline(SCHEDULE, steps)
     network = ExactNetwork(PRIOR, timeline, method.learned_variance)
     denoiser = Denoiser(network, SCHEDULE, size, channels=1, parameterisation="x0", clip=False)
@@ -102,7 +102,7 @@ def error(method: Method, steps: int, guided: bool, images: int, size: int = 128
 
 
 def chance(mixture: Mixture, pixels: int) -> tuple[float, float, float]:
-    """Standard errors of mean and variance of so many exact draws, and the sum of the shares', halved."""
+    """Standard errors of mean and variance for that many exact draws, and half the sum of the shares'."""
     variance = mixture.moment(2)
     shares = [(p * (1 - p) / pixels) ** 0.5 for p in mixture.shares(BORDERS)]
     return (

@@ -13,7 +13,7 @@ Errors = dict[tuple[bool, str], dict[int, Summary]]
 
 
 def write_table(errors: Errors, pixels: int, folder: Path, command: str, machine: str) -> None:
-    """``results.md``: what is missing to the closed form, for every sampler and number of steps."""
+    """``results.md``: the error against the closed form, for every sampler and number of steps."""
     lines = [
         "# Samplers against the closed form, measured",
         "",

@@ -1,7 +1,7 @@
 """What a second process adds: ``python -m experiments.scaling`` (see ``--help``).
 
-Runs the two commands of toyfaces with one process and with two, each bound to a core of its own, and reads
-the rates off what they leave: when pictures were written, when steps ended. Starting up is left out.
+Runs sampling and training on toyfaces with one process and with two, each bound to its own core, and computes
+rates from the times at which pictures were written and steps ended. Start-up is left out.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def table(processes: Sequence[int], rates: dict[str, list[float]]) -> list[str]:
-    """A line for each work: its rates in pictures a second, and the last of them in terms of the first."""
+    """A line for each task: its rates in pictures per second, and the ratio of the last to the first."""
     names = [f"{count} process{'es' if count > 1 else ''}" for count in processes]
     lines = [f"| pictures a second | {' | '.join(names)} | ratio |", "|---|" + "---:|" * (len(names) + 1)]
     for work, found in rates.items():
@@ -92,7 +92,7 @@ def _run(script: str, folder: Path, settings: Sequence[str], cores: Sequence[int
 
 
 def _anew(folder: Path) -> Path:
-    """An empty folder: what an earlier run left would be gone on with."""
+    """An empty folder, as an earlier run found there would be resumed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder.absolute()

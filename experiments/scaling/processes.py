@@ -1,4 +1,4 @@
-"""The processes of a command, started as a cluster does, each on a core of its own."""
+"""Starts the processes of a command as a cluster does, each on its own core."""
 
 import os
 import socket
@@ -13,10 +13,10 @@ from sdg.errors import SDGError
 
 
 def bind(processes: int) -> Sequence[int | None]:
-    """A core for each process; None where the system binds no process to a core.
+    """A core for each process; None if the system cannot bind processes to cores.
 
     Raises:
-        SDGError: there are fewer cores.
+        SDGError: there are too few cores.
     """
     if not hasattr(os, "sched_getaffinity"):
         return [None] * processes
@@ -27,10 +27,10 @@ def bind(processes: int) -> Sequence[int | None]:
 
 
 def run_processes(command: Sequence[str], cores: Sequence[int | None], log: Path) -> None:
-    """Run a script of ours with a process on each of ``cores``; what they say goes to ``log``.
+    """Run one of our scripts with a process on each of ``cores``; their output goes to ``log``.
 
     Raises:
-        SDGError: one of them fails; the others are ended.
+        SDGError: one of them fails; the others are killed.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

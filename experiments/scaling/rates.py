@@ -1,4 +1,4 @@
-"""Rates, read off what runs leave behind."""
+"""Rates, computed from what runs leave behind."""
 
 import json
 import time
@@ -12,10 +12,10 @@ from sdg.files import write_whole
 
 
 class StepTimes(Callback):
-    """Writes when each step of a training ended, in seconds of a clock that is only good for differences.
+    """Records when each training step ended, in seconds of a clock that only gives differences.
 
     Args:
-        path: of a JSON list.
+        path: of the JSON list to write.
     """
 
     def __init__(self, path: str):
@@ -31,13 +31,13 @@ class StepTimes(Callback):
 
 
 def training_rate(times: Path, batch: int) -> float:
-    """Pictures a second of a training of ``batch`` pictures a step, from its second step on."""
+    """Pictures per second of a training with ``batch`` pictures per step, after its second step."""
     ended = json.loads(times.read_text())
     return batch * (len(ended) - 2) / (ended[-1] - ended[1])
 
 
 def sampling_rate(folder: Path, processes: int, batch: int) -> float:
-    """Pictures a second of processes that took turns in a plan, after the first batch of each."""
+    """Pictures per second of processes that split a plan in turn, after the first batch of each."""
     written = [path.stat().st_mtime_ns / 1e9 for path in sorted(folder.glob("*.png"))]
     shares = [sorted(written[rank::processes]) for rank in range(processes)]
     return sum((len(share) - batch) / (share[-1] - share[batch - 1]) for share in shares)

@@ -1,1 +1,1 @@
-"""The paper's table, with its numbers beside: python -m experiments.table1"""
+"""The paper's table, beside the paper's own numbers: python -m experiments.table1"""

@@ -1,7 +1,8 @@
 """The paper's table: ``python -m experiments.table1 quick|full`` (see ``--help``).
 
-Draws the paper's four rows and ours towards the same prompts and references, measures them, and holds the
-paper's claims against what comes out. Finished samples are kept, so it can be killed and repeated at will.
+Draws the paper's four rows and ours towards the same prompts and references, measures them, and checks the
+paper's claims against the results. Finished samples are kept, so the command can be interrupted and rerun at
+any time.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from sdg.errors import SDGError
 FOLDER = Path(__file__).parent
 SWEPT = FOLDER.parent / "baselines" / "settings.json"
 MEASURING = 0.02
-"""Seconds for a picture, roughly."""
+"""Approximate seconds per picture."""
 _BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
 _NAMES = list(rows(SIZES["full"], "toyfaces"))
 
@@ -99,7 +100,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _searched(options: argparse.Namespace) -> list[str]:
-    """What the sweep found for StyleGAN+CLIP in as many steps, or else in any; the steps are the size's."""
+    """The sweep's best settings for StyleGAN+CLIP, if possible at the size's steps; steps are left out."""
     if options.data != "toyfaces":
         return []
     found = read_settings(options.swept)
@@ -108,7 +109,7 @@ def _searched(options: argparse.Namespace) -> list[str]:
 
 
 def _jobs() -> int:
-    """A run for each core, or one on the GPU."""
+    """A run for each core, at most 8, or one on the GPU."""
     return 1 if torch.cuda.is_available() else min(8, os.cpu_count() or 1)
 
 

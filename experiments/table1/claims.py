@@ -1,6 +1,6 @@
-"""What the paper says, held against the rows.
+"""The paper's claims, checked against the rows.
 
-Differences take two rows for independent. As rows share their targets, they are rather surer than that.
+Differences treat rows as independent. As rows share targets, they are probably more certain than that.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from sdg.metrics.measure import Measure
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not measurable here"
 CHANCE = "chance"
 LOWER = {"distance"}
-"""Columns in which less is better."""
+"""Columns in which lower is better."""
 COMPETITIVE = 0.553 / 0.749
-"""Of the found prompts of StyleGAN+CLIP, SDG finds that share in the paper's table."""
+"""SDG's top-1 as a share of StyleGAN+CLIP's, both by text, in the paper's table."""
 
 
 class Claim(NamedTuple):
-    """One row is better than another."""
+    """That one row is better than another."""
 
     text: str
     column: str
@@ -27,7 +27,7 @@ class Claim(NamedTuple):
     than: str
     """A row, or chance."""
     share: float = 1.0
-    """Of the other's value that is enough."""
+    """Share of the other's value that is enough."""
 
 
 CLAIMS = (
@@ -49,7 +49,7 @@ CLAIMS = (
 
 
 class Verdict(NamedTuple):
-    """What became of a claim."""
+    """The outcome of a claim."""
 
     claim: Claim
     word: str
@@ -58,10 +58,10 @@ class Verdict(NamedTuple):
 
 
 def judge(claim: Claim, values: Mapping[str, Mapping[str, Measure | None]], chance: float) -> Verdict:
-    """Hold a claim against rows of columns.
+    """Check a claim against the measured rows.
 
     Args:
-        chance: that the right one of a pool is found at once.
+        chance: probability that the right one of a pool is ranked first.
     """
     known = {**values, CHANCE: {"top_1": Measure("", chance, 0, (chance, chance))}}
     for name in (claim.better, claim.than):

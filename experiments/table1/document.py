@@ -22,7 +22,7 @@ def document(
     results: Sequence[Result],
     found: Sequence[Verdict],
 ) -> list[str]:
-    """Its lines."""
+    """The lines of the page."""
     settings = {f"- {r.row.title}: `{' '.join(r.row.settings)}`, {r.row.steps} steps" for r in results}
     return [
         f"# Table 1: {options.data}, {options.size}",

@@ -1,4 +1,4 @@
-"""Metrics of this experiment alone, beside those of ``conf/metrics``."""
+"""Metrics of this experiment only, in addition to those of ``conf/metrics``."""
 
 from functools import partial
 
@@ -14,10 +14,10 @@ GROUPS = 25
 
 
 class FrechetByTargets(Frechet):
-    """The same distance, with the interval of a jackknife: targets are left out in up to 25 groups.
+    """The same distance with a jackknife interval: targets are left out in up to 25 groups.
 
-    Nothing is drawn twice, so unlike in a bootstrap the distance does not grow. Where a group cannot be
-    spared, there is no interval.
+    Nothing is drawn twice, so the distance does not grow as it would in a bootstrap. If too few samples are
+    left without a group, there is no interval.
 
     References:
         Efron & Stein, "The jackknife estimate of variance", 1981.
@@ -31,7 +31,7 @@ class FrechetByTargets(Frechet):
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         (name,), reader, samples = self.features, evidence.features, evidence.samples
-        reader.features(name, samples, range(len(samples)))  # one pass, which all that follows shares
+        reader.features(name, samples, range(len(samples)))  # one pass, shared by all that follows
         (measure,) = super().__call__(evidence)
         targets = list(evidence.targets.values())
         groups = [
@@ -52,7 +52,7 @@ class FrechetByTargets(Frechet):
 
 
 class Kept:
-    """Attributes of a toy face that was aimed at, which the judge reads off the samples."""
+    """Attributes of the targeted toy face that the judge reads off the samples."""
 
     protocol = (
         "share of the reference's eight true attributes that the judge reads off the sample; 95 % bootstrap "

@@ -1,4 +1,4 @@
-"""The runs of ``sample.py`` behind the table: several at a time, under one bar."""
+"""The runs of ``sample.py`` behind the table: several at a time, with one progress bar."""
 
 import multiprocessing
 import threading
@@ -15,28 +15,28 @@ from tqdm import tqdm
 from experiments.baselines.runs import timed
 
 LOOKS = 1.0
-"""Seconds between two looks at what has been drawn."""
+"""Seconds between two checks of what has been drawn."""
 
 
 class Job(NamedTuple):
-    """A part of a row: some of its targets, with a seed of their own."""
+    """A part of a row: some of its targets, with its own seed."""
 
     folder: Path
     settings: tuple[str, ...]
     seed: int
     steps: int
     samples: int
-    """Of every target."""
+    """Per target."""
     pictures: int
     seconds: float
-    """That a picture takes, roughly."""
+    """Approximate, per picture."""
 
 
 def draw_all(jobs: Sequence[Job], processes: int, more: Sequence[str], bar: tqdm, log: Path) -> None:
-    """Draw what is left of all jobs. What the runs say goes to ``log``.
+    """Draw what is left of all jobs. The output of the runs goes to ``log``.
 
     Raises:
-        SDGError: as ``sample.py``, for the first job that fails.
+        SDGError: that of ``sample.py``, for the first job that fails.
     """
     threads = max(1, torch.get_num_threads() // processes)
     with _watched(jobs, bar):
@@ -71,7 +71,7 @@ def _draw(job: Job, more: Sequence[str], log: Path, threads: int | None) -> None
 
 @contextmanager
 def _watched(jobs: Sequence[Job], bar: tqdm) -> Iterator[None]:
-    """Keep the bar where the folders are, whichever process fills them."""
+    """Keep the bar in step with the folders, whichever process fills them."""
     over = threading.Event()
 
     def watch() -> None:
@@ -89,7 +89,7 @@ def _watched(jobs: Sequence[Job], bar: tqdm) -> Iterator[None]:
 
 
 def advance(jobs: Sequence[Job], bar: tqdm) -> None:
-    """Move the bar to what is there: in planned seconds, and in pictures for people."""
+    """Move the bar by the planned seconds of the pictures that exist, and show their number."""
     counts = [sum(1 for _ in (job.folder / "samples").glob("*.png")) for job in jobs]
     spent = sum(count * job.seconds for count, job in zip(counts, jobs, strict=True))
     bar.set_postfix_str(f"{sum(counts)} of {sum(job.pictures for job in jobs)} pictures", refresh=False)

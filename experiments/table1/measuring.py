@@ -1,4 +1,4 @@
-"""What ``evaluate.py`` is told about a row, and what it finds, column by column."""
+"""The settings of ``evaluate.py`` for a row, and its results, column by column."""
 
 import shlex
 from collections.abc import Sequence
@@ -24,25 +24,25 @@ class Result(NamedTuple):
     row: Row
     folder: Path
     values: dict[str, Measure | None]
-    """Column -> what was measured; None: not for this row, or not measured."""
+    """Column -> measure; None: does not apply to this row, or was not measured."""
     command: str
-    """That repeats the measuring."""
+    """Repeats the measurement."""
     protocols: dict[str, str]
 
 
 class Pool(NamedTuple):
-    """Where samples have to find what they aimed at."""
+    """The pool in which samples have to find their targets."""
 
     prompts: Path
     texts: int
-    """Different ones in that file."""
+    """Different texts in that file."""
     references: int
 
 
 def settings(row: Row, folder: Path, world: World, metrics: Sequence[str], pool: Pool) -> list[str]:
-    """Of ``evaluate.py``, for a row: the metrics of the world that can be measured, and ours."""
+    """Settings of ``evaluate.py`` for a row: the world's metrics that can be measured, and ours."""
     found, texts = world.found[row.kind], row.kind == PROMPTS
-    # No two samples of a pair.
+    # A pair has one sample, so no diversity.
     wanted = (world.distance, found) if row.paired else (world.distance, world.diversity, found)
     chosen = [metric for metric in wanted if metric in metrics]
     given = [f"samples='{folder}'"]
@@ -64,7 +64,7 @@ def settings(row: Row, folder: Path, world: World, metrics: Sequence[str], pool:
 
 
 def _by_guide(guide: str, world: World, pool: Pool, texts: bool) -> str:
-    """The gap between what the guide finds and what the other finds; of pictures, what the guide finds."""
+    """For texts, retrieval by the guide minus by the held-out encoder; for pictures, by the guide alone."""
     if texts:
         least = min(100, pool.texts)
         return (
@@ -83,7 +83,7 @@ def measure(
     more: Sequence[str],
     seconds: float | None,
 ) -> Result:
-    """Evaluate a row, whose ``metrics.json`` then lies in its folder."""
+    """Evaluate a row, which leaves ``metrics.json`` in its folder."""
     words = [*settings(row, folder, world, metrics, pool), *more]
     report = evaluate(configuration("evaluate", words))
     measures = {name: _measure(plain) for name, plain in report["measures"].items()}

@@ -1,4 +1,4 @@
-"""The page to look at: the table, a grid for each row, and every target with what each row drew for it."""
+"""The HTML page: the table, a grid for each row, and every target with what each row drew for it."""
 
 import html
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def write(
 
 
 def _table(results: Sequence[Result], world: World) -> str:
-    """Under each row with a counterpart, in grey, the paper's numbers."""
+    """The table, with the paper's numbers in grey below their rows."""
     shown = columns(world)
     lines = ["<tr><th></th>" + "".join(f"<th>{html.escape(c.title)}</th>" for c in shown) + "</tr>"]
     for row, folder, values, *_ in results:

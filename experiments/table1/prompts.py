@@ -1,7 +1,7 @@
 """The 100 prompts of the table: ``python -m experiments.table1.prompts`` writes ``prompts.jsonl``.
 
-In phrasings that training never used, no two of which mention the same: 16 of one attribute, 42 of two, 42 of
-three. All of them are the pool in which a sample has to find its own.
+Their phrasings never occur in training, and no two mention the same values: 16 mention one attribute, 42 two
+and 42 three. Together they are the pool in which a sample has to find its own prompt.
 """
 
 import json
@@ -13,11 +13,11 @@ from experiments.text_alignment.prompts import ALONE, PAIRS, THREES, phrase
 POOL = Path(__file__).parent / "prompts.jsonl"
 PARTS: tuple[tuple[Sequence[Sequence[int]], int], ...] = ((ALONE, 16), (PAIRS, 42), (THREES, 42))
 ROUNDS = 8
-"""Through the sets of attributes, which is more than enough to find as many different mentions."""
+"""Passes through the sets of attributes, more than enough to find that many different mentions."""
 
 
 def lines() -> list[dict]:
-    """What the file holds."""
+    """Contents of the file."""
     chosen: dict[frozenset, dict] = {}
     for sets, count in PARTS:
         different: dict[frozenset, dict] = {}

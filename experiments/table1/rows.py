@@ -1,4 +1,4 @@
-"""The rows of the table: which method, towards what, in how many steps, and what the paper found for it."""
+"""The rows of the table: method, kind of target, number of steps, and the paper's numbers."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -17,9 +17,9 @@ _PUBLISHED = {
         *("guidance.terms.text.weight=160", "guidance.terms.content.weight=100"),
     ),
 }
-"""Scales that the authors publish, for 256 px."""
+"""Scales that the authors published, for 256 px."""
 BY_PICTURE = "sdg_mix_20_by_picture"
-"""The pictures of ``sdg_mix_20``, looked for by the other half of what they aimed at."""
+"""The pictures of ``sdg_mix_20``, with their references as the targets to be found."""
 
 
 class Size(NamedTuple):
@@ -28,15 +28,15 @@ class Size(NamedTuple):
     prompts: int
     references: int
     samples: int
-    """Of every target."""
+    """Per target."""
     parts: int
-    """Runs that a row is drawn in, with a seed each: samples of one noise are alike, whatever guides them."""
+    """Runs that a row is split into, each with its own seed: samples of one noise are too much alike."""
     steps: int
-    """Of chains by ddpm."""
+    """For ddpm's chains."""
     search_steps: int
-    """Of StyleGAN+CLIP."""
+    """For StyleGAN+CLIP."""
     renders: int
-    """Toy faces that samples are held against."""
+    """Toy faces that samples are compared with."""
 
 
 SIZES = {
@@ -55,17 +55,17 @@ class Row(NamedTuple):
     """What it aims at."""
     steps: int
     settings: tuple[str, ...]
-    """Of ``sample.py``, besides the targets."""
+    """For ``sample.py``, without the targets."""
     seconds: float
-    """For a step of a picture on one core, roughly: what the length of the progress bar is made of."""
+    """Approximate, per step and picture on one core; the progress bar is scaled by it."""
     paper: Mapping[str, float] = MappingProxyType({})
-    """Column -> what the paper's table has for it."""
+    """Column -> its number in the paper's table."""
     paired: bool = False
-    """Whether every sample of a prompt aims at a reference too, each at another."""
+    """Whether each sample of a prompt also aims at a reference, all different."""
     alone: bool = False
     """Whether it aims at nothing, and is measured as if it had aimed at the prompts."""
     beside: str = UNGUIDED
-    """The row that draws from the same noises without aiming at anything."""
+    """The row drawn from the same noises without aiming at anything."""
 
     @property
     def guide(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The table from end to end: what is drawn for each row, and how it becomes a run that is measured."""
+"""The table from end to end: what is drawn for each row, and how it is merged into a measured run."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -32,10 +32,10 @@ class Study:
 
     Args:
         options: of the command line.
-        rows: those that can be drawn, the unguided one among them.
+        rows: those that can be drawn, including the unguided one.
 
     Raises:
-        SDGError: too few targets, or a number of them that cannot be dealt out evenly.
+        SDGError: too few targets, or a number that does not divide evenly into parts.
     """
 
     def __init__(self, options: argparse.Namespace, size: Size, rows: dict[str, Row], world: World):
@@ -70,7 +70,7 @@ class Study:
             given.append(f"reference='{self.options.against}'")
         if not self.world.judged:
             given.append("preparation=adm")
-        # What guides is the same encoder as in sampling.
+        # The guide is the same encoder as in sampling.
         encoder = [
             w for w in self.options.sample if w.startswith("encoder") and w not in self.options.evaluate
         ]
@@ -78,11 +78,11 @@ class Study:
 
     @property
     def lines(self) -> int:
-        """Of the table: some pictures are measured twice."""
+        """Lines in the table: some pictures are measured twice."""
         return len(self.rows) + sum(row.paired or name == "sdg_text" for name, row in self.rows.items())
 
     def jobs(self) -> list[Job]:
-        """All runs of ``sample.py``, row by row, with targets dealt out to parts of different seeds."""
+        """All runs of ``sample.py``, row by row, with targets divided among parts of different seeds."""
         return [job for name in self.rows for job in self._jobs(name)]
 
     def draw(self, jobs: Sequence[Job], processes: int, bar: tqdm) -> None:
@@ -90,7 +90,7 @@ class Study:
         draw_all(jobs, processes, self.options.sample, bar, self.log)
 
     def measure(self, metrics: Sequence[str], tick: Callable[[], object]) -> list[Result]:
-        """Measure every row, and SDG by words once more as if its prompts had been shuffled."""
+        """Measure every row, paired ones also by picture, and SDG by words again with shuffled prompts."""
         output = self.options.output
         partners = {name: self._partners(name) for name, row in self.rows.items() if row.alone}
         results = []
@@ -110,7 +110,7 @@ class Study:
             if name == "sdg_text":
                 results.append(self._shuffled(row, partners[UNGUIDED], metrics))
                 tick()
-        # The control stands last.
+        # The control comes last.
         return sorted(results, key=lambda result: result.folder.name == SHUFFLED)
 
     def show(self, results: Sequence[Result]) -> Path:
@@ -129,7 +129,7 @@ class Study:
         )
 
     def judge(self, results: Sequence[Result]) -> list[Verdict]:
-        """What the paper says, held against the rows."""
+        """The paper's claims, checked against the rows."""
         values = {result.folder.name: result.values for result in results}
         aimed = {result.folder.name: result.row for result in results}
         found = []
@@ -162,24 +162,24 @@ class Study:
         return targets[part * each : (part + 1) * each]
 
     def _beside(self, part: int) -> list[str]:
-        """A reference for every sample of a prompt, from those that are dealt to the part on."""
+        """A reference for every sample of a prompt, starting from the first of the part's own."""
         first = part * (len(self.references) // self.size.parts)
         return [*self.references[first:], *self.references[:first]][: self.size.samples]
 
     def _each(self, row: Row) -> int:
-        """Samples of a target."""
+        """Samples per target."""
         return 1 if row.paired else self.size.samples
 
     def _parts(self, name: str) -> list[Path]:
         return [self.options.output / "parts" / f"{name}_{part:02d}" for part in range(self.size.parts)]
 
     def _partners(self, name: str) -> list[dict]:
-        """Records of a row that aims at nothing, of the noises that other rows have."""
+        """Records of a row that aims at nothing, restricted to the noises of other rows."""
         records = [one for one in gathered(self._parts(name)) if one["index"] < self.size.samples]
         return [one | {"prompt": None, "scale": 0.0} for one in records]
 
     def _by_picture(self, row: Row, parts: Sequence[Path], metrics: Sequence[str]) -> Result:
-        """The same pictures, measured by the references that they aimed at."""
+        """The same pictures, measured against the references they aimed at."""
         folder = self.options.output / BY_PICTURE
         row = row._replace(kind=REFERENCES, title="the same, looked for by the picture")
         merge(folder, parts, row.title)
@@ -198,17 +198,17 @@ class Study:
         return measure(row, folder, self.world, metrics, self._pool(row.paired), self.evaluation, seconds)
 
     def _pool(self, paired: bool) -> Pool:
-        """What samples are looked for in; of references, those that were aimed at."""
+        """The pool for retrieval; its references are those that were aimed at."""
         path = self.options.prompts_file
         prompts = list(dict.fromkeys(read_prompts(path)))
-        # To the judge, phrasings of the same mentions are one.
+        # To the judge, phrasings of the same mentions are one text.
         texts = len(Mentions(path)(prompts).unique(dim=0)) if self.world.judged else len(prompts)
         aimed = [self._beside(part) for part in range(self.size.parts)] if paired else [self.references]
         return Pool(path, texts, len(set(chain(*aimed))))
 
 
 def mean_seconds(parts: Sequence[Path]) -> float | None:
-    """Seconds per image of a row: the mean of its parts, which have as many images each."""
+    """Seconds per image of a row: the mean of its parts, which have equally many images."""
     times = [seconds_per_image(part, "wall") for part in parts]
     known = [time for time in times if time is not None]
     return sum(known) / len(known) if known else None

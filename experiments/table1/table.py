@@ -14,17 +14,17 @@ from sdg.metrics.measure import Measure
 
 
 class Column(NamedTuple):
-    """A measure as people see it."""
+    """How a measure is shown."""
 
     key: str
     title: str
     digits: int
     paper: str = ""
-    """What the paper's table calls its own."""
+    """Name of the paper's measure."""
 
 
 def columns(world: World) -> list[Column]:
-    """Of a world; a distance on other features than Inception's is not called FID."""
+    """The columns of a world; a distance on features other than Inception's is not called FID."""
     return [
         Column("distance", f"{world.distance} ↓", 2, "FID"),
         Column("diversity", f"{world.diversity} ↑", 3, "LPIPS"),
@@ -46,7 +46,7 @@ def text(column: Column, measure: Measure | None) -> str:
 
 
 def markdown(results: Sequence[Result], world: World) -> list[str]:
-    """A line for each row; the paper's numbers, by protocols of its own, in the last columns."""
+    """A line for each row; the last columns have the paper's numbers, by its own protocols."""
     shown, published = columns(world), [column for column in columns(world) if column.paper]
     titles = ["", *(c.title for c in shown), *(f"paper: {c.paper}" for c in published)]
     lines = [page.row(*titles), page.rule(len(titles))]
@@ -73,7 +73,7 @@ def as_csv(results: Sequence[Result], world: World) -> str:
 
 
 def latex(results: Sequence[Result], world: World) -> str:
-    """For ``booktabs``; the paper's numbers in a line of their own below ours, in grey."""
+    """For ``booktabs``; the paper's numbers are in a separate grey line below ours."""
     shown = columns(world)
     arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
     heads = [escape(column.title) for column in shown]
@@ -105,7 +105,7 @@ def verdicts(found: Sequence[Verdict]) -> list[str]:
 
 
 def protocols(results: Sequence[Result]) -> dict[str, str]:
-    """Metric -> how it was had, of all rows."""
+    """Metric -> its protocol, for all rows."""
     told: dict[str, str] = {}
     for result in results:
         told |= {name: words for name, words in result.protocols.items() if name != "by_guide"}
@@ -113,7 +113,7 @@ def protocols(results: Sequence[Result]) -> dict[str, str]:
 
 
 def escape(words: str) -> str:
-    """Words as LaTeX takes them."""
+    """Text escaped for LaTeX."""
     special: Mapping[str, str] = {c: f"\\{c}" for c in "&%$#_{}"}
     return "".join(special.get(character, character) for character in words)
 

@@ -1,4 +1,4 @@
-"""What a data set brings: settings of ``sample.py``, and the instruments that its samples are measured by."""
+"""What a data set defines: settings of ``sample.py``, and the metrics that its samples are measured with."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,21 +15,21 @@ class World(NamedTuple):
     """The metrics and features of one kind of data, by their names in ``conf``."""
 
     settings: tuple[str, ...]
-    """Of ``sample.py``."""
+    """For ``sample.py``."""
     distance: str
     diversity: str
     found: dict[str, str]
-    """What was aimed at -> the metric that looks for it."""
+    """Kind of target -> the metric that retrieves it."""
     features: dict[str, str]
     """Metric -> the features that it reads."""
     held_out: str
-    """Features in which prompts are looked for, and which guided nothing."""
+    """Features for retrieving prompts, from a network that guided nothing."""
     width: int
-    """Of the features of the distance, which takes more pictures than that."""
+    """Width of the distance's features; it needs more pictures than that."""
     judged: bool
     """Whether the judge of toy faces reads attributes."""
     prompts: Path | None = None
-    """What is aimed at, unless other prompts are given."""
+    """Default prompts to aim at."""
 
 
 def _toyfaces() -> World:
@@ -59,12 +59,12 @@ DATA = {"toyfaces": _toyfaces(), "ffhq": _public("ffhq", POOL.with_name("faces.t
 
 
 def measurable(world: World, settings: Sequence[str], pictures: int, against: str | None) -> list[str]:
-    """The metrics of a world whose weights are there; of each other one a line is printed.
+    """The metrics of a world whose weights are there; prints a line about each of the others.
 
     Args:
         settings: of ``evaluate.py``.
-        pictures: of a row.
-        against: what samples are held against, if anything.
+        pictures: number of them in a row.
+        against: what samples are compared with, if anything.
     """
     config = configuration("evaluate", settings)
     width = config.judge.network.get("features", world.width) if world.judged else world.width

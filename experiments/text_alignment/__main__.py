@@ -1,7 +1,7 @@
 """How well faces follow their prompts: ``python -m experiments.text_alignment`` (see ``--help``).
 
 Sweeps the guidance scale on ``sweep.jsonl``, chooses one, measures it on ``prompts.jsonl`` with another seed,
-and writes the curve and the table. Finished samples are kept, so it can be killed and repeated at will.
+and writes the curve and the table. Finished samples are kept, so the command can be interrupted and rerun.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def measure(
     options: argparse.Namespace, prompts: str, scale: float, steps: int, samples: int, seed: int
 ) -> Point:
-    """Draw and evaluate one run, in the folder that its settings name."""
+    """Draw and evaluate one run, in a folder named after its settings."""
     folder = options.output / f"{prompts}_scale{scale:g}_steps{steps}"
     file = FOLDER / f"{prompts}.jsonl"
     drawn = [f"prompts_file='{file}'", f"samples_per_prompt={samples}", f"seed={seed}", "batch_size=32"]

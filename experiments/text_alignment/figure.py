@@ -14,7 +14,7 @@ from experiments.text_alignment.point import SPREAD_TO_KEEP, Point
 BLUES = ("#1f6aa5", "#7fb2d9", "#0c3a5e", "#b5d3ea")
 
 PANELS = (
-    # measure, title, what is asked for
+    # measure, title, goal
     ("alignment/mentioned", "Mentioned attributes right", 0.90),
     ("alignment/all", "All mentioned attributes right", 0.75),
     ("spread/all", "Spread of unmentioned factors / unguided", SPREAD_TO_KEEP),
@@ -46,7 +46,7 @@ def _panel(
     axes: Axes, points: Sequence[Point], final: Point, name: str, title: str, goal: float | None
 ) -> None:
     scales = sorted({point.scale for point in points})
-    # Scales double, so their axis is logarithmic, but for a stretch down to 0.
+    # Scales double, so their axis is logarithmic, except for a stretch down to 0.
     axes.set_xscale("symlog", linthresh=min((scale for scale in scales if scale), default=1.0), linscale=0.4)
     axes.set_xticks(scales, [f"{scale:g}" for scale in scales])
     axes.minorticks_off()
@@ -75,7 +75,7 @@ def _panel(
 
 
 def _read(point: Point, name: str) -> tuple[float, float, float]:
-    """Value and ends of its interval; where there is a floor, which sinks with more samples, in its units."""
+    """Value and ends of its interval, relative to the floor, if any, which falls with more samples."""
     match point.beside(name):
         case ("floor", floor):
             unit = floor
@@ -95,7 +95,7 @@ def _level(axes: Axes, y: float, text: str, style: str | tuple, left: bool) -> N
 
 
 def _label_steps(axes: Axes, points: Sequence[Point]) -> None:
-    """Name the lines at their ends, where there is more than one, without overlap."""
+    """Label the lines at their ends, without overlap, if there is more than one."""
     lines = _lines(points)
     if len(lines) < 2:
         return

@@ -23,7 +23,7 @@ class Point(NamedTuple):
         return low, high
 
     def beside(self, name: str) -> tuple[str, float] | None:
-        """What the value is to be compared with, and its name."""
+        """Name and value of what to compare the value with."""
         return next(iter(self.report["measures"][name].get("beside", {}).items()), None)
 
 

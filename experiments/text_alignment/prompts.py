@@ -1,7 +1,7 @@
 """The prompts of this experiment, in phrasings that training never used.
 
 ``python -m experiments.text_alignment.prompts`` writes ``prompts.jsonl``, 48 prompts of one to three
-attributes that the result is measured on, and ``sweep.jsonl``, 24 others that the scale is chosen on.
+attributes for measuring the result, and ``sweep.jsonl``, 24 others for choosing the scale.
 """
 
 import json
@@ -14,17 +14,17 @@ from sdg.data.toyfaces.captions import prompt
 
 FOLDER = Path(__file__).parent
 
-# Every attribute is mentioned equally often alone, in pairs and in threes, and meets every other one.
+# Every attribute is mentioned equally often alone, in pairs and in threes, and is combined with all others.
 ALONE = [(i,) for i in range(8)] * 2
 PAIRS = [(i, i + step) for step in (1, 3) for i in range(8)]
 THREES = [(i, i + 1, i + step) for step in (3, 5) for i in range(8)]
 
-# People mostly say what is there.
+# People mostly say what is present.
 CYCLES = {**ATTRIBUTES} | dict.fromkeys(("glasses", "hat", "beard"), ("yes", "yes", "no", "yes"))
 
 
 def phrase(sets: Sequence[Sequence[int]], seed: int) -> list[dict]:
-    """A line for each set of attribute numbers (mod 8); every attribute goes through its values in turn."""
+    """A line for each set of attribute numbers (mod 8); every attribute cycles through its values."""
     uses: Counter[str] = Counter()
     lines = []
     for index, numbers in enumerate(sets):

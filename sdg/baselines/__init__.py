@@ -1,1 +1,1 @@
-"""Other people's methods, of the paper's table: ILVR and StyleGAN+CLIP."""
+"""Other methods: ILVR and StyleGAN+CLIP (in the paper's table), CLIP on x̂_0."""

@@ -1,4 +1,4 @@
-"""How far a picture is from a prompt, as a *clean-image* CLIP sees it: what latents are searched with."""
+"""How far a picture is from a prompt, according to a *clean-image* CLIP: the loss of the latent search."""
 
 import math
 from typing import Literal
@@ -13,7 +13,7 @@ from sdg.networks.clip import CLIP
 
 
 def spherical(image: Tensor, target: Tensor) -> Tensor:
-    """2 arcsin²(‖a - b‖/2) of unit vectors (B, D): half the square of the angle."""
+    """2 arcsin²(‖a - b‖/2) for unit vectors (B, D): half the square of the angle."""
     chord = (image - F.normalize(target, dim=-1)).square().sum(dim=-1).clamp(min=1e-12).sqrt()
     return 2 * (chord / 2).clamp(max=1.0 - 1e-6).arcsin().square()
 
@@ -23,7 +23,7 @@ LOSSES = {
     "inverse": lambda image, target: 1 / F.cosine_similarity(image, target, dim=-1),
     "spherical": spherical,
 }
-"""Embeddings (B, D), twice -> (B,). ``inverse`` is 100/logits, of use only where the cosine is positive."""
+"""Two embeddings (B, D) -> (B,). ``inverse`` is 100/logits, useful only where the cosine is positive."""
 
 
 class CLIPLoss(nn.Module):
@@ -31,16 +31,16 @@ class CLIPLoss(nn.Module):
 
     Args:
         clip: the original one; frozen here.
-        loss: a name of :data:`LOSSES`.
-        resize: to CLIP's size: ``bicubic`` (CLIP's own, antialiased), ``area`` (StyleCLIP: nearest enlarging,
-            then average pooling) or ``bilinear`` (not antialiased).
-        normalise: CLIP's normalisation of pixels. Two of the public programs leave it out, and show CLIP
-            pictures in [-1, 1] where it expects other numbers.
-        crops: random square crops of a picture, whose losses are averaged; 0 shows the whole picture.
+        loss: a name from :data:`LOSSES`.
+        resize: how to reach CLIP's size: ``bicubic`` (CLIP's own, antialiased), ``area`` (StyleCLIP: nearest
+            enlarging, then average pooling) or ``bilinear`` (not antialiased).
+        normalise: apply CLIP's pixel normalisation. Two of the public programs leave it out, and give CLIP
+            pixels in [-1, 1] instead of the values it expects.
+        crops: number of random square crops, whose losses are averaged; 0 uses the whole picture.
         crop_min: smallest side of a crop, relative to the picture's.
 
     Raises:
-        SDGError: an unknown name, or crops of no size.
+        SDGError: an unknown name, or an impossible number or size of crops.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class CLIPLoss(nn.Module):
         self.crops, self.crop_min = crops, crop_min
 
     def forward(self, images: Tensor, target: Tensor, noise: NoiseSource) -> Tensor:
-        """``noise`` places the crops, and is asked for nothing where there are none."""
+        """``noise`` places the crops; without crops, nothing is drawn from it."""
         views = images
         if self.crops:
             views = self._crop(images, noise)
@@ -74,7 +74,7 @@ class CLIPLoss(nn.Module):
         return self.loss(self._encode(views), target).view(len(images), -1).mean(dim=1)
 
     def _crop(self, images: Tensor, noise: NoiseSource) -> Tensor:
-        """(B, 3, S, S) -> (B·crops, 3, c, c) of CLIP's size c."""
+        """(B, 3, S, S) -> (B·crops, 3, c, c), with CLIP's size c."""
         uniform = torch.special.ndtr(noise.normal((self.crops, 3), images.device)).flatten(0, 1)
         side = self.crop_min + (1 - self.crop_min) * uniform[:, :1]
         centre = (1 - side) * (2 * uniform[:, 1:] - 1)

@@ -1,4 +1,4 @@
-r"""ILVR (Choi et al. 2021, arXiv 2108.02938): the low frequencies of every state are those of a reference.
+r"""ILVR (Choi et al. 2021, arXiv 2108.02938): every state takes its low frequencies from a reference.
 
 After a step x_t -> x_s, guided or not,
 
@@ -19,18 +19,18 @@ from sdg.errors import SDGError
 
 
 class ILVR(nn.Module):
-    """What references demand of x_s, to be applied after a step.
+    """The references' constraint on x_s, applied after a step.
 
     Args:
         image_size: side S of the pictures.
         factor: N, a power of two that divides S; 1 leaves nothing to the prior.
-        range_t: steps are constrained whose *respaced* index is larger (as released): the last
+        range_t: only steps with a larger *respaced* index are constrained (as released): the last
             ``range_t + 1`` are free; -1 constrains all.
         level: noise level of the reference: ``s`` is that of x_s (the paper), ``t`` that of x_t before the
             step (the released code).
 
     Raises:
-        SDGError: a factor or a level that does not exist.
+        SDGError: an invalid factor or level.
     """
 
     def __init__(self, image_size: int, factor: int, range_t: int = 0, level: Literal["s", "t"] = "s"):
@@ -44,9 +44,9 @@ class ILVR(nn.Module):
         """The constrained x_s.
 
         Args:
-            x_s: (B, C, S, S), the state that ``step`` ended in.
+            x_s: (B, C, S, S), the state after ``step``.
             reference: clean pictures y (B or 1, C, S, S) in [-1, 1].
-            noise: the references' own, of a stream that nothing else draws from; asked once for each
+            noise: the references' own, from a stream that nothing else uses; drawn once for each
                 constrained step.
 
         Raises:
@@ -61,5 +61,5 @@ class ILVR(nn.Module):
             return x_s
         level = step.level_s if self.level == "s" else step.level
         y_s = level.diffuse(reference, noise.normal(x_s.shape[1:], x_s.device))
-        # φ is linear: one pass of it does what φ(y_s) - φ(x_s) says.
+        # φ is linear: a single pass computes φ(y_s) - φ(x_s).
         return x_s + self.low_pass(y_s - x_s)

@@ -1,8 +1,8 @@
 """StyleGAN+CLIP: a latent of the generator is moved until a clean-image CLIP finds the prompt in the picture.
 
 The paper does not say which of the public programs it ran; the three known ones are presets of this class
-(conf/method/). In W+ nothing holds a latent where the generator's own lie: the method can please CLIP with
-pictures that are no longer like the data.
+(conf/method/). In W+ nothing keeps a latent near the generator's own latents: the method can satisfy CLIP
+with pictures that no longer resemble the data.
 """
 
 import math
@@ -22,33 +22,33 @@ Keys = Sequence[tuple[int, int]]
 
 
 class Found(NamedTuple):
-    """What a search ends with."""
+    """The result of a search."""
 
     images: Tensor
     """(B, 3, S, S), about [-1, 1], not clamped."""
     latents: Tensor
-    """Of the space that was searched: (B, D), in W+ (B, L, D)."""
+    """In the space that was searched: (B, D), or (B, L, D) in W+."""
 
 
 class LatentSearch(nn.Module):
-    """AdamW on the latents of a batch; what a sample becomes does not depend on the others.
+    """AdamW on the latents of a batch; a sample's result does not depend on the other samples.
 
-    As in sampling, a batch should always have the same size: rounding depends on it, and hundreds of steps
-    amplify that.
+    As in sampling, always use the same batch size: rounding depends on it, and hundreds of steps amplify the
+    differences.
 
     Args:
-        start: ``random`` latents of the sample's own, the ``mean`` latent, or ``zeros``.
-        candidates: random starts to choose the best from.
-        noise: what the generator's layers add: ``own``, drawn once for each sample, or ``stored``, the maps
-            of the checkpoint.
-        steps: 0 gives the starts themselves.
+        start: ``random`` latents, each sample's own, the ``mean`` latent, or ``zeros``.
+        candidates: number of random starts from which the best is chosen.
+        noise: what the generator's layers add: ``own``, drawn once for each sample, or ``stored``, the
+            checkpoint's noise maps.
+        steps: 0 returns the starts themselves.
         lr: peak learning rate.
-        ramp_up, ramp_down: shares of the steps over which it rises linearly and falls along a cosine.
-        pull: weight of the squared distance of a latent from its start, summed over its numbers.
-        average: decay of the moving average of the latents that the picture is made of; 0 takes the last one.
+        ramp_up, ramp_down: fractions of the steps over which it rises linearly and falls along a cosine.
+        pull: weight of the squared distance of a latent from its start, summed over its components.
+        average: decay of the moving average of latents that gives the picture; 0 uses the last latent.
 
     Raises:
-        SDGError: an unknown name, or a number that makes no sense.
+        SDGError: an unknown name, or a number out of range.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class LatentSearch(nn.Module):
     def forward(
         self, target: Tensor, keys: Keys, observe: Callable[[int, Tensor], None] = lambda step, loss: None
     ) -> Found:
-        """Search one latent for each sample.
+        """Search for one latent for each sample.
 
         Args:
             target: embeddings of the prompts (B, D).
-            observe: called at every step with its number, from 0, and the losses (B,) that it found.
+            observe: called at every step with the step's number, from 0, and the losses (B,) there.
         """
         start = self._start(target, keys)
         crops = NoiseSource(keys, "crops")
@@ -112,11 +112,11 @@ class LatentSearch(nn.Module):
 
     @torch.no_grad()
     def untouched(self, keys: Keys) -> Tensor:
-        """The pictures of the first starts, no prompt having had a say: (B, 3, S, S)."""
+        """The pictures of the first starts, before any prompt has had an effect: (B, 3, S, S)."""
         return self._picture(self._draw_start(NoiseSource(keys, "latent")), keys)
 
     def ramp(self, step: int) -> float:
-        """Learning rate at ``step``, relative to the peak (as StyleCLIP, after Karras et al. 2020)."""
+        """Learning rate at ``step``, relative to the peak (as in StyleCLIP, after Karras et al. 2020)."""
         t = step / self.steps
         up = min(1.0, t / self.ramp_up) if self.ramp_up else 1.0
         down = min(1.0, (1 - t) / self.ramp_down) if self.ramp_down else 1.0
@@ -137,12 +137,12 @@ class LatentSearch(nn.Module):
         return best
 
     def _draw_start(self, source: NoiseSource) -> Tensor:
-        """One start for each sample, the next ones that ``source`` gives."""
+        """The next start for each sample, drawn from ``source``."""
         if self.start != "random":
             return self.space.constant(len(source.generators), self.start)
         return self.space.random(source.normal((self.space.generator.latent_dim,), self.space.mean.device))
 
     def _picture(self, latents: Tensor, keys: Keys) -> Tensor:
-        # A new source each time gives the same numbers each time.
+        # A new source for each call, so that each gets the same numbers.
         noise = NoiseSource(keys, "layers") if self.noise == "own" else None
         return self.space.generator.synthesis(self.space.to_w(latents), noise)

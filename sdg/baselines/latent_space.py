@@ -10,20 +10,20 @@ from sdg.networks.stylegan2 import StyleGAN2, truncate
 from sdg.randomness import keyed_generator
 
 MEAN_COUNT = 4096
-"""Latents that the mean and the deviation of w are taken over (as StyleCLIP)."""
+"""Latents over which the mean and deviation of w are taken (as in StyleCLIP)."""
 
 
 class LatentSpace(nn.Module):
-    """Latents (B, D), or (B, L, D) in W+, and what they mean to the generator.
+    """Latents (B, D), or (B, L, D) in W+, and how they map to the generator's w.
 
     Args:
-        generator: with its weights; frozen here.
+        generator: with its weights loaded; frozen here.
         space: ``z``, ``w`` (one w for all layers) or ``w_plus`` (one for each of the L layers).
-        whiten: whether w is measured from the mean latent, in standard deviations of each number.
-        truncation: ψ of random latents, and of every latent in the space z; 1 is none.
+        whiten: whether w is measured from the mean latent, in standard deviations of each component.
+        truncation: ψ for random latents, and for every latent in the space z; 1 means none.
 
     Raises:
-        SDGError: an unknown space, or z to be whitened.
+        SDGError: an unknown space, or ``whiten`` in the space z.
     """
 
     mean: Tensor
@@ -51,14 +51,14 @@ class LatentSpace(nn.Module):
         self.register_buffer("deviation", w.std(dim=0), persistent=False)
 
     def random(self, z: Tensor) -> Tensor:
-        """The latents of standard normal z (B, D)."""
+        """The latents for standard normal z (B, D)."""
         if self.space == "z":
             return z
         w = truncate(self.generator.mapping(z), self.mean, self.truncation)
         return self._spread((w - self.mean) / self.deviation if self.whiten else w)
 
     def constant(self, count: int, where: Literal["mean", "zeros"]) -> Tensor:
-        """``count`` times the mean latent, or zeros."""
+        """The mean latent, or zeros, ``count`` times."""
         measured_from_mean = self.space == "z" or self.whiten
         zeros = torch.zeros_like(self.mean)
         latent = self.mean if where == "mean" and not measured_from_mean else zeros

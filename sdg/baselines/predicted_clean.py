@@ -1,4 +1,4 @@
-"""CLIP on the predicted clean picture: how chains were guided before encoders were taught to read noise."""
+"""CLIP on the predicted clean picture: how chains were guided before encoders learnt to read noisy images."""
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +8,14 @@ from sdg.networks.time_encoder import Features
 
 
 class PredictedClean(nn.Module):
-    """(x_t, t) -> the features of x̂_0(x_t, t), for any term of guidance: gradients pass through the prior.
+    """(x_t, t) -> the features of x̂_0(x_t, t), for any guidance term: gradients pass through the prior.
 
-    An encoder of clean pictures is all it takes, and a forward and a backward pass of the prior's network at
-    every step is what it costs. Where x̂_0 is clamped to [-1, 1] no gradient passes.
+    It needs only an encoder of clean pictures, but costs a forward and a backward pass of the prior's network
+    at every step. Where x̂_0 is clamped to [-1, 1], no gradient passes.
 
     Args:
         denoiser: the prior.
-        encoder: of clean pictures: (x, t) -> Features, asked at t = 0.
+        encoder: for clean pictures: (x, t) -> Features, called at t = 0.
     """
 
     a: Tensor

@@ -1,12 +1,12 @@
 r"""ILVR's low-pass φ: antialiased bicubic shrinking by N, then bicubic enlarging by N.
 
-Shrinking and enlarging are linear and act on rows and columns alike, so each is one matrix M, computed once:
+Shrinking (D) and enlarging (U) are linear and treat rows and columns alike; each is a matrix computed once:
 
 .. math:: \phi(x) = U (D x D^T) U^T .
 
 Keys' cubic with a = -1/2, half-pixel centres, the kernel stretched by N when shrinking, borders mirrored
-with the edge pixel repeated, weights that sum to 1. PyTorch's bicubic ``interpolate`` is another filter: of
-an 8x8 low-pass it is off by up to half a standard deviation.
+with the edge pixel repeated, weights that sum to 1. PyTorch's bicubic ``interpolate`` is a different filter:
+for an 8x8 low-pass it is off by up to half a standard deviation.
 """
 
 import torch
@@ -16,14 +16,14 @@ from sdg.errors import SDGError
 
 
 class LowPass(nn.Module):
-    """φ for images of one size; linear, differentiable, without state.
+    """φ for images of one size; linear, differentiable, stateless.
 
     Args:
         image_size: side S.
         factor: N, a power of two that divides S; 1 is the identity.
 
     Raises:
-        SDGError: another N.
+        SDGError: any other N.
     """
 
     shrink: Tensor

@@ -1,4 +1,4 @@
-"""Files in, modules out: every piece of knowledge about checkpoint formats lives here."""
+"""Files in, modules out: all knowledge about checkpoint formats lives here."""
 
 from sdg.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from sdg.checkpoints.download import locate

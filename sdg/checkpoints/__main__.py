@@ -1,4 +1,4 @@
-"""Look into files of weights, and write them as ours: ``python -m sdg.checkpoints --help``."""
+"""Inspect weight files, and write them in our format: ``python -m sdg.checkpoints --help``."""
 
 import argparse
 import signal
@@ -14,7 +14,7 @@ _DTYPES = {"float16": torch.float16, "float32": torch.float32, "bfloat16": torch
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; ends with status 1 and one line on standard error if the user must mend something."""
+    """Run the command; exits with status 1 and one line on standard error if the user must fix something."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "inspect":
@@ -66,5 +66,5 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as head may stop listening
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as head may stop reading
     main()

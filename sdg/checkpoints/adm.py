@@ -1,4 +1,4 @@
-"""ADM's UNet read off the names and shapes of its weights."""
+"""ADM's UNet, inferred from the names and shapes of its weights."""
 
 import math
 import re
@@ -18,15 +18,16 @@ def adm_architecture(
 ) -> dict[str, Any]:
     """The arguments of :class:`ADMUNet` that a state dict was made with.
 
-    How the layout follows from them: docs/method.md, the prior. Dropout leaves no trace in weights either.
+    For the layout that follows from them, see docs/method.md, the prior. Dropout leaves no trace in weights.
 
     Args:
-        state: tensors, of which only the shapes are read: those of the meta device do.
-        head_channels: channels per attention head, which shapes do not tell; all models of ADM have 64.
-        channels: of the images, which shapes do not tell apart from a patch.
+        state: tensors, of which only the shapes are read; meta tensors will do.
+        head_channels: channels per attention head, which shapes do not show; 64 in all of ADM's unconditional
+            models.
+        channels: channels of the images; shapes show only their product with patch².
 
     Raises:
-        SDGError: not ADM's UNet, or a relative of it that :class:`ADMUNet` is not, and in what.
+        SDGError: not ADM's UNet, or a variant that :class:`ADMUNet` does not cover, and how it differs.
     """
     _refuse_relatives(state)
     try:
@@ -35,7 +36,7 @@ def adm_architecture(
             state[f"{key}.weight"].shape[side] for key, side in (("input_blocks.0.0", 1), ("out.2", 0))
         )
         res_blocks, levels = _depth(state)
-        # The first entry of each level, after the first convolution and each level's way down.
+        # The first entry of each level: past the first convolution and each earlier level's downsampling.
         entries = [f"input_blocks.{1 + level * (res_blocks + 1)}" for level in range(levels)]
         widths = [state[f"{entry}.0.in_layers.2.weight"].shape[0] for entry in entries]
     except (KeyError, IndexError) as error:
@@ -70,18 +71,18 @@ def adm_architecture(
 
 
 def adm_unet(path: str | None, head_channels: int = 64, channels: int = 3, **options: Any) -> ADMUNet:
-    """An :class:`ADMUNet` of the architecture of the weights at ``path``, which are not loaded yet.
+    """An :class:`ADMUNet` with the architecture of the weights at ``path``, which are not loaded yet.
 
     Args:
         head_channels, channels: as for :func:`adm_architecture`.
-        options: what leaves no trace in the weights, such as ``checkpointing``.
+        options: settings that leave no trace in the weights, such as ``checkpointing``.
     """
     outline = open_checkpoint(find_file(path, "prior.checkpoint")).outline
     return ADMUNet(**adm_architecture(outline, head_channels, channels), **options)
 
 
 def _depth(state: Mapping[str, Tensor]) -> tuple[int, int]:
-    """Residual blocks per level, and levels: on the way up each but the last ends with a second block."""
+    """Residual blocks per level, and levels: on the way up, all but the last end with an upsampling block."""
     pattern = re.compile(r"output_blocks\.(\d+)\.(\d+)\.in_layers\.2\.weight")
     blocks = [match for key in state if (match := pattern.fullmatch(key))]
     count = 1 + max((int(match[1]) for match in blocks), default=-1)

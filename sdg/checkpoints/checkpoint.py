@@ -1,6 +1,6 @@
 """Any file of weights as a flat mapping of names to tensors, read one tensor at a time and never run.
 
-What a file is, its first bytes tell, not its name. Whatever is wrong with it ends in one clear line.
+A file's first bytes say what it is, not its name. Whatever is wrong with it is reported in one clear line.
 """
 
 import pickle
@@ -21,23 +21,23 @@ from sdg.checkpoints.torch_index import ScriptObject, read_torch_index
 from sdg.errors import SDGError
 
 WRAPPERS = ("g_ema", "state_dict", "model")
-"""Names under which trainings keep the weights among other things, the one to prefer first."""
+"""Names under which training checkpoints keep the weights among other things, in order of preference."""
 
 _NVIDIA = (b"dnnlib", b"torch_utils.persistence")
-"""What the pickles of StyleGAN's official repositories name at their beginning."""
+"""Names at the beginning of the pickles from StyleGAN's official repositories."""
 
 _REPETITION = 4
-"""How many times its own size a file may declare; honest ones share a tensor or two between names."""
+"""How many times its own size a file may declare; honest files share only a tensor or two between names."""
 
 
 @dataclass
 class Checkpoint:
-    """An opened file of weights: names, shapes and dtypes now, the numbers when asked for."""
+    """An opened weight file: names, shapes and dtypes now, the numbers on request."""
 
     path: Path
     format: str
     opened: tuple[str, ...]
-    """The wrappers around the weights that were opened, outermost first."""
+    """The wrappers around the weights that were removed, outermost first."""
     notes: dict[str, str]
     """What the file says about itself."""
     outline: dict[str, Tensor] = field(repr=False)
@@ -45,10 +45,10 @@ class Checkpoint:
     _content: dict[str, Stored | Tensor] = field(repr=False)
 
     def tensors(self, dtypes: Mapping[str, torch.dtype] | None = None) -> Iterator[tuple[str, Tensor]]:
-        """Each name and tensor, on the CPU, once: what was read is let go, so memory holds one at a time.
+        """Each name and tensor once, on the CPU; what was read is released, so memory holds one at a time.
 
         Args:
-            dtypes: of the tensors for which another than the file's is wanted, by name.
+            dtypes: dtypes, by name, of tensors that should not keep the file's.
 
         Raises:
             SDGError: the file ends before the tensor does.
@@ -67,11 +67,11 @@ class Checkpoint:
 def open_checkpoint(path: str | Path | None) -> Checkpoint:
     """Open a ``.safetensors``, ``.pt``, ``.pth`` or TorchScript file, a diffusers folder, or a cached CLIP.
 
-    Wrappers such as ``{"state_dict": …}`` and a ``module.`` before every name are taken off.
+    Wrappers such as ``{"state_dict": …}`` and a ``module.`` before every name are removed.
 
     Args:
-        path: of a file; of a folder with a diffusers model; or ``open_clip:NAME/TAG``, for what open_clip has
-            in its cache.
+        path: a file; a folder with a diffusers model; or ``open_clip:NAME/TAG``, for weights in open_clip's
+            cache.
 
     Raises:
         SDGError: no such file, not a checkpoint, truncated, a pickle that holds more than tensors, or an
@@ -104,7 +104,7 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
 
 
 def _refuse_what_is_no_checkpoint(path: Path, start: bytes) -> None:
-    # A safetensors file begins with the length of its header in 8 bytes, which may look like text in part.
+    # A safetensors file begins with its header's length in 8 bytes, part of which may look like text.
     if start.lstrip().startswith(b"<") and b"\0" not in start[:8]:
         raise SDGError(
             f"{path} is a web page, not a checkpoint: its server wants a login or a click, "
@@ -136,7 +136,7 @@ def _load_legacy(path: Path) -> Any:
 
 
 def _unwrap(path: Path, content: Any) -> tuple[tuple[str, ...], dict[str, Stored | Tensor]]:
-    """The wrappers that were opened, and the flat mapping inside."""
+    """The wrappers that were removed, and the flat mapping inside."""
     opened: list[str] = []
     while isinstance(content, dict) and not isinstance(content, ScriptObject):
         inside = [name for name in WRAPPERS if isinstance(content.get(name), dict)]
@@ -161,12 +161,12 @@ def _unwrap(path: Path, content: Any) -> tuple[tuple[str, ...], dict[str, Stored
 
 
 def _flatten(script: ScriptObject, prefix: str, seen: set[int]) -> Iterator[tuple[str, Stored]]:
-    """Names and tensors as TorchScript's own state dict has them."""
+    """Names and tensors as in TorchScript's own state dict."""
     for key, value in script.items():
         if isinstance(value, Stored):
             yield prefix + key, value
         elif isinstance(value, ScriptObject) and id(value) not in seen:
-            seen.add(id(value))  # objects that hold one another would go on forever
+            seen.add(id(value))  # objects that hold one another would recurse forever
             yield from _flatten(value, f"{prefix}{key}.", seen)
 
 

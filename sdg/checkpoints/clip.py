@@ -19,10 +19,10 @@ def public_clip(name: str) -> CLIP:
     Nothing is fetched: load the weights from a file, or from ``open_clip:NAME/TAG``.
 
     Args:
-        name: as open_clip has it. OpenAI's weights need the one that ends in ``-quickgelu``.
+        name: open_clip's name for it. OpenAI's weights need the one that ends in ``-quickgelu``.
 
     Raises:
-        SDGError: open_clip has no such model, or one that is not made as OpenAI's are.
+        SDGError: open_clip has no such model, or it is not built like OpenAI's.
     """
     if name not in open_clip.list_models():
         close = [known for known in open_clip.list_models() if known[:4].lower() == name[:4].lower()]
@@ -37,7 +37,7 @@ def public_clip(name: str) -> CLIP:
 
 
 def clip_names(state: Mapping[str, Tensor]) -> list[str]:
-    """The models of open_clip that have the shapes of ``state``; the activation leaves no trace in them."""
+    """The open_clip models with the shapes of ``state``; the activation leaves no trace in shapes."""
     sizes = _sizes_of(state)
     return [name for name in open_clip.list_models() if _sizes_by(open_clip.get_model_config(name)) == sizes]
 

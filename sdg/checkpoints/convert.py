@@ -1,4 +1,4 @@
-"""Files of weights made from other ones: the same as ours, or the average of two."""
+"""Weight files made from others: the same weights in our format, or the average of two."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ def convert(path: str | Path, out: str | Path, dtype: torch.dtype = torch.float1
     """Write the weights at ``path`` as safetensors, floating-point tensors as ``dtype``.
 
     Raises:
-        SDGError: as :func:`open_checkpoint`; numbers that ``dtype`` cannot hold; or nowhere to write.
+        SDGError: as :func:`open_checkpoint`; numbers too large for ``dtype``; or ``out`` cannot be written.
     """
     checkpoint = open_checkpoint(path)
     notes = {"source": checkpoint.path.name} | checkpoint.notes
@@ -31,11 +31,11 @@ def average(
 ) -> None:
     """Write (1 - share) of the weights at ``path`` plus ``share`` of those at ``other``, as :func:`convert`.
 
-    What a network and its fine-tuned self do differently, their average does to a degree that ``share`` sets
-    (Wortsman et al. 2022, arXiv 2109.01903). Of integers, ``path`` gives its own.
+    Where a network and its fine-tuned version behave differently, their average lies in between, as ``share``
+    sets (Wortsman et al. 2022, arXiv 2109.01903). Integers are those of ``path``.
 
     Raises:
-        SDGError: as :func:`convert`; files of different networks; or a share outside [0, 1].
+        SDGError: as :func:`convert`; the files are of different networks; or ``share`` is not in [0, 1].
     """
     if not 0 <= share <= 1:
         raise SDGError(f"--share {share:g} is no share: give a number from 0 to 1")

@@ -1,4 +1,4 @@
-"""Unconditional UNets of diffusers behind our Denoiser; their folder says what they predict."""
+"""Unconditional UNets from diffusers in our Denoiser; their folder says what they predict."""
 
 import json
 import os
@@ -19,15 +19,15 @@ _PREDICTIONS: dict[str, Parameterisation] = {"epsilon": "eps", "sample": "x0", "
 def diffusers_denoiser(folder: str | None, schedule: NoiseSchedule | None = None) -> Denoiser:
     """A denoiser around a ``UNet2DModel`` that diffusers saved; its weights are not loaded yet.
 
-    What the network predicts comes from ``scheduler_config.json``, of the folder or, for a pipeline, of its
-    ``scheduler``. Without one: ε.
+    What the network predicts is read from ``scheduler_config.json``, in the folder or, for a pipeline, in
+    its ``scheduler`` folder. Without one, it is ε.
 
     Args:
-        folder: with ``config.json`` and ``diffusion_pytorch_model.safetensors``, or that of a pipeline.
-        schedule: by default what :func:`folder_schedule` says.
+        folder: one with ``config.json`` and ``diffusion_pytorch_model.safetensors``, or a pipeline's.
+        schedule: by default, that of :func:`folder_schedule`.
 
     Raises:
-        SDGError: diffusers is not installed, the folder holds another model, or one that is conditional.
+        SDGError: diffusers is not installed, or the folder's model is of another kind or conditional.
     """
     path = _saved(folder)
     network = _unet(model_folder(path))
@@ -53,10 +53,10 @@ def diffusers_denoiser(folder: str | None, schedule: NoiseSchedule | None = None
 
 
 def folder_schedule(folder: str | None) -> NoiseSchedule:
-    """The schedule of what diffusers saved in ``folder``; DDPM's, linear over 1000 steps, if it does not say.
+    """The schedule of a diffusers model in ``folder``; DDPM's, linear over 1000 steps, if none is given.
 
     Raises:
-        SDGError: no such folder, or a schedule that is not known here.
+        SDGError: no such folder, or its schedule is not supported.
     """
     return read_schedule(_scheduler(_saved(folder)))
 
@@ -65,7 +65,7 @@ def read_schedule(scheduler: dict[str, Any]) -> NoiseSchedule:
     """The schedule of a ``scheduler_config.json``.
 
     Raises:
-        SDGError: one of a kind that is not known here, or whose last step is pure noise.
+        SDGError: its kind is not supported, or its last step is pure noise.
     """
     steps, kind = scheduler.get("num_train_timesteps", 1000), scheduler.get("beta_schedule", "linear")
     start, end = scheduler.get("beta_start", 1e-4), scheduler.get("beta_end", 0.02)
@@ -120,7 +120,7 @@ def _unet(folder: Path) -> Any:
 
 
 def _sample(network: nn.Module, arguments: Any, output: Any) -> Tensor:
-    """What the network says, out of the record that diffusers puts it in."""
+    """The network's output, taken out of the record that diffusers returns."""
     return output.sample
 
 

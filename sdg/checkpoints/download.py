@@ -1,4 +1,4 @@
-"""Public files fetched to a cache when asked: resumed where they stopped, checked, named when whole."""
+"""Public files downloaded to a cache on request: resumed, checked, and named once complete."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from sdg.files import file_hash, held
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60
-"""Seconds without an answer after which a server is given up."""
+"""Seconds to wait for an answer before giving up on a server."""
 
 
 def locate(
@@ -27,17 +27,17 @@ def locate(
     download: bool = False,
     setting: str = "prior.checkpoint",
 ) -> Path:
-    """The file of weights: at ``path``, else in the cache, where ``download`` fetches it from ``url``.
+    """The weight file: at ``path``, else in the cache, into which ``download`` fetches it from ``url``.
 
     Without ``download`` no connection is ever made.
 
     Args:
         path: see :func:`open_checkpoint`.
-        sha256: what the file must have, in hexadecimal; None where it is not known.
-        setting: of the command line, that gives ``path``; for messages.
+        sha256: hash that a fetched file must have, in hexadecimal; None if unknown.
+        setting: the command-line setting that gives ``path``, for messages.
 
     Raises:
-        SDGError: the file is nowhere, or could not be fetched.
+        SDGError: the file is in neither place, or could not be fetched.
     """
     if url is None or str(path).startswith(OPEN_CLIP) or (path and os.path.exists(Path(path).expanduser())):
         return find_file(path, setting)
@@ -54,12 +54,12 @@ def locate(
 
 
 def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
-    """Fetch ``url`` to ``target``, going on with an earlier attempt's ``target.part``; returns ``target``.
+    """Fetch ``url`` to ``target``, continuing an earlier attempt's ``target.part``; returns ``target``.
 
-    Of several processes one fetches, and the others wait for it.
+    Of several processes, one fetches and the others wait for it.
 
     Raises:
-        SDGError: no connection, one that broke, another hash, not a checkpoint, or no room on the disk.
+        SDGError: no or a broken connection, a wrong hash, not a checkpoint, or no room on the disk.
     """
     if urlparse(url).scheme not in ("http", "https"):
         raise SDGError(f"{url} is not an address to fetch from: give one that starts with https://")
@@ -80,7 +80,7 @@ def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
 
 
 def _fetch(url: str, part: Path, sha256: str | None) -> None:
-    """Complete ``part`` and look into it."""
+    """Complete ``part`` and check it."""
     try:
         _receive(url, part)
     except (OSError, HTTPException) as error:
@@ -104,14 +104,14 @@ def _fetch(url: str, part: Path, sha256: str | None) -> None:
 
 
 def _receive(url: str, part: Path) -> None:
-    """Append to ``part`` what it lacks of ``url``."""
+    """Append to ``part`` what it still lacks of ``url``."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416 and error.headers.get("Content-Range", "") == f"bytes */{have}":
-            return  # there is nothing beyond what we have
+            return  # we already have all of it
         if error.code == 416:
             part.unlink()
         raise

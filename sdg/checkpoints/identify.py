@@ -1,4 +1,4 @@
-"""What network a file of weights is for, and which group of the configuration takes it."""
+"""Which network a weight file is for, and which group of the configuration takes it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -60,7 +60,7 @@ PRIORS: dict[str, dict[str, Any]] = {
         "patch": 4,
     },
 }
-"""Architectures of the UNets in ``conf/prior``, of which those of LSUN share one."""
+"""Architectures of the UNets in ``conf/prior``; those for LSUN share one."""
 ENCODERS: dict[str, dict[str, Any]] = {
     "rn50x16": _RN50X16,
     "rn50": _RN50X16 | {"layers": [3, 4, 6, 3], "width": 64, "heads": 32, "output_dim": 1024},
@@ -103,20 +103,20 @@ class Identity(NamedTuple):
 
     name: str
     fits: str
-    """Words of the command line that take it; FILE stands for its path."""
+    """Command-line words that load it; FILE stands for its path."""
     network: nn.Module | None = None
     """The network it is for, on the meta device; None if only its kind is known."""
     arguments: Mapping[str, Any] = {}
-    """Those of the network's constructor."""
+    """Arguments of its constructor."""
     assumed: str = "nothing"
-    """What the shapes do not tell."""
+    """What shapes do not determine."""
 
 
 def identify(state: Mapping[str, Tensor]) -> Identity | None:
-    """Recognise a state dict by its names and shapes; None if it is of no kind that is known here.
+    """Recognise a state dict by its names and shapes; None if it is of no known kind.
 
     Raises:
-        SDGError: a relative of a known network that cannot be loaded, and why.
+        SDGError: a variant of a known network that cannot be loaded, and why.
     """
     plain = {key.removeprefix("model."): value for key, value in state.items()}
     for keys, recognise in _KINDS:
@@ -127,7 +127,7 @@ def identify(state: Mapping[str, Tensor]) -> Identity | None:
 
 
 def describe(state: Mapping[str, Tensor]) -> str:
-    """In a few words what a state dict is for, to end an error message with."""
+    """What a state dict is for, in a few words that can end an error message."""
     try:
         found = identify(state)
     except SDGError as error:
@@ -202,7 +202,7 @@ def _takes(
     kind: str = "encoder",
     groups: Mapping[str, Mapping[str, Any]] = ENCODERS,
 ) -> str:
-    """The group of a kind with these arguments, else the nearest one with what differs."""
+    """Words that select the group with these arguments, else ``nearest`` and what differs."""
     group = next((group for group, known in groups.items() if known == arguments), nearest)
     others = [key for key, value in arguments.items() if groups[group][key] != value]
     settings = [f"{kind}.network.{key}={arguments[key]}".replace(" ", "") for key in others]
@@ -241,4 +241,4 @@ _KINDS: tuple[tuple[set[str], Callable[[Mapping[str, Tensor]], Identity]], ...] 
     ({"visual.conv1.weight", "text_projection", "token_embedding.weight"}, _clip),
     ({"conv_in.weight", "time_embedding.linear_1.weight", "conv_out.weight"}, _diffusers),
 )
-"""Names by which each kind is known, and what tells the rest."""
+"""Names that identify each kind, and what determines the rest."""

@@ -1,4 +1,4 @@
-"""What a file of weights is, in a few lines."""
+"""What a weight file is, in a few lines."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from sdg.errors import SDGError
 from sdg.files import file_hash
 
 _SHOWN = 5
-"""Names that are listed before the rest is only counted."""
+"""Names that are listed before the rest are only counted."""
 
 
 def inspect(path: str | Path) -> Iterator[tuple[str, str]]:

@@ -1,16 +1,16 @@
-"""Other names for the same weights: what files call them, and what our modules do."""
+"""Other names for the same weights: from what files call them to what our modules do."""
 
 from collections.abc import Callable, Collection
 
 _OPENAI_SETTINGS = ("input_resolution", "context_length", "vocab_size")
-"""What OpenAI's archives of CLIP keep among the weights."""
+"""Settings that OpenAI's CLIP archives keep among the weights."""
 
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-"""diffusers' attention before and after version 0.15."""
+"""diffusers' attention layers before and since version 0.15."""
 
 
 def rename(keys: Collection[str], wanted: Collection[str]) -> dict[str, str]:
-    """From a file's names to a module's, by the known layout that gives most of those ``wanted``.
+    """Map a file's names to a module's, by the known layout that gives most of the ``wanted`` ones.
 
     Names that belong to no module, such as settings among the weights, are left out.
     """

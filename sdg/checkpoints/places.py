@@ -1,4 +1,4 @@
-"""Where weights are looked for: a file, a folder of diffusers, open_clip's cache, or ours."""
+"""Where weights are looked for: a file, a diffusers folder, open_clip's cache, or ours."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from sdg.errors import SDGError
 
 DIFFUSERS_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 OPEN_CLIP = "open_clip:"
-"""Starts what is not a path but a model of open_clip: ``open_clip:RN50x16/openai``."""
+"""Prefix of what is not a path but an open_clip model: ``open_clip:RN50x16/openai``."""
 
 
 def cache_folder() -> Path:
@@ -19,10 +19,10 @@ def find_file(path: str | Path | None, setting: str | None = None) -> Path:
     """The file that holds the weights named by ``path``; see :func:`open_checkpoint` for what can be named.
 
     Args:
-        setting: of the command line, that gives the path; for messages.
+        setting: the command-line setting that gives the path, for messages.
 
     Raises:
-        SDGError: there is none.
+        SDGError: there is no such file.
     """
     remedy = "give the path of one" if setting is None else f"give {setting}=PATH"
     if not path:
@@ -32,7 +32,7 @@ def find_file(path: str | Path | None, setting: str | None = None) -> Path:
     path = Path(path).expanduser()
     if os.path.isdir(path):
         return _in_diffusers_folder(path)
-    if not os.path.isfile(path):  # unlike pathlib's, never an error, whatever the path
+    if not os.path.isfile(path):  # unlike pathlib's, never raises, whatever the path
         raise SDGError(f"there is no checkpoint at {path}: train it, or {remedy}")
     return path
 
@@ -54,7 +54,7 @@ def _in_diffusers_folder(path: Path) -> Path:
 
 
 def _in_open_clip_cache(model: str, setting: str) -> Path:
-    """The file that open_clip itself would load, without a network."""
+    """The file that open_clip itself would load, with no network access."""
     import open_clip
 
     name, _, tag = model.partition("/")

@@ -7,14 +7,14 @@ FFHQ = "81d535743156ec6be34d8668e6920da94f0614074d7793a16c8fa9e306237faa"
 def public_name(sha256: str) -> str | None:
     """What a file with this hash is known as; None for any other file.
 
-    OpenAI has the hashes of its CLIPs in their addresses, which open_clip lists; of ADM's files we know
-    none.
+    OpenAI puts the hashes of its CLIPs in their URLs, which open_clip lists; for ADM's files we know no
+    hashes.
     """
     return _known().get(sha256)
 
 
 def _known() -> dict[str, str]:
-    import open_clip  # takes seconds
+    import open_clip  # slow to import
 
     known = {FFHQ: "ffhq_10m.pt, the FFHQ model of ILVR's authors"}
     for model, tag in open_clip.list_pretrained():

@@ -1,4 +1,4 @@
-"""The index of a safetensors file: eight bytes of length, a JSON header, then the numbers."""
+"""The index of a safetensors file: eight bytes of length, a JSON header, then the data."""
 
 import json
 from pathlib import Path
@@ -23,11 +23,11 @@ _DTYPES = {
 
 
 def read_safetensors_index(path: Path) -> tuple[dict[str, Stored], dict[str, str]]:
-    """Where each tensor of the file lies, and the file's notes about itself.
+    """Where each tensor lies in the file, and the file's metadata.
 
     Raises:
-        SDGError: numbers of an unknown kind, or more of them than the file has room for.
-        Exception: anything else that a damaged header can cause.
+        SDGError: a tensor has an unsupported dtype.
+        Exception: anything else that a damaged header can cause; EOFError if it does not match the file.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

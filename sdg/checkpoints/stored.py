@@ -1,4 +1,4 @@
-"""Tensors that still lie in their file: where they are, and how one is read without the rest."""
+"""Tensors that are still in their file: where they are, and how to read one without the rest."""
 
 import math
 from typing import BinaryIO, NamedTuple
@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 _PIECE = 1 << 22
-"""Bytes that are converted from one dtype to another at a time."""
+"""Bytes converted from one dtype to another at a time."""
 
 
 class Stored(NamedTuple):
     """One tensor of a file, as the file's index declares it."""
 
     offset: int
-    """Of its first byte, from the beginning of the file."""
+    """Offset of its first byte from the start of the file."""
     dtype: torch.dtype
     shape: tuple[int, ...]
     stride: tuple[int, ...]
@@ -34,19 +34,19 @@ class Stored(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
     def outline(self) -> Tensor:
-        """Its shape and dtype, as a tensor on the meta device, which holds no numbers."""
+        """A tensor of its shape and dtype on the meta device, which holds no numbers."""
         return torch.empty(self.shape, dtype=self.dtype, device="meta")
 
 
 class Reader:
-    """Reads the tensors of an open file, each into memory of its own.
+    """Reads the tensors of an open file, each into its own memory.
 
-    Not by a memory map, whose pages would stay ours until it closes.
+    It uses no memory map, whose pages would stay in memory until it closes.
     """
 
     def __init__(self, file: BinaryIO):
         self._file = file
-        # One for all: pieces that came and went would leave holes between the tensors.
+        # One buffer for all: short-lived ones would leave holes in memory between the tensors.
         self._piece = torch.empty(_PIECE, dtype=torch.uint8)
 
     def read(self, stored: Stored, dtype: torch.dtype | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""StyleGAN2's generator read off the names and shapes of its weights."""
+"""StyleGAN2's generator, inferred from the names and shapes of its weights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,10 @@ def stylegan2_architecture(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """The arguments of :class:`StyleGAN2` that a state dict was made with.
 
     Args:
-        state: tensors, of which only the shapes are read: those of the meta device do.
+        state: tensors, of which only the shapes are read; meta tensors will do.
 
     Raises:
-        SDGError: not such a generator.
+        SDGError: the weights are not such a generator's.
     """
     levels = count_blocks(state, "to_rgbs")
     try:

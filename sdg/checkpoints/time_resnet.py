@@ -1,4 +1,4 @@
-"""The time-dependent encoder read off the names and shapes of its weights."""
+"""The time-dependent encoder, inferred from the names and shapes of its weights."""
 
 import math
 import re
@@ -19,11 +19,11 @@ def time_resnet_architecture(state: Mapping[str, Tensor], head_width: int = 64) 
     weights tells them apart; ours are safetensors whose notes name the command that made them.
 
     Args:
-        state: tensors, of which only the shapes are read: those of the meta device do.
-        head_width: channels per head of the attention pool, which shapes do not tell; CLIP's towers have 64.
+        state: tensors, of which only the shapes are read; meta tensors will do.
+        head_width: channels per head of the attention pool, which shapes do not show; CLIP's towers have 64.
 
     Raises:
-        SDGError: not such an encoder.
+        SDGError: the weights are not such an encoder's.
     """
     try:
         positions, channels = state["attn_pool.positional_embedding"].shape
@@ -52,6 +52,6 @@ def time_resnet_architecture(state: Mapping[str, Tensor], head_width: int = 64) 
 
 
 def count_blocks(state: Mapping[str, Tensor], stage: str) -> int:
-    """How many numbered blocks there are below a name."""
+    """How many numbered blocks there are under a name."""
     pattern = re.compile(re.escape(stage) + r"\.(\d+)\.")
     return len({match[1] for key in state if (match := pattern.match(key))})

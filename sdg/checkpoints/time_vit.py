@@ -1,4 +1,4 @@
-"""The time-dependent vision transformer read off the names and shapes of its weights."""
+"""The time-dependent vision transformer, inferred from the names and shapes of its weights."""
 
 import math
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from sdg.errors import SDGError
 
 
 def time_vit_architecture(state: Mapping[str, Tensor], head_width: int = 64) -> dict[str, Any]:
-    """The arguments of :class:`TimeViT` that a state dict was made with, but for its activation and stages.
+    """The arguments of :class:`TimeViT` that a state dict was made with, except its activation and stages.
 
     Args:
-        state: tensors, of which only the shapes are read: those of the meta device do.
-        head_width: channels per head, which shapes do not tell; CLIP's towers have 64.
+        state: tensors, of which only the shapes are read; meta tensors will do.
+        head_width: channels per head, which shapes do not show; CLIP's towers have 64.
 
     Raises:
-        SDGError: not such an encoder.
+        SDGError: the weights are not such an encoder's.
     """
     try:
         width, _, patch, _ = state["visual.conv1.weight"].shape

@@ -1,9 +1,9 @@
-"""The index of a zip archive by ``torch.save`` or TorchScript, read without running anything in it.
+"""The index of a ``torch.save`` or TorchScript zip archive, read without running anything in it.
 
-Such an archive holds a pickle that describes the objects, and the numbers of every tensor as a record of
-their own. A pickle is a program. Here it may name a handful of functions, which only note where a tensor
-lies; at any other name it is refused. TorchScript's classes become plain dictionaries of what they hold:
-their code is not even read.
+Such an archive holds a pickle that describes the objects, and separate records with the numbers of the
+tensors. A pickle is a program. Here it may name only a handful of functions, which merely note where a
+tensor lies; any other name is refused. TorchScript's classes become plain dictionaries of what they
+hold: their code is not even read.
 """
 
 import collections
@@ -36,17 +36,17 @@ _STORAGES = {
 
 
 class ScriptObject(dict[str, Any]):
-    """What an object of a TorchScript archive holds, by attribute."""
+    """The attributes of an object in a TorchScript archive."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.update(state)
 
 
 def read_torch_index(path: Path) -> tuple[Any, bool]:
-    """The saved object with a :class:`Stored` in the place of every tensor, and whether it is TorchScript.
+    """The saved object, with a :class:`Stored` in place of every tensor, and whether it is TorchScript.
 
     Raises:
-        SDGError: a pickle that names anything but tensors, or an archive that declares more than it holds.
+        SDGError: the pickle names more than tensors, or the archive declares more than it holds.
         Exception: anything else that a damaged archive can cause.
     """
     size = path.stat().st_size
@@ -72,7 +72,7 @@ def read_torch_index(path: Path) -> tuple[Any, bool]:
 
 
 def _check_opcodes(content: bytes) -> None:
-    """Refuse what would make the C unpickler reserve memory that the pickle itself does not fill."""
+    """Refuse opcodes that would make the C unpickler reserve memory that the pickle itself does not fill."""
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise pickle.UnpicklingError("a memo number beyond the pickle's length")
@@ -101,13 +101,13 @@ class _TensorUnpickler(pickle.Unpickler):
             ("torch", "device"): lambda *_: None,
             ("torch._utils", "_rebuild_tensor_v2"): rebuild,
             ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
-            # TorchScript's way to write lists, and what it notes about a container's type.
+            # How TorchScript writes lists, and what it notes about a container's type.
             ("torch.jit._pickle", "build_intlist"): lambda values: values,
             ("torch.jit._pickle", "build_tensorlist"): lambda values: values,
             ("torch.jit._pickle", "build_doublelist"): lambda values: values,
             ("torch.jit._pickle", "build_boollist"): lambda values: values,
             ("torch.jit._pickle", "restore_type_tag"): lambda value, _: value,
-            # The options of a training, which some trainings save beside the weights.
+            # Training options, which some programs save beside the weights.
             ("argparse", "Namespace"): type("Options", (), {}),
         }
         if (module, name) not in harmless:
@@ -118,7 +118,7 @@ class _TensorUnpickler(pickle.Unpickler):
         return harmless[module, name]
 
     def persistent_load(self, pid: Any) -> tuple[torch.dtype, int, int]:
-        """A record of numbers: its dtype, its first byte in the file, and how many elements it has."""
+        """A record of numbers: its dtype, the offset of its first byte, and its number of elements."""
         kind, dtype, key, _, count = pid
         info = self._records[f"data/{key}"]
         if kind != "storage" or not isinstance(dtype, torch.dtype) or count * dtype.itemsize > info.file_size:
@@ -131,7 +131,7 @@ class _TensorUnpickler(pickle.Unpickler):
 def _tensor_in(
     storage: tuple[torch.dtype, int, int], offset: int, shape: tuple[int, ...], stride: tuple[int, ...]
 ) -> Stored:
-    """A tensor as a view of a record: its first element, sizes and strides are counted in elements."""
+    """A tensor as a view of a record; offset and strides are counted in elements."""
     dtype, start, count = storage
     stored = Stored(start + offset * dtype.itemsize, dtype, shape, stride)
     if min(offset, *shape, *stride, 0) < 0 or len(shape) != len(stride):

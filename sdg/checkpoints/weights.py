@@ -1,4 +1,4 @@
-"""Weights in files: written whole, read strictly, one tensor at a time; nothing in them is ever run."""
+"""Weights in files: written whole, read strictly and one tensor at a time; no code in them is ever run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ def save_state(
     """Write a state dict as safetensors, floating-point tensors as ``dtype``; whole or not at all.
 
     Raises:
-        SDGError: there is no room.
+        SDGError: there is no room on the disk.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def save_state(
 
 
 def read_state(path: str | Path | None) -> dict[str, Tensor]:
-    """All tensors of a file, on the CPU; :func:`open_checkpoint` says what it may be.
+    """All tensors of a file, on the CPU; see :func:`open_checkpoint` for what it may be.
 
     Raises:
         SDGError: as :func:`open_checkpoint`.
@@ -72,7 +72,7 @@ def unfilled() -> Iterator[None]:
     def unfill(_module: nn.Module, _name: str, parameter: nn.Parameter) -> nn.Parameter:
         return nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
 
-    # torch declares such hooks without an answer, and documents one.
+    # torch declares such hooks without a return value, but documents one.
     handle = register_module_parameter_registration_hook(unfill)  # type: ignore[arg-type]
     try:
         yield
@@ -84,16 +84,16 @@ def unfilled() -> Iterator[None]:
 def load_weights(module: ModuleT, path: str | Path | None, dtype: torch.dtype | None = None) -> ModuleT:
     """Load ``path`` into ``module`` strictly; returns the module.
 
-    Public names are translated to ours. The file is read one tensor at a time, so beside the module memory
-    holds no more than one of them; a module built :func:`unfilled` gets its memory here.
+    Public names are translated to ours. The file is read one tensor at a time, so memory holds at most one of
+    them besides the module; a module built under :func:`unfilled` gets its memory here.
 
     Args:
         path: see :func:`open_checkpoint`.
-        dtype: of the module's floating-point tensors afterwards; without one, as the module has them.
+        dtype: dtype of the module's floating-point tensors afterwards; None leaves each as it is.
 
     Raises:
-        SDGError: as :func:`open_checkpoint`; also keys that are missing, left over or of another shape:
-            which, and what the file is for instead.
+        SDGError: as :func:`open_checkpoint`; also if keys are missing, left over or of another shape: which
+            keys, and what the file is for instead.
     """
     checkpoint, own = open_checkpoint(path), module.state_dict()
     names = rename(checkpoint.outline.keys(), own.keys())
@@ -120,7 +120,7 @@ def load_weights(module: ModuleT, path: str | Path | None, dtype: torch.dtype | 
 
 
 def differences(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
-    """What keeps a state dict from fitting a module's ``own``: one phrase for each name, sorted."""
+    """Why a state dict does not fit a module's ``own``: one phrase for each name, sorted."""
     problems = [f"{key} is missing" for key in own.keys() - state.keys()]
     problems += [f"{key} is left over" for key in state.keys() - own.keys()]
     problems += [

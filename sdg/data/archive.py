@@ -11,7 +11,7 @@ from sdg.data.source import PerProcess, PictureSource
 from sdg.errors import SDGError
 
 LARGEST = 2**28
-"""Bytes of one unpacked member; more is a mistake or a bomb."""
+"""Most bytes of an unpacked member; more is a mistake or a zip bomb."""
 
 
 class ZipSource(PictureSource):

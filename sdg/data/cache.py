@@ -1,4 +1,4 @@
-"""Prepared squares on disk: mapped into memory, and checked against their checksums as they are read."""
+"""Prepared squares on disk: memory-mapped, and checked against their checksums as they are read."""
 
 import functools
 import hashlib
@@ -15,16 +15,17 @@ from sdg.data.squares import SourceSquares
 from sdg.errors import SDGError
 
 PIXELS, CHECKSUMS, DAMAGED, SETTINGS = "squares.u1", "crc32.u4", "damaged.jsonl", "settings.json"
-"""(N, 3, size, size) uint8; a little-endian CRC-32 for each picture; what could not be prepared, and why."""
+"""(N, 3, size, size) uint8; a little-endian CRC-32 per picture; what could not be prepared;
+what the pixels depend on."""
 
 
 class CachedSquares:
     """The squares of a finished cache.
 
-    A picture that could not be prepared, or that has changed on the disk since, raises SDGError.
+    Reading a picture that could not be prepared, or has since changed on disk, raises SDGError.
 
     Raises:
-        SDGError: a file of the cache is missing or has another length than it should.
+        SDGError: a file of the cache is missing or has the wrong length.
     """
 
     def __init__(self, folder: Path):
@@ -57,12 +58,12 @@ class CachedSquares:
 
 
 def cache_place(squares: SourceSquares, root: Path, name: str) -> Path:
-    """Where below ``root`` the cache of these squares is, or would be; other squares have another place."""
+    """Where below ``root`` the cache of these squares is, or would be; other squares go elsewhere."""
     settings = json.dumps(squares.settings(), sort_keys=True)
     return root / f"{name}-{squares.size}-{hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()}"
 
 
 def read_damaged(folder: Path) -> dict[int, str]:
-    """What was wrong with the pictures that could not be prepared, by index; the last word counts."""
+    """What was wrong with the pictures that could not be prepared, by index; the last note counts."""
     lines = (folder / DAMAGED).read_text(encoding="utf-8").splitlines()
     return {note["index"]: note["message"] for note in map(json.loads, lines)}

@@ -21,24 +21,24 @@ from sdg.errors import SDGError
 
 
 class FileData(pl.LightningDataModule):
-    """Pictures of a folder, a zip archive or an LMDB; of their cache, when ``write_cache`` has made one.
+    """Pictures from a folder, a zip archive or an LMDB, or from their cache if ``write_cache`` has made one.
 
     Args:
         root: the folder or archive.
-        name: of the data set, for messages and the cache.
-        inside: folders below ``root`` that are taken instead of it, the first that exists.
+        name: name of the data set, for messages and the cache.
+        inside: folders below ``root``; the first that exists is used instead of it.
         size: side of the pictures in pixels.
         batch_size: pictures per step, on all devices together.
-        train_count: how many pictures, in the order of their names, are trained on; the rest validate. None:
+        train_count: how many pictures, in the order of their names, to train on; the rest validate. None:
             all of them.
         preparation, enlarge: see ``SourceSquares``.
-        flip: mirror every other picture that is trained on.
-        on_corrupt: what a picture that cannot be read does: ``fail`` ends the run, ``skip`` names it once and
-            takes the next one instead.
-        workers: processes that decode; no more than there are cores are started.
-        pin_memory: keep batches where a GPU can fetch them, if there is one.
+        flip: mirror each training picture with probability 1/2.
+        on_corrupt: what an unreadable picture does: ``fail`` ends the run, ``skip`` reports it once and uses
+            the next one instead.
+        workers: processes that decode, limited to the number of cores.
+        pin_memory: put batches in page-locked memory, if there is a GPU.
         cache: folder for prepared pictures and lists of keys.
-        seed: of the order and the mirroring.
+        seed: seed of the order and the mirroring.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class FileData(pl.LightningDataModule):
         return f"{self.title}, {self.size} px ({self.source.preparation}), {counts}, {self.batch_size} a step"
 
     def write_cache(self) -> None:
-        """Prepare all pictures for faster reading, or check what has been prepared."""
+        """Prepare all pictures for faster reading, or check the cache if there is one."""
         if self.cache.exists():
             check_cache(CachedSquares(self.cache))
         else:
@@ -108,10 +108,10 @@ class FileData(pl.LightningDataModule):
         return self._loader(pictures, training_batches(trainer, len(pictures), self.batch_size, self.seed))
 
     def val_dataloader(self) -> DataLoader | list:
-        """The same on every device: what is measured does not depend on how many there are."""
+        """The same on every device, so that results do not depend on how many there are."""
         pictures = self.sets["validate on"]
         if not len(pictures):
-            # Lightning would warn of what ``setup`` has told already.
+            # Lightning would warn of what ``setup`` has already printed.
             warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
             return []
         total, parts = len(pictures), -(-len(pictures) // self.batch_size)

@@ -12,19 +12,19 @@ from sdg.pixels import from_bytes
 from sdg.randomness import keyed_generator
 
 TRIES = 64
-"""Damaged pictures in a row that are passed over; more are a broken data set."""
+"""Pictures tried in a row; if all of them are damaged, the data set is broken."""
 
 
 class FilePictures(Dataset):
-    """Batches of a range of squares, addressed by ``(step, indices)``, indices counting from its start.
+    """Batches from a range of squares, addressed by ``(step, indices)``; indices count from its start.
 
     A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1]; ``index`` (B,) int64 and ``flipped``
-    (B,) bool, which tell what each image is; ``step`` int; and ``skipped``, a message for every picture that
-    could not be read, for which the next one stands in. Where that is not to be, a batch is only ``failure``,
-    a message: raised in a worker process, it would bring the worker's traceback.
+    (B,) bool, which identify each image; ``step`` int; and ``skipped``, a message for every picture that
+    could not be read and was replaced by the next. If that is not allowed, or fails, the batch holds
+    only ``failure``, a message: an exception raised in a worker process would carry the worker's traceback.
 
     Args:
-        flip: mirror every other image, by (seed, step, index).
+        flip: mirror each image with probability 1/2, by (seed, step, index).
         on_corrupt: ``skip`` or ``fail``.
     """
 
@@ -49,7 +49,7 @@ class FilePictures(Dataset):
         return {"image": images, "index": index, "flipped": flipped, "step": step, "skipped": skipped}
 
     def _find(self, index: int, skipped: list[str]) -> tuple[int, Tensor]:
-        """The square at ``index``, or the next that can be read, with its place among all squares."""
+        """The square at ``index``, or the next readable one, with its place among all squares."""
         message = ""
         for candidate in range(index, index + self.tries):
             place = self.span[candidate % len(self.span)]

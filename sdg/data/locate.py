@@ -1,4 +1,4 @@
-"""From the path a user gives to the reader of what is there."""
+"""From a path that a user gives to a reader of what is there."""
 
 import zipfile
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ def find_source(root: str | Path, cache: Path, inside: Sequence[str] = ()) -> Pi
     """The pictures at ``root``: a zip archive, the folder of an LMDB, or a folder of pictures.
 
     Args:
-        cache: a folder to write lists to that take long to make.
-        inside: names below ``root`` that are taken instead of it, the first that exists.
+        cache: a folder for lists that are slow to make.
+        inside: names below ``root``; the first that exists is used instead of it.
 
     Raises:
-        SDGError: nothing that can be read is there.
+        SDGError: there is nothing there that can be read.
     """
-    if not str(root):  # as a path it would be the folder one is in
+    if not str(root):  # as a path, it would be the current folder
         raise SDGError("data.root is empty: give the data set's folder or zip archive, data.root=PATH")
     root = Path(root).expanduser()
     root = next((root / name for name in inside if (root / name).exists()), root)

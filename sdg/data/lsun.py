@@ -1,4 +1,4 @@
-"""Pictures in an LMDB, as LSUN is distributed: every value an encoded picture, in the order of the keys."""
+"""Pictures in an LMDB, as LSUN is distributed: every value is an encoded picture, ordered by key."""
 
 import functools
 import hashlib
@@ -20,7 +20,7 @@ class LMDBSource(PictureSource):
     """The values of an LMDB, sorted by key.
 
     The list of keys takes minutes to collect from a large database. It is kept below ``cache``, never beside
-    the data, and mapped into memory, so that worker processes share it.
+    the data, and is memory-mapped, so that worker processes share it.
 
     Args:
         root: the folder with ``data.mdb``.
@@ -59,7 +59,7 @@ class LMDBSource(PictureSource):
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def _list_keys(self, kept: Path) -> None:
-        """Keep each key as a row: its length in two bytes, itself, and zeros up to the longest."""
+        """Store each key as a row: its length in two bytes, the key, and zeros to pad it to the longest."""
         with _reading(self.root) as transaction:
             cursor = transaction.cursor().iternext(keys=True, values=False)
             total = _database(self.root).stat()["entries"]
@@ -83,7 +83,7 @@ class LMDBSource(PictureSource):
 
 
 _held: dict[Path, tuple[int, Any]] = {}
-"""Process and handle of every open database: lmdb allows one handle in a process, and none across a fork."""
+"""Process and handle of every open database: lmdb allows one handle per process, and none across a fork."""
 
 
 def _database(root: Path) -> Any:
@@ -116,11 +116,11 @@ def _open(root: Path) -> Any:
             f"{root} is an LMDB, for which lmdb is not installed: pip install -e '.[lsun]', from the checkout"
         ) from error
     try:
-        # Without a lock, readers leave a read-only data set as it is.
+        # Without a lock file, readers leave a data set as it is.
         database = lmdb.open(str(root), readonly=True, lock=False, readahead=False, meminit=False)
     except lmdb.Error as error:
         raise SDGError(f"{root} is no whole LMDB ({error}): fetch it again") from error
-    # It is mapped into memory: to touch a page that is not in the file would end the process.
+    # The file is memory-mapped: touching a page beyond its end would kill the process.
     if (database.info()["last_pgno"] + 1) * database.stat()["psize"] > _data(root).stat().st_size:
         raise SDGError(f"{root} is no whole LMDB (data.mdb is truncated): fetch it again")
     return database

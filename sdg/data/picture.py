@@ -18,7 +18,7 @@ SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 }
-# Named, because Pillow would also hand a file to other programs (PostScript to Ghostscript).
+# Listed, because Pillow would otherwise pass some files to other programs (PostScript to Ghostscript).
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,36 +30,36 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION = 0x0112  # EXIF tag
-LONGEST = 100  # times the short side; a strip enlarged to a square would fill the memory
+LONGEST = 100  # times the short side; enlarging a thinner strip would fill the memory
 
 
 def read_picture(path: str | Path, size: int) -> Tensor:
     """A picture, (3, size, size) float32 in [-1, 1], prepared by ``adm_square``.
 
     Raises:
-        SDGError: the file is missing, empty, damaged, too large, or no picture.
+        SDGError: the file is missing, empty, damaged, too large, or not a picture.
     """
     return from_bytes(to_tensor(adm_square(open_picture(path), size)))
 
 
 def read_mask(path: str | Path, size: int) -> Tensor:
-    """A mask, (1, size, size) float32 in [0, 1]: white is 1, grey is between, transparent counts as white.
+    """A mask, (1, size, size) float32 in [0, 1]: white is 1, grey is in between, transparent is white.
 
-    It goes through the same ``adm_square`` as ``read_picture``, so a mask of the picture's own size (compare
-    ``picture_size``) stays on top of it. Raises as ``read_picture``.
+    It goes through the same ``adm_square`` as in ``read_picture``, so a mask of the picture's own size
+    (compare ``picture_size``) stays aligned with it. Raises as ``read_picture``.
     """
     return to_tensor(adm_square(open_picture(path).convert("L"), size)).float() / 255
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
-    """(width, height) in pixels of a picture as it is shown, that is after its EXIF rotation."""
+    """(width, height) in pixels of a picture as it is displayed, that is, after EXIF rotation."""
     return open_picture(path).size
 
 
 def list_pictures(path: str | Path) -> list[Path]:
-    """A picture file as a list of one; a folder as its pictures at any depth, sorted by their path in it.
+    """A picture file as a list of one; a folder as its pictures at any depth, sorted by relative path.
 
-    Pictures are told by their suffix; hidden files and folders are left out, links to folders not followed.
+    Pictures are recognised by suffix; hidden files and folders are skipped, links to folders not followed.
 
     Raises:
         SDGError: nothing is there, or no pictures are in it.
@@ -88,12 +88,12 @@ def open_picture(source: str | Path | BinaryIO, name: str | None = None) -> Imag
 
     Args:
         source: a path, or an open binary file with the encoded bytes.
-        name: what errors call it; the path unless given.
+        name: what errors call it; the path by default.
     """
     name = str(source) if name is None else name
     Image.init()
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of sizes near its limit; neither keeps us from the pixels.
+        # Pillow warns of odd metadata and of sizes near its limit; neither prevents reading the pixels.
         warnings.simplefilter("ignore")
         try:
             with Image.open(source, formats=[each for each in FORMATS if each in Image.OPEN]) as image:
@@ -113,7 +113,7 @@ def open_picture(source: str | Path | BinaryIO, name: str | None = None) -> Imag
             raise SDGError(
                 f"{name} is empty, damaged or no picture: save it as PNG, JPEG or WebP, or leave it out"
             ) from error
-        except Exception as error:  # decoders of damaged files raise nearly anything
+        except Exception as error:  # decoders raise nearly anything on damaged files
             reason = " ".join(str(error).split()) or type(error).__name__
             raise SDGError(
                 f"{name} is a damaged picture ({reason}): fetch or save it again, or leave it out"
@@ -121,9 +121,9 @@ def open_picture(source: str | Path | BinaryIO, name: str | None = None) -> Imag
 
 
 def adm_square(image: Image.Image, size: int) -> Image.Image:
-    """The centre square as the public ADM training code and the paper's release cut it out.
+    """The centre square, cut as in the public ADM training code and the paper's release.
 
-    Halved by BOX while the short side is at least ``2 * size``, BICUBIC to short side ``size``, centre crop.
+    BOX halving while the short side is at least ``2 * size``, BICUBIC to short side ``size``, centre crop.
     """
     while min(image.size) >= 2 * size:
         image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
@@ -131,7 +131,7 @@ def adm_square(image: Image.Image, size: int) -> Image.Image:
 
 
 def box_square(image: Image.Image, size: int) -> Image.Image:
-    """The centre square as ADM prepared LSUN: BOX to short side ``size``, centre crop."""
+    """The centre square, cut as ADM did for LSUN: BOX to short side ``size``, centre crop."""
     return _centre(image, size, Image.Resampling.BOX)
 
 
@@ -155,7 +155,7 @@ def _centre(image: Image.Image, size: int, filter: Image.Resampling) -> Image.Im
 def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(ORIENTATION)
-    except Exception:  # as viewers do: metadata that cannot be read turns nothing
+    except Exception:  # like viewers: unreadable metadata means no rotation
         orientation = None
     return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
@@ -173,7 +173,7 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """Greyscale of 16 bits, or of floats in [0, 1]; Pillow itself would cut off everything above 255."""
+    """Convert 16-bit greyscale, or floats in [0, 1], to 8 bits; Pillow itself would clip at 255."""
     values = np.asarray(image).astype(np.float64)
     largest = 1 if image.mode == "F" else 65535
     if not (values.min() >= 0 and values.max() <= largest):

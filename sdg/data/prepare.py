@@ -1,4 +1,4 @@
-"""Writing a cache of prepared squares, so that a kill costs a chunk and nothing half-written is ever read."""
+"""Writing a cache of prepared squares: a kill loses only chunks in progress, and no partial cache is read."""
 
 import errno
 import json
@@ -28,18 +28,18 @@ CHUNK = 64
 def write_cache(
     squares: SourceSquares, folder: Path, workers: int = 0, on_corrupt: Literal["skip", "fail"] = "fail"
 ) -> None:
-    """Prepare every picture into ``folder``, which gets its name when all of it is there.
+    """Prepare every picture into ``folder``, which gets its name once it is complete.
 
-    Until then the work is in ``<folder>.part``, whose files only grow. After a kill, the pictures that agree
-    with their checksums stay, and the rest is prepared.
+    Until then the work is in ``<folder>.part``, whose files only grow. After a kill, the next run keeps the
+    leading pictures that match their checksums and prepares the rest.
 
     Args:
         workers: processes that decode; 0 decodes in this one.
-        on_corrupt: ``skip`` reports a picture that cannot be prepared, and notes it for the cache's readers.
+        on_corrupt: ``skip`` reports a picture that cannot be prepared, and records it in the cache.
 
     Raises:
-        SDGError: the place cannot be written to, a picture is damaged and ``on_corrupt`` is ``fail``, or
-            all of them are.
+        SDGError: the place cannot be written to, or another process is preparing it; a picture is damaged
+            and ``on_corrupt`` is ``fail``; or all pictures are damaged.
     """
     part = folder.with_name(folder.name + ".part")
     try:
@@ -69,7 +69,7 @@ def check_cache(squares: CachedSquares) -> None:
 
 
 class _Chunks(Dataset):
-    """Squares from start to stop as (pixels (n, 3, size, size) uint8, what was damaged); damage is black."""
+    """Squares from start to stop: pixels (n, 3, size, size) uint8, black if damaged, and what is damaged."""
 
     def __init__(self, squares: SourceSquares):
         self.squares = squares
@@ -81,13 +81,13 @@ class _Chunks(Dataset):
         for row, index in enumerate(range(start, stop)):
             try:
                 pixels[row] = self.squares[index]
-            except SDGError as error:  # told by the main process: a worker's exception brings its traceback
+            except SDGError as error:  # reported by the main process: a worker's exception has a traceback
                 damaged[index] = str(error)
         return pixels, damaged
 
 
 def _append(squares: SourceSquares, part: Path, done: int, workers: int, on_corrupt: str) -> None:
-    """Prepare the pictures from ``done`` on: first what was damaged is noted, then pixels, then checksums."""
+    """Prepare the pictures from ``done`` on; write notes of damage first, then pixels, then checksums."""
     count = len(squares)
     chunks = [(start, min(start + CHUNK, count)) for start in range(done, count, CHUNK)]
     loader = DataLoader(_Chunks(squares), sampler=chunks, batch_size=None, num_workers=workers)
@@ -125,7 +125,7 @@ def _require_space(part: Path, needed: int) -> None:
 
 
 def _keep_whole(part: Path, picture: int) -> int:
-    """Cut what an earlier run left in ``part`` back to its leading whole pictures; tells how many."""
+    """Cut what an earlier run left in ``part`` back to its leading intact pictures; returns how many."""
     for name in (DAMAGED, PIXELS, CHECKSUMS):
         (part / name).touch()
     done = 0

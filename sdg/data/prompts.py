@@ -1,4 +1,4 @@
-"""Files of prompts: one a line, or JSON lines that say more of each."""
+"""Files of prompts: one per line, or JSON lines that say more about each."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ from sdg.errors import SDGError
 
 
 def read_prompts(path: str | Path) -> list[str]:
-    """The prompts of a file, one a line; blank lines and lines that start with # are skipped.
+    """The prompts of a file, one per line; blank lines and lines that start with # are skipped.
 
-    A line of a ``.jsonl`` file is an object with a "prompt".
+    Each line of a ``.jsonl`` file is an object with a "prompt".
 
     Raises:
         SDGError: no such file, or nothing in it that can be read.
@@ -26,10 +26,10 @@ def read_prompts(path: str | Path) -> list[str]:
 
 
 def read_lines(path: str | Path, what: str) -> dict[int, str]:
-    """The lines of a text file that say something, by their numbers from 1; none is blank or starts with #.
+    """The lines of a text file by their numbers from 1, without blank lines and those that start with #.
 
     Args:
-        what: the file holds, for errors.
+        what: what the file holds, for errors.
 
     Raises:
         SDGError: no such file, or nothing in it that can be read.
@@ -38,7 +38,7 @@ def read_lines(path: str | Path, what: str) -> dict[int, str]:
     if not path.is_file():
         raise SDGError(f"there is no {what} file at {path}: give the path of a text file")
     try:
-        # "-sig": some editors begin a text file with a mark that is no part of it.
+        # "-sig": some editors begin a text file with a byte order mark.
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
         raise SDGError(f"{path} is not a UTF-8 text file: save it as plain text") from error

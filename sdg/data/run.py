@@ -8,7 +8,7 @@ from sdg.errors import SDGError
 
 
 def prepare(config: DictConfig) -> None:
-    """Write the cache that trainings on ``config.data`` will use, or check the one that is there."""
+    """Write the cache that training on ``config.data`` will use, or check the existing one."""
     data = build(config.data, size=config.size)
     if not isinstance(data, FileData):
         raise SDGError("this data set is drawn, not read: there is nothing to prepare")

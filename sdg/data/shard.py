@@ -13,13 +13,13 @@ Batches = StepSampler | list[tuple[int, list[int]]]
 
 
 class Shard(DistributedSampler[tuple[int, list[int]]]):
-    """One device's part of every batch: nothing is repeated, nothing left out, and all have equally many.
+    """One device's part of every batch: nothing is repeated or left out, and all parts are equally large.
 
-    Picture number i of a batch goes to device i mod ``ranks``. By its type, Lightning knows that this has
-    been divided already.
+    Picture i of a batch goes to device i mod ``ranks``. From the type of this sampler, Lightning knows that
+    the batches are already divided.
 
     Raises:
-        SDGError: while iterating, at a batch that does not divide evenly.
+        SDGError: while iterating, if a batch does not divide evenly.
     """
 
     def __init__(self, batches: Batches, ranks: int, rank: int):
@@ -32,7 +32,7 @@ class Shard(DistributedSampler[tuple[int, list[int]]]):
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
         for step, indices in self.batches:
             if len(indices) % self.num_replicas:
-                # Unequal parts would weigh the pictures unequally: DDP takes the mean over devices.
+                # Unequal parts would weight the pictures unequally: DDP takes the mean over devices.
                 raise SDGError(
                     f"a batch of {len(indices)} pictures cannot be divided among {self.num_replicas} "
                     f"devices: data.batch_size counts them all, use a multiple of {self.num_replicas}"
@@ -41,10 +41,10 @@ class Shard(DistributedSampler[tuple[int, list[int]]]):
 
 
 def training_batches(trainer: pl.Trainer, items: int, batch_size: int, seed: int) -> Batches | Shard:
-    """What this device has yet to take of a training on ``items`` pictures, ``batch_size`` on all together.
+    """This device's remaining batches of a training on ``items`` pictures, ``batch_size`` over all devices.
 
-    An optimiser's step takes ``trainer.accumulate_grad_batches`` batches, each with a number of its own: k
-    batches of B hold the pictures of one batch of k·B.
+    An optimiser step takes ``trainer.accumulate_grad_batches`` batches, each with its own number: k batches
+    of B hold the pictures of one batch of k·B.
     """
     parts = trainer.accumulate_grad_batches
     batches = StepSampler(items, batch_size, trainer.max_steps * parts, seed, trainer.global_step * parts)

@@ -1,4 +1,4 @@
-"""Where encoded pictures come from: a folder, a zip archive or an LMDB, all read in the same way."""
+"""Where encoded pictures come from: a folder, a zip archive or an LMDB, all read the same way."""
 
 import io
 import os
@@ -22,15 +22,15 @@ class PictureSource(ABC):
 
     @abstractmethod
     def name(self, index: int) -> str:
-        """What errors and warnings call a picture."""
+        """A picture's name in errors and warnings."""
 
     @abstractmethod
     def read(self, index: int) -> bytes:
-        """A picture's file; raises SDGError if it cannot be read."""
+        """A picture's bytes; raises SDGError if they cannot be read."""
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash of what there is, found without reading any picture: a cache of another one does not fit."""
+        """A hash of the collection, found without reading a picture; a cache of another hash does not fit."""
 
     def open(self, index: int) -> Image.Image:
         """The decoded picture, upright and in RGB; raises SDGError if it is damaged."""
@@ -38,7 +38,7 @@ class PictureSource(ABC):
 
 
 class PerProcess(Generic[Handle]):
-    """A file handle that every process opens for itself, when it first needs it.
+    """A file handle that every process opens for itself when it first needs it.
 
     A handle inherited through a fork would share its position in the file with the parent's.
     """

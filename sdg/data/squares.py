@@ -1,4 +1,4 @@
-"""Squares of one size, cut from the pictures of a source as they are asked for."""
+"""Squares of one size, cut from the pictures of a source on demand."""
 
 from typing import Protocol
 
@@ -22,9 +22,9 @@ class SourceSquares:
 
     Args:
         size: side in pixels.
-        preparation: ``adm`` as ADM's training loader did (BOX halving, BICUBIC, centre crop), ``box`` as ADM
+        preparation: ``adm`` as in ADM's training loader (BOX halving, BICUBIC, centre crop), ``box`` as ADM
             prepared LSUN (BOX to the short side, centre crop).
-        enlarge: take pictures smaller than ``size`` too.
+        enlarge: also accept pictures smaller than ``size``.
     """
 
     def __init__(self, source: PictureSource, size: int, preparation: str = "adm", enlarge: bool = False):

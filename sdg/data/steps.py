@@ -1,4 +1,4 @@
-"""Data order as a pure function of (seed, step): a resumed run sees what an undisturbed one would."""
+"""Data order as a pure function of (seed, step): a resumed run sees what an uninterrupted one would."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ class StepSampler(Sampler[tuple[int, list[int]]]):
     """Yields ``(step, indices)`` for every training step from ``start`` to ``steps``.
 
     Epochs are shuffled by (seed, epoch) and run into one another: every image is seen equally often and each
-    batch is full, unless the data set is smaller than a batch (then images repeat within it).
+    batch is full. A batch that spans more than one epoch may hold an image more than once.
 
     Args:
         items: number of images.

@@ -1,1 +1,1 @@
-"""The diffusion process in plain PyTorch: schedule, timeline, denoiser, samplers, noise. No word of CLIP."""
+"""The diffusion process in plain PyTorch: schedule, timeline, denoiser, samplers, noise. No CLIP here."""

@@ -1,4 +1,4 @@
-"""Constraints: what a state must obey after a step, whatever led to it."""
+"""Constraints: conditions imposed on a state after a step of any sampler."""
 
 from torch import Tensor
 
@@ -7,15 +7,15 @@ from sdg.diffusion.timeline import Step
 
 
 class KnownRegion:
-    """Keeps a part of an image: it is put back after every step, noised to the level that has been reached.
+    """Keeps part of an image: after every step that part is put back, noised to the level just reached.
 
     RePaint's combination without its resampling (Lugmayr et al. 2022, arXiv 2201.09865, eq. 8). The finished
-    image has the known part exactly.
+    image contains the known part exactly.
 
     Args:
         image: clean, (B or 1, C, H, W) in [-1, 1].
         free: (B or 1, 1, H, W) in [0, 1]: 1 where the sampler may draw, 0 where the image is kept.
-        noise: the known part's own, one generator per sample.
+        noise: the known part's own source, one generator per sample.
     """
 
     def __init__(self, image: Tensor, free: Tensor, noise: NoiseSource):

@@ -9,13 +9,13 @@ from sdg.errors import SDGError
 
 
 class DDIM(Sampler):
-    r"""The non-Markovian step of eq. 12, with ε taken from the clamped x̂_0 as in ADM.
+    r"""The non-Markovian step of eq. 12, with ε recomputed from the clamped x̂_0 as in ADM.
 
     .. math:: x_s = \sqrt{\bar\alpha_s}\, \hat x_0 + \sqrt{1 - \bar\alpha_s - \sigma^2}\, \epsilon + \sigma z,
               \qquad \sigma^2 = \eta^2 \tilde\beta_t
 
     Args:
-        eta: 0 is deterministic, 1 has the noise of the ancestral step (eq. 16).
+        eta: 0 is deterministic, 1 adds the noise of the ancestral step (eq. 16).
     """
 
     def __init__(self, eta: float = 0.0):

@@ -18,10 +18,10 @@ class DDPM(Sampler):
               c_2 = (1-\bar\alpha_s) \sqrt{\alpha_t} / (1-\bar\alpha_t)
 
     Args:
-        variance: Σ of a network that learned none, ``"large"`` = β_t or ``"small"`` = β̃_t. A learned variance
-            interpolates log Σ between the two and wins over this choice.
-        gradient_at: where g is taken: ``"x_t"``, as in the paper's code, or ``"mean"``, at μ and the noise
-            level of x_s: the textbook's form (Dhariwal & Nichol 2021, eq. 10).
+        variance: Σ if the network learned none: ``"large"`` = β_t or ``"small"`` = β̃_t. A learned variance
+            interpolates log Σ between the two and overrides this choice.
+        gradient_at: where g is evaluated: ``"x_t"``, as in the paper's code, or ``"mean"``, the textbook
+            form, at μ and the noise level of x_s (Dhariwal & Nichol 2021, eq. 10).
     """
 
     def __init__(

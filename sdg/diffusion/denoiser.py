@@ -24,7 +24,7 @@ Parameterisation = Literal["eps", "x0", "v"]
 
 
 class Prediction(NamedTuple):
-    """What a denoiser says about x_t. ``x0`` is (B, C, H, W)."""
+    """What a denoiser predicts from x_t. ``x0`` is (B, C, H, W)."""
 
     x0: Tensor
     variance_fraction: Tensor | None = None
@@ -39,13 +39,13 @@ class Denoiser(nn.Module):
     """A pretrained prior: a network, the schedule it was trained on, and what its output means.
 
     Args:
-        network: maps x_t (B, C, H, W) and the original timestep t (1,) int64 to (B, C or 2C, H, W); of 2C
-            channels the second half is the learned variance v (Nichol & Dhariwal 2021, eq. 15), read as the
+        network: maps x_t (B, C, H, W) and the original timestep t (1,) int64 to (B, C or 2C, H, W). If 2C,
+            the second half is the learned variance v (Nichol & Dhariwal 2021, eq. 15), interpreted as the
             fraction (v+1)/2, not clamped.
         schedule: the forward process the network was trained on.
         image_size: side of the square images it draws, in pixels.
-        channels: of those images.
-        parameterisation: what the first C channels are.
+        channels: number of channels of those images.
+        parameterisation: what the first C channels of the output are.
         clip: clamp x̂_0 to [-1, 1], as ADM does by default.
 
     Raises:
@@ -75,7 +75,7 @@ class Denoiser(nn.Module):
         self.parameterisation, self.clip = parameterisation, clip
 
     def around(self, network: nn.Module) -> "Denoiser":
-        """The same prior with another network, whose output means the same."""
+        """The same prior with another network whose output has the same meaning."""
         return Denoiser(
             network, self.schedule, self.image_size, self.channels, self.parameterisation, self.clip
         )
@@ -86,7 +86,7 @@ class Denoiser(nn.Module):
         return self.predict(x_t, t, step.alpha_bar**0.5, step.sigma)
 
     def predict(self, x_t: Tensor, t: Tensor, a: float | Tensor, sigma: float | Tensor) -> Prediction:
-        """The same at an original timestep t (1,); ``a`` = √ᾱ and ``sigma`` = √(1-ᾱ), floats or (1, 1, 1, 1).
+        """Predict at an original timestep t (1,); ``a`` = √ᾱ, ``sigma`` = √(1-ᾱ), floats or (1, 1, 1, 1).
 
         The network computes in the dtype of its weights, everything else in that of x_t.
         """

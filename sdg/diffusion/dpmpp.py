@@ -22,10 +22,10 @@ class DPMSolverPP2M(Sampler):
 
     Args:
         eta: 0 is deterministic, as published; 1 solves the stochastic equation ("2M SDE", appendix D of the
-            paper), whose fresh noise lets later steps mend what earlier ones did wrong.
-        reach: the largest 1/r. A step much longer than the one before extrapolates x̂_0 far beyond what is
-            known, as the step to t = 0 does on evenly spaced timesteps: of 20 steps it leaves a Gaussian
-            mixture with half as much variance again (experiments/samplers). None: no limit, as published.
+            paper), whose fresh noise lets later steps correct the errors of earlier ones.
+        reach: the largest 1/r allowed. A step much longer than the one before it extrapolates x̂_0 too far,
+            as the step to t = 0 does on evenly spaced timesteps: with 20 steps, samples of a Gaussian mixture
+            come out with half as much variance again (experiments/samplers). None: no limit, as published.
     """
 
     def __init__(self, reach: float | None = None, eta: float = 0.0):

@@ -9,10 +9,10 @@ from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule, look_up
 
 LAMBDA = 0.001
-"""Weight of the variational bound, a sum over all timesteps of which every image draws one."""
+"""Weight of the variational bound, a sum over all timesteps; each image samples one of them."""
 
 MAX_WEIGHT = 50.0
-"""Largest weight of a squared error of x0, unless another is given."""
+"""Default limit on the weight of the squared error of x0."""
 
 
 def diffusion_loss(
@@ -23,17 +23,17 @@ def diffusion_loss(
     weights: Tensor | None = None,
     max_weight: float = MAX_WEIGHT,
 ) -> Tensor:
-    """L_hybrid per sample, (B,); without its second part where the network learns no variance.
+    """L_hybrid per sample, (B,); only L_simple if the network learns no variance.
 
-    L_simple is the mean square error of what the network itself predicts: ε or v. Where that is x0, it is the
-    error of the v which the prediction implies, 1/σ² times that of x0, with the weight clipped at
-    ``max_weight`` so that the almost clean images do not drown the rest (as Hang et al. 2023 clip it).
+    L_simple is the mean squared error of the network's own output, ε or v. If the network predicts x0, it is
+    the error of the implied v, which is 1/σ² times that of x0, with this weight clipped at ``max_weight`` (as
+    in Hang et al. 2023) so that almost clean images do not dominate.
 
     Args:
         x0, noise: (B, C, H, W).
         t: (B,) original timesteps.
-        weights: (H, W) of the pixels in L_simple, 1 on average; None for all alike.
-        max_weight: the smaller it is, the more of the training goes to noisy images.
+        weights: (H, W), of the pixels in L_simple, 1 on average; None weights all equally.
+        max_weight: the smaller it is, the more the training concentrates on noisy images.
     """
     schedule, channels = denoiser.schedule, x0.shape[1]
     a, sigma = schedule.coefficients(t, x0)
@@ -54,11 +54,11 @@ def diffusion_loss(
 
 
 def posterior_kl(schedule: NoiseSchedule, x0: Tensor, x0_hat: Tensor, fraction: Tensor, t: Tensor) -> Tensor:
-    """KL(q(x_{t-1} | x_t, x_0) ‖ p(x_{t-1} | x_t)), one summand of L_vlb, in bits per dimension: (B,).
+    """KL(q(x_{t-1} | x_t, x_0) ‖ p(x_{t-1} | x_t)), one term of L_vlb, in bits per dimension: (B,).
 
-    p has the mean that ``x0_hat`` implies and the variance at ``fraction`` (:class:`Prediction`); both are
-    (B, C, H, W). At t = 0, where q has no width and the paper uses the decoder's likelihood, β̃_1 stands
-    for β̃_0, as it does in sampling (a simplification of ours).
+    p has the mean implied by ``x0_hat`` and the variance given by ``fraction`` (:class:`Prediction`), both
+    (B, C, H, W). At t = 0, where q has zero variance and the paper uses the decoder's likelihood, β̃_1
+    replaces β̃_0, as it does in sampling (our simplification).
     """
     alpha_bar = schedule.alpha_bar
     before = torch.cat([alpha_bar.new_ones(1), alpha_bar[:-1]])

@@ -9,10 +9,10 @@ from sdg.randomness import keyed_generator
 
 
 class NoiseSource:
-    """The noise of a batch of samples; each draws from a generator of its own.
+    """The noise of a batch of samples; each sample draws from its own generator.
 
-    A sample's noise depends on its ``(seed, index)`` key and on how often it was asked, never on the batch it
-    sits in. Numbers are drawn on the CPU, so they are the same on every device type.
+    A sample's noise depends on its ``(seed, index)`` key and on how much was drawn before, never on the rest
+    of the batch. Numbers are drawn on the CPU, so they are the same on every device type.
 
     Args:
         keys: one (seed, index) pair per sample.
@@ -23,14 +23,14 @@ class NoiseSource:
         self.generators = [keyed_generator(stream, seed, index) for seed, index in keys]
 
     def normal(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
-        """Standard normal noise of (B, *shape), float32.
+        """Standard normal noise (B, *shape), float32.
 
-        A GPU takes it from pinned memory when its turn comes: the host does not wait, and may draw the next
+        A GPU copies it from pinned memory asynchronously: the host does not wait, and can draw the next noise
         while the GPU is at work.
         """
         kind = torch.device(device).type
         noise = torch.empty(len(self.generators), *shape, pin_memory=kind == "cuda")
         for row, generator in zip(noise, self.generators, strict=True):
             row.normal_(generator=generator)
-        # MPS would read memory that may be somebody else's by then (pytorch issue 189690).
+        # MPS would read memory that may have been reused by then (pytorch issue 189690).
         return noise.to(device, non_blocking=kind != "mps")

@@ -15,7 +15,7 @@ Guide = Callable[[Tensor, Level], Tensor | None]
 """(x, its noise level) -> the gradient of F at x, (B, C, H, W), weights included; None for no guidance."""
 
 Constraint = Callable[[Tensor, Step], Tensor]
-"""(x_s, the step just taken) -> the x_s to go on with, (B, C, H, W)."""
+"""(x_s, the step just taken) -> the x_s to continue with, (B, C, H, W)."""
 
 
 class Moment(NamedTuple):
@@ -24,9 +24,9 @@ class Moment(NamedTuple):
     step: Step
     x_s: Tensor
     prior: Prediction
-    """What the denoiser said of x_t."""
+    """The denoiser's prediction at x_t."""
     guided: Prediction
-    """What the step was taken with."""
+    """The prediction the step used."""
 
 
 Observer = Callable[[Moment], None]
@@ -47,12 +47,12 @@ def generate(
 ) -> Tensor:
     """Draw one image per generator of ``noise``: (B, C, S, S), about [-1, 1], not clamped.
 
-    The prior and the guide look at the same state; neither sees the other, and no gradient passes through
-    the prior. A zero gradient gives what no guide would, exactly.
+    The guide looks at x_t, or at another state if the sampler chooses one; no gradient passes through the
+    prior here. A zero gradient gives exactly the unguided result.
 
     Args:
         start: clean images (B or 1, C, S, S) in [-1, 1] to begin from, noised to the timeline's first level;
-            by default the beginning is pure noise.
+            by default the chain begins from pure noise.
         constrain: has the last word on every x_s, the finished image included.
         observe: called after every step.
     """

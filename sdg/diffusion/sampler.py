@@ -1,13 +1,13 @@
 r"""Sampler: one step of the reverse process, and how a guidance gradient enters it.
 
 A gradient g = ∇_{x_t} F changes only the predicted clean image, x̂_0 -> x̂_0' (:meth:`Sampler.guide`); the step
-itself is the unguided one. Both forms of guidance fit this seam:
+itself is the unguided one. Both forms of guidance fit this interface:
 
 * **mean shift** (the paper; ADM's classifier guidance): μ + Σ g is exactly the step's mean for
   x̂_0' = x̂_0 + (Σ/c1) g, where c1 is the weight of x̂_0 in μ;
-* **score correction** (ADM, algorithm 2): ε' = ε - √(1-ᾱ_t) g, that is x̂_0' = x̂_0 + (1-ᾱ_t)/√ᾱ_t g.
+* **score correction** (ADM, algorithm 2): ε' = ε - √(1-ᾱ_t) g, that is, x̂_0' = x̂_0 + (1-ᾱ_t)/√ᾱ_t g.
 
-x̂_0 is clamped before it is guided and never after: early in the chain x̂_0' lies far outside [-1, 1], rightly.
+x̂_0 is clamped before guidance and never after it: early in the chain x̂_0' rightly lies far outside [-1, 1].
 """
 
 from abc import ABC, abstractmethod
@@ -28,14 +28,14 @@ class Taken(NamedTuple):
 
 
 class Sampler(ABC):
-    """A rule x_t -> x_s. Stateless: what a multistep rule needs of the step before is handed to it."""
+    """A rule x_t -> x_s. Stateless: a multistep rule is given what it needs from the step before."""
 
     @abstractmethod
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         """The prediction under guidance; ``gradient`` is ∇F, (B, C, H, W), weights included."""
 
     def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:
-        """Where guidance is asked: a state (B, C, H, W) and its noise level; x_t by default."""
+        """Where guidance is evaluated: a state (B, C, H, W) and its noise level; x_t by default."""
         return x_t, step.level
 
     @abstractmethod

@@ -30,9 +30,9 @@ class NoiseSchedule:
 
     @classmethod
     def linear(cls, steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> "NoiseSchedule":
-        """DDPM's and ADM's schedule: β linear from ``start`` to ``end`` inclusive, both for 1000 steps.
+        """DDPM's and ADM's schedule: β linear from ``start`` to ``end`` inclusive, given for 1000 steps.
 
-        For another number of steps β is scaled by 1000/steps, as in ADM.
+        For another number of steps, β is scaled by 1000/steps, as in ADM.
         """
         scale = 1000 / steps
         beta = torch.linspace(scale * start, scale * end, steps, dtype=torch.float64)
@@ -58,5 +58,5 @@ class NoiseSchedule:
 
 def look_up(table: Tensor, t: Tensor, like: Tensor) -> Tensor:
     """Entries t (B,) of a float64 table over timesteps, (B, 1, …, 1) in the dtype of ``like`` (B, …)."""
-    # Cast before it moves: not every device knows float64.
+    # Cast before moving: not every device supports float64.
     return table.to(like.dtype).to(t.device)[t].view(-1, *[1] * (like.ndim - 1))

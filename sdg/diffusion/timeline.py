@@ -1,7 +1,7 @@
 """Respacing: which of the original timesteps a sampler visits, and the shorter chain they form.
 
-The chain of the kept steps is a diffusion of its own: its β_i = 1 - ᾱ_i/ᾱ_{i-1} and posterior variances are
-rebuilt from the kept ᾱ (Nichol & Dhariwal, 2021), while networks are always given the *original* timestep.
+The kept steps form a diffusion chain of their own: its β_i = 1 - ᾱ_i/ᾱ_{i-1} and posterior variances are
+recomputed from the kept ᾱ (Nichol & Dhariwal, 2021), while networks are always given the *original* timestep.
 """
 
 import math
@@ -20,7 +20,7 @@ class Level(NamedTuple):
     """How noisy a state of the chain is, in plain Python floats: float64 on every device."""
 
     t: int
-    """The original timestep, as networks are given it; a finished image has that of the least noise, 0."""
+    """The original timestep, as given to networks; for a finished image, that of the least noise, 0."""
     alpha_bar: float
     """ᾱ_t; 1 for a finished image."""
     progress: float
@@ -82,7 +82,7 @@ class Step:
 
     @property
     def last(self) -> bool:
-        """Whether x_s is the finished image: no noise is added."""
+        """Whether x_s is the finished image: then no noise is added."""
         return self.index == 0
 
 
@@ -92,13 +92,13 @@ class Timeline:
     Args:
         schedule: ᾱ of the original chain.
         steps: ADM's respacing: an integer (or its string) n keeps n timesteps spread evenly over the whole
-            chain, both ends included (of one, the noisiest); ``"ddimN"`` keeps N timesteps at a constant
+            chain, both ends included (for n = 1, the noisiest); ``"ddimN"`` keeps N timesteps at a constant
             integer stride from 0, as DDIM's authors do.
-        strength: how much of the chain is walked, from 1 (all of it) down to its last step alone: where to
-            begin from a noised image instead of from noise (SDEdit, Meng et al. 2022).
+        strength: how much of the chain is run, from 1 (all of it) down to its last step alone; for beginning
+            from a noised image instead of from noise (SDEdit, Meng et al. 2022).
 
     Raises:
-        SDGError: when the chain has fewer steps, or no stride gives exactly N, or no part of it is walked.
+        SDGError: the chain has fewer steps, no stride gives exactly N, or ``strength`` is out of range.
     """
 
     def __init__(self, schedule: NoiseSchedule, steps: int | str, strength: float = 1.0):
@@ -116,7 +116,7 @@ class Timeline:
 
     @property
     def start(self) -> Level:
-        """The level at which the walk begins."""
+        """The noise level at which the run begins."""
         return self.steps[-1].level
 
     def __len__(self) -> int:
@@ -145,6 +145,6 @@ def respace(total: int, steps: int | str) -> tuple[int, ...]:
         return tuple(range(0, total, stride))
     if n == 1:
         return (total - 1,)
-    # Summed up, not multiplied: where a position falls midway, rounding errors decide, and so they do in ADM.
+    # Accumulated, not multiplied, as in ADM: where a position falls midway, rounding errors decide.
     positions = accumulate(repeat((total - 1) / (n - 1), n - 1), initial=0.0)
     return tuple(round(position) for position in positions)

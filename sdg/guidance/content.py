@@ -8,10 +8,10 @@ from sdg.networks.time_encoder import Features
 
 
 class Content(Term):
-    r"""F_content = cos(E'_I(x_t, t), E'_I(x'_t, t)): the paper's image content guidance ("semantic" in
-    its code).
+    r"""F_content = cos(E'_I(x_t, t), E'_I(x'_t, t)): the paper's image content guidance.
 
-    The target is the features of the reference, noised to the level of x_t.
+    The paper's code calls it "semantic". The target is the features of the reference, noised to the level
+    of x_t.
     """
 
     reads = "reference"

@@ -2,8 +2,9 @@ r"""Guidance: the weighted sum of terms and its gradient.
 
 .. math:: F(x_t, t) = \sum_k w_k(t) F_k(E'_I(x_t, t), y_k), \qquad g = \nabla_{x_t} F
 
-One forward of the encoder serves every term, one backward gives the gradient, and no gradient ever passes
-through the diffusion network. The weights are inside the differentiated function, as released.
+One forward of the encoder serves every term and one backward gives the gradient; a time-dependent encoder
+needs no gradient through the diffusion network. The weights are inside the differentiated function, as in
+the released code.
 """
 
 import math
@@ -20,16 +21,16 @@ from sdg.networks.time_encoder import Features
 
 
 class Steering(NamedTuple):
-    """What guidance says at one x_t."""
+    """The result of guidance at one x_t."""
 
     gradient: Tensor
-    """s ∇F, (B, C, H, W); sample i's is that of its own F and scale; 0 where it was not finite."""
+    """s ∇F, (B, C, H, W), limited; each sample's from its own F and scale; 0 where not finite."""
     scores: dict[str, Tensor]
     """F_k of every term, unweighted, (B,) each."""
     rms: Tensor
-    """Root mean square of the gradient before it was limited, (B,); not finite where a sample is lost."""
+    """Root mean square of the gradient before limiting, (B,); not finite for a sample that is lost."""
     reused: bool = False
-    """Whether all this was said at an earlier x_t."""
+    """Whether this is the result of an earlier x_t."""
 
 
 class Guidance(nn.Module):
@@ -38,15 +39,15 @@ class Guidance(nn.Module):
     Args:
         encoder: E'_I, frozen here and always in eval mode: (x_t, t) -> Features.
         terms: by name, each with its weight w_k.
-        scale: s, the default strength of the whole; each sample may bring its own.
-        clamp: the largest rms that a sample's gradient may have; a larger one is shortened to it.
-        normalise: give every gradient the rms s, whatever its own.
-        every: ask at the first of every that many guided steps only, and use what it said at the others; it
-            is for who walks the chain to do so (:class:`sdg.sampling.aims.Steer`).
+        scale: s, the default overall strength; each sample may have its own.
+        clamp: the largest rms that a sample's gradient may have; longer gradients are scaled down to it.
+        normalise: rescale every gradient to the rms s.
+        every: evaluate guidance only at the first of each group of ``every`` guided steps, and reuse its
+            result at the others; left to the caller that runs the chain (:class:`sdg.sampling.aims.Steer`).
 
     Raises:
-        SDGError: no terms, a scale or clamp that is no finite number, or an ``every`` that is no number of
-            steps.
+        SDGError: no terms, a scale that is not finite, a clamp that is not above 0, or an ``every`` that is
+            not a positive integer.
     """
 
     def __init__(
@@ -90,25 +91,25 @@ class Guidance(nn.Module):
         return self._see(x, level)
 
     def scores(self, features: Features, targets: Mapping[str, Tensor | Features]) -> dict[str, Tensor]:
-        """F_k, (B,), by term, of images with these features."""
+        """F_k, (B,), by term, for images with these features."""
         return {name: term(features, targets[name]) for name, term in self.terms.items()}
 
     def rests(self, level: Level) -> bool:
-        """Whether every weight is 0 at ``level``, so that asking is a waste of time."""
+        """Whether every weight is 0 at ``level``, so that guidance need not be evaluated."""
         return not any(term.weight_at(level.progress) for term in self.terms.values())
 
     def train(self, mode: bool = True) -> Self:
-        """Stays in eval mode, whatever becomes of its parent: batch statistics would mix the samples."""
+        """Stays in eval mode, whatever the parent's mode: batch statistics would mix the samples."""
         return super().train(False)
 
     def _see(self, x: Tensor, level: Level) -> Features:
-        """What the encoder, which computes in the dtype of its weights, gives to terms, in that of x."""
+        """The encoder's features in the dtype of x; the encoder computes in the dtype of its weights."""
         t = torch.full((1,), level.t, dtype=torch.int64, device=x.device)
         stages, pooled = self.encoder(x, t)
         return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))
 
     def _limit(self, gradient: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradient as it may be used, and the rms (B,) it had."""
+        """The normalised and clamped gradient, and its original rms (B,)."""
         rms = gradient.square().mean(dim=(1, 2, 3)).sqrt()
         factor = torch.ones_like(rms)
         if self.normalise:

@@ -11,11 +11,11 @@ _WEIGHT = re.compile(r"(.*?)\s*:\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*", re.DOTALL)
 def weighted_sentences(prompt: str) -> list[tuple[str, float]]:
     """The sentences of a prompt and their weights.
 
-    ``"a smiling face | a face with glasses:-0.5"`` is the first with weight 1 and the second with -0.5: a bar
-    separates sentences, and a sentence may end in a colon and its weight, 1 by default.
+    ``"a smiling face | a face with glasses:-0.5"`` is a sentence of weight 1 and another of weight -0.5: a
+    bar separates sentences, and a sentence may end in a colon and its weight, 1 by default.
 
     Raises:
-        SDGError: a sentence is empty.
+        SDGError: a sentence is empty, or its weight is not finite.
     """
     sentences = []
     for part in prompt.split("|"):

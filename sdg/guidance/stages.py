@@ -15,10 +15,10 @@ class StageWeights:
     """Weights of the five stages.
 
     Args:
-        weights: by name; a stage that is not named is not looked at.
+        weights: by name; a stage that is not named is ignored.
 
     Raises:
-        SDGError: a name that is not a stage's, a weight that is no number, or nothing to look at.
+        SDGError: an unknown stage, a weight that is not a finite number, or no nonzero weight.
     """
 
     def __init__(self, weights: Mapping[str, float]):
@@ -31,5 +31,5 @@ class StageWeights:
             )
 
     def pairs(self, features: Features, target: Features) -> Sequence[tuple[float, Tensor, Tensor]]:
-        """(weight, map of x_t, map of the target) of every stage looked at; maps (B or 1, C, H, W)."""
+        """(weight, map of x_t, map of the target) for every stage in use; maps (B or 1, C, H, W)."""
         return [(w, features.stages[k], target.stages[k]) for k, w in self.weights.items()]

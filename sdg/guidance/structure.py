@@ -12,12 +12,12 @@ from sdg.networks.time_encoder import Features
 
 
 class Structure(Term):
-    r"""Agreement of the feature maps, place by place. The target is the noised reference's features.
+    r"""Position-wise agreement of the feature maps. The target is the noised reference's features.
 
     .. math:: F_{structure} = - \sum_j \frac{w_j}{C_j H_j W_j} \| E'_I(x_t, t)_j - E'_I(x'_t, t)_j \|^2
 
-    The paper shows such guidance and its released code leaves it out: which stages, and how much each
-    weighs, is ours.
+    The paper shows such guidance, but its released code leaves it out: the choice of stages and their
+    weights is ours.
 
     Args:
         stages: w_j by name.

@@ -23,17 +23,17 @@ class Style(Term):
                           \frac{1}{C_j^2} \| G_j(x_t) - G_j(x'_t) \|_F^2, \qquad
               G = \frac{1}{CHW} A A^\top, \quad A \in \mathbb{R}^{C \times HW}
 
-    The released code stacks the samples of a batch into one matrix A, so that samples mix and a weight means
-    something else for every size of a batch; here every sample has Gram matrices of its own. The two
-    agree for a batch of one.
+    The released code stacks the samples of a batch into one matrix A, so that samples mix and the meaning of
+    a weight depends on the batch size; here every sample has its own Gram matrices. The two agree for a
+    batch of one.
 
-    Where a map has fewer places than channels, ‖AAᵀ - BBᵀ‖² is had from products of size (HW)²:
+    Where a map has fewer positions than channels, ‖AAᵀ - BBᵀ‖² is computed from products of size (HW)²:
     ‖AᵀA‖² + ‖BᵀB‖² - 2 ‖AᵀB‖².
 
     Args:
         stages: w_j by name; all 1 by default.
-        gram: ``"sample"``, or ``"released"`` for the stacked matrix as it is in the released code. The latter
-            takes batches of one only (``group=1``): there lie its reproducible numbers.
+        gram: ``"sample"``, or ``"released"`` for the stacked matrix of the released code. The latter accepts
+            only batches of one (``group=1``), for which its numbers are reproducible.
         weight, target: see :class:`Term`.
 
     Raises:
@@ -72,12 +72,12 @@ def gram_distance(a: Tensor, b: Tensor) -> Tensor:
         squared = (a @ a.mT - b @ b.mT).square().sum(dim=(1, 2))
     else:
         squared = _squared(a.mT @ a) + _squared(b.mT @ b) - 2 * _squared(a.mT @ b)
-    # First the matrix' own norm, then the mean over its entries: in one go the square leaves float32's range.
+    # First the factor 1/CHW of each Gram matrix, squared; then the mean over its C x C entries.
     return squared / (channels * places) ** 2 / channels**2
 
 
 def released_gram_distance(a: Tensor, b: Tensor) -> Tensor:
-    """The same of the (BC, BC) matrix that the released code makes of a batch; for a batch of one."""
+    """The same for the (BC, BC) matrix that the released code makes of a batch; for a batch of one."""
     if len(a) != 1:
         raise SDGError("gram=released mixes the samples of a batch: give group=1, or use gram=sample")
 

@@ -13,7 +13,7 @@ from sdg.networks.time_encoder import Features
 
 
 class TextTargets(nn.Module):
-    """Prompts -> their embeddings by CLIP's original text encoder; a sentence is encoded once in its life.
+    """Prompts -> their embeddings by CLIP's original text encoder; each sentence is encoded only once.
 
     Args:
         clip: frozen here.
@@ -26,8 +26,8 @@ class TextTargets(nn.Module):
 
     @torch.no_grad()
     def forward(self, prompts: Sequence[str | None]) -> Tensor:
-        """(B, D): of length 1; of a weighted prompt the weighted sum of such rows; zeros, which pull nowhere,
-        where there is no prompt.
+        """(B, D): unit vectors; for a weighted prompt, the weighted sum of such vectors; without a prompt,
+        zeros, which have no effect.
 
         Raises:
             SDGError: a prompt has an empty part or is too long for the tokenizer.
@@ -35,7 +35,7 @@ class TextTargets(nn.Module):
         return torch.stack([self._embedding(prompt) for prompt in prompts])
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """Words of a prompt that the tokenizer has no meaning for."""
+        """Words of a prompt that the tokenizer does not know."""
         sentences = [sentence for sentence, _ in weighted_sentences(prompt)]
         return [word for sentence in sentences for word in self.clip.tokenizer.unknown_words(sentence)]
 
@@ -45,7 +45,7 @@ class TextTargets(nn.Module):
             if sentence not in self.embeddings:
                 # One at a time: rounding depends on how many rows a matrix has.
                 self.embeddings[sentence] = self.clip.encode_text([sentence])[0]
-            # The module may have moved to another device since it was encoded.
+            # The module may have moved to another device since the sentence was encoded.
             total = total + weight * self.embeddings[sentence].to(self.clip.device)
         return total
 
@@ -58,11 +58,11 @@ class Reference:
     """Clean pictures x'_0, noised to the level of x_t whenever their features are asked for.
 
     Args:
-        clean: (B, C, H, W) in [-1, 1], one for each sample; with ``rows``, the different pictures among them.
-        noise: a generator for each sample; with ``rows``, one for all.
-        fixed: whether the noise of the first time serves for ever; by default it is fresh at every step,
+        clean: (B, C, H, W) in [-1, 1], one for each sample; with ``rows``, only the distinct pictures.
+        noise: a generator for each sample; with ``rows``, a single one.
+        fixed: whether the first noise is kept for the whole chain; by default it is fresh at every step,
             as in the paper's code.
-        rows: (B,) int64, which of the pictures is each sample's: samples that want the same picture then
+        rows: (B,) int64, the index of each sample's picture in ``clean``: samples with the same picture then
             share one noised copy and one forward of the encoder.
     """
 
@@ -77,7 +77,7 @@ class Reference:
         noised = level.diffuse(self.clean, self.drawn)
         if self.rows is None:
             return encode(noised, level)
-        # One at a time: rounding depends on the size of a batch, and a sample may not depend on its company.
+        # One at a time: rounding depends on the batch size, and a sample must not depend on its neighbours.
         each = [encode(picture[None], level) for picture in noised]
         stages = [torch.cat(maps)[self.rows] for maps in zip(*(one.stages for one in each), strict=True)]
         return Features(tuple(stages), torch.cat([one.pooled for one in each])[self.rows])
@@ -89,7 +89,7 @@ class Aim:
     Args:
         encode: gives the features of noised references.
         constant: by term, targets that do not depend on the noise level.
-        references: by term; terms that are given the same object share its forward.
+        references: by term; terms given the same object share its noise and forward.
     """
 
     def __init__(self, encode: Encode, constant: Mapping[str, Tensor], references: Mapping[str, Reference]):
@@ -97,7 +97,7 @@ class Aim:
 
     def at(self, level: Level) -> dict[str, Tensor | Features]:
         """The target of every term for states of noise level ``level``."""
-        # One lookup for each object: asking twice would draw other noise.
+        # Ask each object only once: a second call would draw new noise.
         distinct = {id(reference): reference for reference in self.references.values()}
         features = {key: reference.features(self.encode, level) for key, reference in distinct.items()}
         return {**self.constant, **{name: features[id(ref)] for name, ref in self.references.items()}}

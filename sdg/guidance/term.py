@@ -15,22 +15,22 @@ class Term(ABC):
 
     Args:
         weight: w_k, a number or a function of progress.
-        target: this term's own prompt, or path of its own reference, for every sample; by default each
-            sample brings one.
+        target: this term's own prompt, or the path of its own reference, for every sample; by default each
+            sample has its own.
 
     Raises:
-        SDGError: a weight that is no finite number.
+        SDGError: a weight that is not a finite number.
     """
 
     reads: ClassVar[Literal["prompt", "reference"]]
-    """What a target is made of: words, by the text encoder, or a picture, by the encoder that reads x_t."""
+    """What a target is made from: words, by the text encoder, or a picture, by the encoder of x_t."""
 
     def __init__(self, weight: float | Weight = 1.0, target: str | None = None):
         self.weight = weight if isinstance(weight, Weight) else number(weight, "weight")
         self.target = target
 
     def weight_at(self, progress: float) -> float:
-        """w_k when ``progress`` (0 to 1) of the chain lies behind."""
+        """w_k once ``progress`` (0 to 1) of the chain is done."""
         return self.weight(progress) if isinstance(self.weight, Weight) else self.weight
 
     @abstractmethod

@@ -10,7 +10,7 @@ from sdg.networks.time_encoder import Features
 class Text(Term):
     r"""F_text = cos(E'_I(x_t, t), E_L(y)): the paper's language guidance, without a temperature.
 
-    The target (B, D) is a prompt's embedding of length 1, from the original, frozen text encoder; of a
+    The target (B, D) is a prompt's unit-length embedding from the original, frozen text encoder; for a
     weighted prompt it is Σ_k w_k E_L(y_k), which makes the score Σ_k w_k cos(E'_I(x_t, t), E_L(y_k)).
     """
 

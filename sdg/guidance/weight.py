@@ -1,4 +1,4 @@
-"""Weights that change as the picture emerges: w_k of progress, which is 0 in pure noise and 1 at the end."""
+"""Weights that change as the picture emerges: w_k(progress); progress is 0 in pure noise and 1 at the end."""
 
 import math
 from abc import ABC, abstractmethod
@@ -7,7 +7,7 @@ from sdg.errors import SDGError
 
 
 def number(value: object, name: str) -> float:
-    """``value``, where it is a finite number; SDGError naming ``name`` where it is not."""
+    """``value``, if it is a finite number; otherwise raises SDGError naming ``name``."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise SDGError(f"{name}={value} is not a number: use for example 1.0")
     return value
@@ -18,7 +18,7 @@ class Weight(ABC):
 
     @abstractmethod
     def __call__(self, progress: float) -> float:
-        """The weight when ``progress`` (0 to 1) of the chain's timesteps lie behind."""
+        """The weight once ``progress`` (0 to 1) of the chain's timesteps are done."""
 
 
 class Window(Weight):

@@ -1,1 +1,1 @@
-"""What a folder of samples is worth: a judge that never guides, and numbers with their intervals."""
+"""Evaluation of a folder of samples: a judge that never guides, and numbers with their intervals."""

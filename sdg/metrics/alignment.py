@@ -12,11 +12,12 @@ from sdg.metrics.measure import Measure
 class TextAlignment:
     """Rates at which the judge reads the attribute values that prompts mention.
 
-    ``mentioned`` is the share of mentions that are right, ``all`` that of samples with every mention right,
-    ``all_of_k`` the same among prompts of k mentions; then comes each attribute's share of right mentions.
+    ``mentioned`` is the share of mentions that are right, ``all`` the share of samples with every mention
+    right, and ``all_of_k`` the same for prompts with k mentions; each attribute's share of right mentions
+    follows.
 
     Args:
-        draws: of the bootstrap.
+        draws: bootstrap resamples.
     """
 
     protocol = (
@@ -48,7 +49,7 @@ class TextAlignment:
 
 
 def _tally(attributes: Tensor, mentioned: Tensor) -> tuple[list[str], Tensor, Tensor]:
-    """Names of R rates; what each of N samples adds to their numerators and denominators, (N, R) each."""
+    """Names of R rates, and what each of N samples adds to their numerators and denominators, (N, R) each."""
     said = mentioned >= 0
     right = said & (attributes == mentioned)
     number, whole = said.sum(dim=1), (right == said).all(dim=1)

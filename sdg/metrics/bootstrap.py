@@ -20,13 +20,13 @@ def bootstrap(
     """Percentile intervals of a statistic under resampling with replacement.
 
     Args:
-        statistic: gets an int64 tensor of indices for each of ``sizes``, in [0, size) and of that length, and
-            returns K numbers; NaN, where a draw leaves nothing to average, is left out.
-        sizes: of what was drawn independently, such as prompts, or prompts and seeds.
-        level: probability of the interval.
+        statistic: takes one int64 tensor of ``size`` indices in [0, size) for each of ``sizes`` and returns K
+            numbers; NaN, from a draw that leaves nothing to average, is ignored.
+        sizes: how many of each thing were drawn independently, such as prompts, or prompts and seeds.
+        level: probability that the interval covers.
 
     Returns:
-        K pairs (low, high); None for each where every size is 1, which leaves nothing to resample.
+        K pairs (low, high), or K times None if every size is 1, which leaves nothing to resample.
     """
     if max(sizes) < 2:
         return [None] * len(statistic(*(torch.zeros(size, dtype=torch.int64) for size in sizes)))
@@ -39,19 +39,19 @@ def bootstrap(
 
 
 def percentiles(values: Tensor, level: float = 0.95) -> list[Interval]:
-    """The middle of the values (R, K) of a statistic under resampling: K pairs (low, high)."""
+    """The central ``level`` of a statistic's resampled values (R, K): K pairs (low, high)."""
     tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = values.double().nanquantile(tails, dim=0)
     return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def bootstrap_mean(values: Tensor, draws: int = 1000) -> Interval | None:
-    """The interval of the mean of N numbers that were drawn independently; None for one of them."""
+    """The interval of the mean of N independently drawn numbers; None if N is 1."""
     return bootstrap(lambda i: values[i].mean(dim=0, keepdim=True), len(values), draws=draws)[0]
 
 
 def multiplicities(size: int, draws: int, generator: torch.Generator) -> Tensor:
-    """How often each of ``size`` things is in each of ``draws`` resamples: (size, draws) float64."""
+    """How often each of ``size`` things occurs in each of ``draws`` resamples: (size, draws) float64."""
     drawn = torch.randint(size, (size, draws), generator=generator)
     return torch.zeros(size, draws, dtype=torch.float64).scatter_add_(
         0, drawn, torch.ones_like(drawn, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""CLIP's embeddings as features: of a CLIP that did not guide, or of the guide itself."""
+"""CLIP embeddings as features: from a CLIP that did not guide, or from the guide itself."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,10 @@ from sdg.pixels import from_bytes
 
 
 class ClipFeatures(Extractor):
-    """CLIP's image embedding, of length 1; texts are its text embeddings, so products are cosines.
+    """CLIP's image embeddings, of length 1; texts give its text embeddings, so inner products are cosines.
 
     Args:
-        clip: without its weights.
+        clip: the network, without its weights.
         checkpoint: the weights, as :func:`sdg.checkpoints.open_checkpoint` takes them.
 
     Raises:
@@ -49,13 +49,13 @@ class GuideFeatures(ClipFeatures):
     """The time-dependent encoder's embedding at t = 0, of length 1, with CLIP's texts: what guidance sees.
 
     Args:
-        encoder: without its weights.
+        encoder: the network, without its weights.
         encoder_checkpoint: its weights.
-        clip: whose texts guided, without its weights.
+        clip: the CLIP whose text embeddings guided, without its weights.
         checkpoint: CLIP's weights.
 
     Raises:
-        SDGError: weights are missing or do not fit.
+        SDGError: the weights are missing or do not fit.
     """
 
     def __init__(

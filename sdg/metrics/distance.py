@@ -1,4 +1,4 @@
-"""The Fréchet distance of samples to a reference on features of any name."""
+"""The Fréchet distance of samples to a reference, on any named features."""
 
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.frechet import frechet_distance
@@ -6,12 +6,12 @@ from sdg.metrics.measure import Measure
 
 
 class Frechet:
-    """Distance of the guided samples, or of all where nothing guided them, to the reference.
+    """Distance of the guided samples, or of all samples if none were guided, to the reference.
 
-    It has no interval: resampled sets hold fewer different pictures, and the distance grows for that alone.
+    It has no interval: resampled sets hold fewer distinct pictures, which alone increases the distance.
 
     Args:
-        features: name of an extractor. On ``inception_tf`` it is FID; on others it is not, and not so called.
+        features: name of an extractor. The distance is FID, and called so, on ``inception_tf`` only.
     """
 
     compares = True

@@ -12,15 +12,15 @@ from sdg.metrics.reader import spaced
 
 
 class PairwiseDistance:
-    """Mean squared distance of features over the pairs of samples of one target, mean over targets.
+    """Mean squared feature distance over the pairs of samples of one target, averaged over targets.
 
-    Unguided samples stand beside it where a run has them. A folder of which nothing is known is one target.
+    Unguided samples' value is given beside it if a run has any. Samples without targets form one target.
 
     Args:
-        features: name of an extractor; of ``lpips_alex`` such distances are LPIPS.
-        normalise: bring features to length 1 first, as LPIPS does with the activations at each place.
-        most: samples of a target that are paired, at even distances.
-        draws: of the bootstrap.
+        features: name of an extractor; with ``lpips_alex`` these distances are LPIPS.
+        normalise: scale features to length 1 first, as LPIPS does with the activations at each position.
+        most: largest number of samples of a target to pair, evenly spaced.
+        draws: bootstrap resamples.
     """
 
     compares = False

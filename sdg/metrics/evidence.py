@@ -1,4 +1,4 @@
-"""Evidence: one folder of samples and what it is measured by; pictures are read when a metric asks."""
+"""Evidence: a folder of samples and what it is measured with; pictures are read when a metric needs them."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,11 +24,11 @@ class Evidence:
     """What metrics measure.
 
     Args:
-        samples: of a run, or of any folder.
-        reader: of features; None where no metric needs any.
-        reference: what samples are held against: pictures, the path of their statistics, or nothing.
+        samples: pictures of a run, or of any folder.
+        reader: reads features; None if no metric needs any.
+        reference: what samples are compared with: pictures, the path of their statistics, or nothing.
         mentions: what prompts ask for.
-        judge: how to get the judge; it is loaded when a metric first needs it.
+        judge: loads the judge; called when a metric first needs it.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Evidence:
 
     @cached_property
     def guided(self) -> Judged:
-        """Every guided sample, judged: target by target, as many of each, in order of (seed, index).
+        """Every guided sample, judged: target by target, equally many of each, in order of (seed, index).
 
         Raises:
             SDGError: the targets have different numbers of samples.
@@ -64,12 +64,12 @@ class Evidence:
 
     @cached_property
     def unguided(self) -> Judged:
-        """The samples of ``unguided_rows``, judged."""
+        """The samples in ``unguided_rows``, judged."""
         return self._judged.only(self.unguided_rows)
 
     @cached_property
     def targets(self) -> dict[Target, list[int]]:
-        """Rows of the guided samples by what guides them, in order of (seed, index)."""
+        """Rows of the guided samples, keyed by what guides them, in order of (seed, index)."""
         rows = defaultdict(list)
         for row, record in enumerate(self.samples.records):
             if aimed(record):
@@ -81,7 +81,7 @@ class Evidence:
 
     @cached_property
     def unguided_rows(self) -> list[int]:
-        """Rows of the samples of scale 0 without a reference, one for each (seed, index)."""
+        """Rows of the samples with scale 0 and no reference, one for each (seed, index)."""
         rows: dict[tuple[int, int], int] = {}
         for row, record in enumerate(self.samples.records):
             if record["scale"] == 0 and record.get("reference") is None:
@@ -90,7 +90,7 @@ class Evidence:
 
     @cached_property
     def rows(self) -> list[int]:
-        """What distances between sets are measured on: the guided samples; where there are none, all."""
+        """Rows that distances between sets are measured on: the guided samples, or all if there are none."""
         guided = [row for rows in self.targets.values() for row in rows]
         return guided or list(range(len(self.samples)))
 
@@ -100,7 +100,7 @@ class Evidence:
         return list(dict.fromkeys(record["prompt"] for record in self.guided.records))
 
     def mentioned(self) -> Tensor:
-        """(N, 8) int64, what each guided sample was asked for; -1: nothing. Raises as ``Mentions``."""
+        """(N, 8) int64, what each guided sample's prompt mentions; -1: nothing. Raises as ``Mentions``."""
         self.need_guided()
         if None in self.prompts:
             raise SDGError(
@@ -110,7 +110,7 @@ class Evidence:
         return self.mentions([record["prompt"] for record in self.guided.records])
 
     def partners(self) -> Judged:
-        """For every guided sample the unguided one of the same noise.
+        """For every guided sample, the unguided one with the same noise.
 
         Raises:
             SDGError: there is none.
@@ -124,7 +124,7 @@ class Evidence:
         return self.unguided.only([rows[noise] for noise in noises])
 
     def by_target(self, values: Tensor) -> Tensor:
-        """(N, ...), a row for every guided sample, to (P, n, ...), P the number of targets."""
+        """Reshape (N, ...), a row per guided sample, to (P, n, ...), where P is the number of targets."""
         return values.unflatten(0, (len(self.targets), -1))
 
     def need_guided(self) -> None:
@@ -153,7 +153,7 @@ class Evidence:
 
     @property
     def reference_pictures(self) -> Pictures:
-        """What samples are held against; raises SDGError unless it is pictures."""
+        """The pictures that samples are compared with; raises SDGError if there are none."""
         if isinstance(self.reference, Pictures):
             return self.reference
         if self.reference is None:
@@ -161,7 +161,7 @@ class Evidence:
         raise SDGError(f"{self.reference} has no pictures: give the folder of the reference's pictures")
 
     def reference_moments(self, name: str) -> Moments:
-        """Moments of the reference's features; raises SDGError if there is none, or of other features."""
+        """Moments of the reference's features; raises SDGError if it has none, or those of other features."""
         if isinstance(self.reference, Path):
             extractor = self.features.extractor(name)
             return read_statistics(self.reference, name, extractor.protocol, extractor.weights)
@@ -187,5 +187,5 @@ class Evidence:
 
 
 def _noise(record: dict) -> tuple[int, int]:
-    """What a sample's noise is keyed by: samples that share it differ by their guidance alone."""
+    """The key of a sample's noise: samples that share it differ only in their guidance."""
     return record["seed"], record["index"]

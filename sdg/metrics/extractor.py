@@ -1,4 +1,4 @@
-"""The noun of every distance: features, with a name that says how they were had."""
+"""Features, the basis of every distance, with words that say how they are computed."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ class Extractor(nn.Module, ABC):
 
     Args:
         protocol: which network and layer, and how pictures are brought to its size, in words.
-        weights: SHA-256 of the weights that it computes with.
+        weights: SHA-256 of the network's weights.
     """
 
     def __init__(self, protocol: str, weights: str):
@@ -24,13 +24,13 @@ class Extractor(nn.Module, ABC):
     def forward(self, pictures: Tensor) -> Tensor: ...
 
     def texts(self, prompts: Sequence[str]) -> Tensor:
-        """(M, D), whose inner products with features say how well each text fits each picture.
+        """(M, D) vectors whose inner products with features say how well each text fits each picture.
 
         Raises:
-            SDGError: these features have nothing to do with words, or a prompt cannot be read.
+            SDGError: these features cannot be compared with text, or a prompt cannot be read.
         """
         raise SDGError(f"{type(self).__name__} reads no texts: choose features that do, as CLIP's")
 
     def freeze(self) -> None:
-        """To be called once the weights are in."""
+        """Call this once the weights are loaded."""
         self.eval().requires_grad_(False)

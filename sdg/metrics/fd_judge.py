@@ -1,4 +1,4 @@
-"""Fréchet distance of judge features to fresh renders, beside the floor: what renders would score."""
+"""Fréchet distance of judge features to fresh renders, beside the floor: what renders themselves score."""
 
 import torch
 from torch import Tensor
@@ -10,16 +10,16 @@ from sdg.metrics.measure import Measure
 
 
 class JudgeFrechet:
-    """Distance of samples to renders that no network has seen, and of renders in the samples' place.
+    """Distance to renders that no network has seen, of samples and of other renders in the samples' place.
 
-    Guided samples are held against renders that have what their prompts mention. Samples of one noise are
-    alike, whatever guides them, and so are the renders of their floor: one face for each noise, changed as
+    Guided samples are compared with renders that have what their prompts mention. Samples with the same noise
+    look alike, whatever guides them, and so do the renders of the floor: one face for each noise, changed as
     the prompts say.
 
     Args:
         guided: measure the guided samples instead of the unguided ones.
-        reference: renders to compare with, for each sample.
-        floors: sets of renders, each as many as the samples, whose mean distance is the floor.
+        reference: number of renders to compare with, per sample.
+        floors: number of render sets, each as large as the samples, whose mean distance is the floor.
     """
 
     def __init__(self, guided: bool = False, reference: int = 4, floors: int = 4):
@@ -49,6 +49,6 @@ class JudgeFrechet:
 
 
 def _numbers(keys: list[tuple[int, int]]) -> Tensor:
-    """Number the different keys from 0: (N,) int64."""
+    """Number the distinct keys from 0: (N,) int64."""
     number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     return torch.tensor([number[key] for key in keys], dtype=torch.int64)

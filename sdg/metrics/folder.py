@@ -1,4 +1,4 @@
-"""Reading folders: the manifest of a run, checked, and pictures, in batches."""
+"""Reading folders: a run's manifest, which is checked, and pictures, in batches."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +12,15 @@ from sdg.data.picture import open_picture, to_tensor
 from sdg.errors import SDGError
 
 _SAID = {"prompt", "seed", "index", "scale", "scores"}
-"""What the manifest of a run says of every sample, besides its file."""
+"""Keys that a run's manifest has for every sample, besides its file."""
 
 
 def read_manifest(folder: str | Path) -> list[dict]:
     """The records of a finished run, as its manifest orders them.
 
     Raises:
-        SDGError: no run is there, or it is still being written, was killed, or lost pictures, or its manifest
-            does not say what led a sample.
+        SDGError: there is no run; it is still being written, was killed, or lost pictures; or its manifest
+            lacks a required key.
     """
     folder = Path(folder)
     manifest = folder / "manifest.jsonl"
@@ -44,7 +44,7 @@ def read_manifest(folder: str | Path) -> list[dict]:
         raise _unfinished(folder, f"{len(missing)} of its {len(records)} pictures are missing")
     if stray := present - named:
         raise _unfinished(folder, f"{len(stray)} of its pictures are not in the manifest")
-    if not (folder / "index.html").exists():  # what a run writes last
+    if not (folder / "index.html").exists():  # a run writes it last
         raise _unfinished(folder, "it has no index.html yet")
     return records
 
@@ -60,10 +60,10 @@ def read_files(
     batch_size: int,
     prepare: Callable[[Image.Image], Image.Image] | None = None,
 ) -> Iterator[Tensor]:
-    """Pictures upright and in RGB, each changed by ``prepare``: batches (B, 3, H, W) uint8.
+    """Pictures, upright and in RGB, after ``prepare`` if given: batches (B, 3, H, W) uint8.
 
     Raises:
-        SDGError: a file is no whole picture, or the pictures differ in size.
+        SDGError: a file is not an intact picture, or the pictures differ in size.
     """
     size: tuple[int, int] | None = None
     for start in range(0, len(files), batch_size):

@@ -1,8 +1,8 @@
-r"""The Fréchet distance between Gaussians fitted to features, from sums that merge.
+r"""The Fréchet distance between Gaussians fitted to features, from sums that can be added.
 
 .. math:: d^2 = |\mu_a - \mu_b|^2 + \operatorname{tr}(\Sigma_a + \Sigma_b - 2 (\Sigma_a \Sigma_b)^{1/2})
 
-It is called FID on the features of one particular network only; on others, name the features: ``fd_judge``.
+It is called FID only on one particular network's features; on others, name the features: ``fd_judge``.
 
 References:
     Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", 2017.
@@ -18,7 +18,7 @@ from sdg.errors import SDGError
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, sum and sum of outer products of features, float64. Shards add up to the whole: ``a + b``."""
+    """Count, sum and sum of outer products of features, in float64. Those of parts add up: ``a + b``."""
 
     count: int
     total: Tensor
@@ -28,7 +28,7 @@ class Moments:
 
     @classmethod
     def of(cls, features: Tensor) -> "Moments":
-        """Of features (N, D).
+        """Moments of features (N, D).
 
         Raises:
             SDGError: a feature is NaN or infinite.
@@ -55,19 +55,19 @@ class Moments:
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
-    """The squared distance d² of two sets of features. It falls as the sets grow: compare equal sizes only.
+    """The squared distance d² between two sets of features. It falls as sets grow: compare only equal sizes.
 
     Raises:
-        SDGError: a set is no larger than its features are wide, which leaves its covariance undetermined.
+        SDGError: a set has at most as many pictures as features, which leaves its covariance undetermined.
     """
     if (smaller := min(a.count, b.count)) <= len(a.total):
         raise SDGError(
             f"a Fréchet distance of {len(a.total)} features needs more than {len(a.total)} pictures a set, "
             f"here are {smaller}: draw more samples, or leave this metric out"
         )
-    # With Σ_a = R Rᵀ, the eigenvalues of Σ_a Σ_b are those of the symmetric Rᵀ Σ_b R: no matrix square root.
+    # With Σ_a = R Rᵀ, Σ_a Σ_b has the eigenvalues of the symmetric Rᵀ Σ_b R: no matrix square root needed.
     root, failed = torch.linalg.cholesky_ex(a.covariance)
-    if failed:  # a feature that never varies, or that others add up to
+    if failed:  # a feature that never varies, or is a combination of others
         values, vectors = torch.linalg.eigh(a.covariance)
         root = vectors * values.clamp(min=0).sqrt()
     overlap = torch.linalg.eigvalsh(root.T @ b.covariance @ root).clamp(min=0).sqrt().sum()

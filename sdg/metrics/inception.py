@@ -23,10 +23,10 @@ class InceptionTF(Extractor):
     Pictures are resized to 299 px as TensorFlow 1 did, by the port itself.
 
     Args:
-        weights: torch-fidelity's file; None: where torch-fidelity keeps it. Nothing in it is ever run.
+        weights: torch-fidelity's file; None: from where torch-fidelity keeps it. No code in it is ever run.
 
     Raises:
-        SDGError: torch-fidelity is not installed, or the weights are missing or others.
+        SDGError: torch-fidelity is not installed, or the weights are missing or the wrong ones.
     """
 
     def __init__(self, weights: str | Path | None = None):
@@ -44,7 +44,7 @@ class InceptionTF(Extractor):
                 f"there are no Inception weights at {path}: fetch {URL_INCEPTION_V3}, and give "
                 "features.inception_tf.weights=PATH or put it there"
             )
-        # torch-fidelity would unpickle the file; it gets a copy that was read safely.
+        # torch-fidelity would unpickle the file, so it gets a copy that was read safely.
         copy = io.BytesIO()
         torch.save(read_state(path), copy)
         copy.seek(0)

@@ -1,4 +1,4 @@
-"""The judge of toy faces as an extractor: its features, and what it reads, to be matched with words."""
+"""The toyfaces judge as an extractor: its features, and its answers, which can be matched with text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ from sdg.networks.judge import Judge, Judgement
 
 
 class JudgeFeatures(Extractor):
-    """The layer below the judge's answers.
+    """Outputs of the layer below the judge's answers.
 
     Args:
-        network: without its weights.
+        network: the judge without weights.
         checkpoint: the weights.
         size: side of the pictures it takes.
 
@@ -38,19 +38,19 @@ class JudgeFeatures(Extractor):
         return self.judge(pictures).features
 
     def judge(self, pictures: Tensor) -> Judgement:
-        """What it sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
+        """What the judge sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
         return judge_pixels(self.network, pictures, self.size)
 
 
 class JudgeAnswers(JudgeFeatures):
-    r"""What the judge reads, as evidence for words: :math:`\log p(v \mid x) - \log p(v)` of every value v.
+    r"""The judge's answers, as evidence for text: :math:`\log p(v \mid x) - \log p(v)` for every value v.
 
-    A text is the sum over the values that it mentions, so its product with a picture's features is their
+    A text's vector marks the values that it mentions, so its product with a picture's features is their
     pointwise mutual information, if attributes are independent, as they are in the data. Without -log p(v),
-    a text would fit the better the less it says.
+    texts that say less would fit better.
 
     Args:
-        mentions: file of what the texts mention, as ``Mentions`` reads it.
+        mentions: file that says what the texts mention, as ``Mentions`` reads it.
     """
 
     def __init__(self, network: Judge, checkpoint: str | Path, size: int, mentions: str | Path | None):
@@ -73,7 +73,7 @@ class JudgeAnswers(JudgeFeatures):
     def texts(self, prompts: Sequence[str]) -> Tensor:
         said = self.mentions(prompts)
         columns = [
-            F.one_hot(column + 1, len(values) + 1)[:, 1:]  # -1, which mentions nothing, falls away
+            F.one_hot(column + 1, len(values) + 1)[:, 1:]  # -1, no mention, is dropped
             for column, values in zip(said.T, ATTRIBUTES.values(), strict=True)
         ]
         return torch.cat(columns, dim=1).float()

@@ -1,4 +1,4 @@
-"""The held-out judge as an instrument: pictures in, what it reads off them out."""
+"""The held-out judge as a measuring instrument: pictures in, readings out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ def answers(judgement: Judgement) -> Tensor:
 
 
 def scale_nuisances(nuisances: Tensor) -> Tensor:
-    """Nuisances (B, K) in their own units to (B, K) with every range mapped to [-1, 1]."""
+    """Map nuisances (B, K) from their own units to (B, K) with every range scaled to [-1, 1]."""
     low, high = nuisances.new_tensor(list(NUISANCES.values())).unbind(dim=1)
     return (nuisances - low) / (high - low) * 2 - 1
 
@@ -37,7 +37,7 @@ def judge_pixels(judge: nn.Module, pixels: Tensor, size: int) -> Judgement:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the judge read off N pictures."""
+    """The judge's readings of N pictures."""
 
     attributes: Tensor
     """(N, 8) int64, columns as ``ATTRIBUTES``."""
@@ -46,13 +46,13 @@ class Judged:
     features: Tensor
     """(N, D)"""
     records: Sequence[dict] = field(default=())
-    """The N lines of the manifest; none for renders."""
+    """The N records of the manifest; none for renders."""
 
     def __len__(self) -> int:
         return len(self.attributes)
 
     def only(self, rows: Sequence[int]) -> "Judged":
-        """The pictures ``rows``, in that order; one may come more than once."""
+        """The pictures ``rows``, in that order; a row may occur more than once."""
         i = torch.tensor(rows, dtype=torch.int64)
         records = [self.records[row] for row in rows] if self.records else ()
         return Judged(self.attributes[i], self.nuisances[i], self.features[i], records)
@@ -63,7 +63,7 @@ class JudgeReader:
 
     Args:
         judge: pictures (B, 3, size, size) in [-1, 1] -> Judgement; frozen here.
-        size: of the pictures it was trained on.
+        size: side of the pictures it was trained on.
         batch_size: pictures at a time.
         device: where it runs; results are on the CPU.
 
@@ -81,7 +81,7 @@ class JudgeReader:
 
     @torch.no_grad()
     def read(self, batches: Iterable[Tensor], records: Sequence[dict] = ()) -> Judged:
-        """Judge batches (B, 3, size, size) of uint8, at least one.
+        """Judge batches (B, 3, size, size) uint8, at least one.
 
         Raises:
             SDGError: the pictures have another size.
@@ -97,8 +97,8 @@ class JudgeReader:
         """Judge renders that no network was trained on.
 
         Args:
-            numbers: (N,) int64, which faces of the test split; the same number is the same face.
-            mentioned: (N, 8) int64, attribute values to give them instead of their own; -1 keeps theirs.
+            numbers: (N,) int64, positions in the test split; the same number gives the same face.
+            mentioned: (N, 8) int64, attribute values that replace the faces' own; -1 keeps their own.
         """
         mentioned = torch.full((len(numbers), len(ATTRIBUTES)), -1) if mentioned is None else mentioned
         chunks = zip(numbers.split(self.batch_size), mentioned.split(self.batch_size), strict=True)

@@ -1,8 +1,8 @@
-r"""Kernel distance: the squared maximum mean discrepancy of two sets of features, estimated without bias.
+r"""Kernel distance: an unbiased estimate of the squared maximum mean discrepancy between two feature sets.
 
 .. math:: k(x, y) = (x \cdot y / D + 1)^3
 
-On the features of FID's Inception it is called KID; on others, name the features: ``kd_judge``.
+It is called KID only on the features of FID's Inception; on others, name the features: ``kd_judge``.
 
 References:
     Bińkowski et al., "Demystifying MMD GANs", 2018.
@@ -31,10 +31,10 @@ def squared_mmd(a: Tensor, b: Tensor) -> float:
 
 
 def subset_mmd(a: Tensor, b: Tensor, size: int, subsets: int) -> float:
-    """Mean estimate over subsets drawn without replacement, the very subsets that torch-fidelity draws.
+    """Mean estimate over subsets drawn without replacement, exactly those that torch-fidelity draws.
 
     Raises:
-        SDGError: a set is smaller than a subset.
+        SDGError: a set is smaller than a subset, or ``size`` is below 2.
     """
     if (least := min(len(a), len(b))) < size:
         raise SDGError(
@@ -52,10 +52,10 @@ def subset_mmd(a: Tensor, b: Tensor, size: int, subsets: int) -> float:
 
 
 def mmd_interval(a: Tensor, b: Tensor, draws: int, seed: int = 0) -> Interval:
-    """95 % bootstrap interval of the estimate on both sets, each resampled.
+    """95 % bootstrap interval of the estimate, with both sets resampled.
 
-    A picture that is drawn twice is not paired with itself: every pair of different pictures has the product
-    of its multiplicities as its weight. Kernels are computed in strips, for all draws at once.
+    A picture that is drawn twice is not paired with itself: each pair of distinct pictures is weighted by the
+    product of their multiplicities. Kernels are computed in strips, for all draws at once.
     """
     generator = keyed_generator("bootstrap", "mmd", seed)
     w_a, w_b = (multiplicities(len(x), draws, generator) for x in (a, b))
@@ -81,14 +81,14 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
 
 
 class KernelDistance:
-    """Squared MMD of the guided samples, or of all where nothing guided them, and the reference.
+    """Squared MMD between the guided samples, or all samples if none were guided, and the reference.
 
     Args:
         features: name of an extractor.
-        subset_size: of each subset; torch-fidelity's default.
-        subsets: whose mean is the value.
-        most: pictures of a larger set that are used, at even distances.
-        draws: of the bootstrap.
+        subset_size: pictures in each subset; torch-fidelity's default.
+        subsets: number of subsets averaged.
+        most: largest number of pictures used of a set, evenly spaced.
+        draws: bootstrap resamples.
     """
 
     compares = True
@@ -117,7 +117,7 @@ class KernelDistance:
 
 
 def feature_sets(evidence: Evidence, name: str, most: int) -> tuple[Tensor, Tensor]:
-    """Features of at most ``most`` samples and of at most as many pictures of the reference."""
+    """Features of at most ``most`` samples, and of at most ``most`` pictures of the reference."""
     reference = evidence.features.reference_features(name, evidence.reference_pictures, most)
     rows = [evidence.rows[i] for i in spaced(len(evidence.rows), most)]
     return evidence.features.features(name, evidence.samples, rows), reference

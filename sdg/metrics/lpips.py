@@ -1,7 +1,7 @@
-r"""LPIPS as a distance between features: one pass of AlexNet for each picture, not for each pair.
+r"""LPIPS as a distance between features: one pass of AlexNet per picture instead of one per pair.
 
 LPIPS is :math:`\sum_l \frac{1}{H_l W_l} \sum_{h,w} w_l \cdot (\hat y_l - \hat y'_l)^2` with the activations
-:math:`\hat y_l` normalised over channels. As the weights are not negative it is the squared Euclidean
+:math:`\hat y_l` normalised over channels. As the weights are non-negative, this is the squared Euclidean
 distance of the features :math:`\sqrt{w_l / H_l W_l} \, \hat y_l`, all layers in one vector.
 
 References:
@@ -20,20 +20,20 @@ from sdg.metrics.extractor import Extractor
 from sdg.pixels import from_bytes
 
 ALEXNET = "alexnet-owt-7be5be79.pth"
-"""torchvision's file of AlexNet, as it lies in the cache of torch.hub."""
+"""File name of torchvision's AlexNet weights in the torch.hub cache."""
 _AFTER = (2, 5, 8, 10, 12)
-"""The activations are AlexNet's after these layers: its five ReLUs."""
+"""Activations are taken after this many of AlexNet's layers: its five ReLUs."""
 
 
 class LPIPSAlex(Extractor):
     """Features whose squared Euclidean distances are LPIPS 0.1 with AlexNet, as torchmetrics computes it.
 
     Args:
-        weights: torchvision's AlexNet; None: where torchvision keeps it. The linear layers come with
-            torchmetrics. Nothing in either file is ever run.
+        weights: torchvision's AlexNet; None: from where torchvision keeps it. The linear layers come with
+            torchmetrics. No code in either file is ever run.
 
     Raises:
-        SDGError: the weights are missing or others.
+        SDGError: the weights are missing or the wrong ones.
     """
 
     def __init__(self, weights: str | Path | None = None):

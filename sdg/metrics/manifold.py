@@ -1,6 +1,6 @@
-"""Precision, recall, density and coverage: fidelity and diversity of a small set, apart.
+"""Precision, recall, density and coverage: fidelity and diversity of a small set, separately.
 
-Each set is covered by balls around its pictures' features that reach to their k-th nearest neighbours.
+Each set is covered by balls around its pictures' features that reach their k-th nearest neighbours.
 
 References:
     | Kynkäänniemi et al., "Improved precision and recall metric for assessing generative models", 2019
@@ -22,7 +22,7 @@ _CHUNK = 1024
 
 
 class PRDC(NamedTuple):
-    """What each picture adds; the four measures are the means."""
+    """Each picture's contribution; the four measures are the means."""
 
     precision: Tensor
     """(N,) whether a sample is in some ball of the reference."""
@@ -35,14 +35,14 @@ class PRDC(NamedTuple):
 
 
 def prdc(samples: Tensor, reference: Tensor, k: int = 3, k_density: int = 5) -> PRDC:
-    """Precision, recall, density and coverage of features (N, D) against (M, D). A ball's edge is in it.
+    """Precision, recall, density and coverage of features (N, D) against (M, D). Balls include their edges.
 
     Args:
-        k: neighbour that ends the balls of precision and recall.
+        k: the neighbour that the balls reach, for precision and recall.
         k_density: the same for density and coverage.
 
     Raises:
-        SDGError: a set has no more pictures than neighbours are asked for.
+        SDGError: a set does not have more pictures than ``k`` and ``k_density``.
     """
     if (least := min(len(samples), len(reference))) <= max(k, k_density):
         raise SDGError(
@@ -66,19 +66,19 @@ def prdc(samples: Tensor, reference: Tensor, k: int = 3, k_density: int = 5) -> 
 
 
 def _radii(x: Tensor, k: int) -> Tensor:
-    """(N,) distance of each of N points to its k-th nearest among the others."""
+    """(N,) distance of each of N points to the k-th nearest of the others."""
     return torch.cat([torch.cdist(part, x).kthvalue(k + 1).values for part in x.split(_CHUNK)])
 
 
 class Manifold:
-    """Precision, recall, density and coverage of the guided samples, or of all where nothing guided them.
+    """Precision, recall, density and coverage of the guided samples, or of all samples if none were guided.
 
     Args:
         features: name of an extractor.
-        k: neighbour that ends a ball, for precision and recall.
+        k: the neighbour that a ball reaches, for precision and recall.
         k_density: the same for density and coverage.
-        most: pictures of a larger set that are used, at even distances; all four depend on the numbers.
-        draws: of the bootstrap.
+        most: largest number of pictures used of a set, evenly spaced; all four depend on set sizes.
+        draws: bootstrap resamples.
     """
 
     compares = True

@@ -1,4 +1,4 @@
-"""Attribute marginals: does the prior draw every kind of face as often as the data has it?"""
+"""Attribute marginals: does the prior draw each kind of face as often as it occurs in the data?"""
 
 from sdg.data.toyfaces import ATTRIBUTES, MARGINALS
 from sdg.errors import SDGError
@@ -10,7 +10,7 @@ class Marginals:
     """Share of each attribute value among unguided samples beside the data's, and the largest deviation.
 
     Args:
-        least: fewest samples; among 100, chance alone moves a share by 5 points.
+        least: fewest samples allowed; with 100, chance alone moves a share by 5 points.
     """
 
     protocol = (

@@ -1,4 +1,4 @@
-"""The noun that every metric speaks in."""
+"""The type that every metric returns."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +14,7 @@ class Measure:
     """What was measured, within its metric; empty when the metric measures one thing only."""
     value: float
     count: int
-    """Of the things that were averaged or counted."""
+    """Number of things averaged or counted."""
     interval: tuple[float, float] | None = None
     """Ends of the 95 % bootstrap interval, where there is one."""
     beside: tuple[str, float] | None = None
@@ -24,9 +24,9 @@ class Measure:
 class Metric(Protocol):
     """Evidence -> measures. ``protocol`` says in words what is measured, on what and how.
 
-    One on features also has ``features``, the names of their extractors, and one against the reference
-    ``compares = True``: what its numbers depend on besides is then added to its protocol. Two runs may share
-    a column of a table only where the whole of it is the same.
+    A metric on features also has ``features``, the names of their extractors, and one against the reference
+    has ``compares = True``: what else its numbers depend on is then added to its protocol. Two runs may share
+    a column of a table only if their full protocols are the same.
     """
 
     protocol: str

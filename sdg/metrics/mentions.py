@@ -17,10 +17,10 @@ class Mentions:
     """The attribute values that prompts mention, read from JSON lines.
 
     Args:
-        path: of lines like ``{"prompt": "a face with a hat", "mentioned": {"hat": "yes"}}``; None: no file.
+        path: file of lines ``{"prompt": "a face with a hat", "mentioned": {"hat": "yes"}}``; None: no file.
 
     Raises:
-        SDGError: no such file, or a line that says something else.
+        SDGError: no such file, or a line that does not look like this.
     """
 
     def __init__(self, path: str | Path | None):
@@ -42,10 +42,10 @@ class Mentions:
             ]
 
     def __call__(self, prompts: Sequence[str]) -> Tensor:
-        """(N, 8) int64, columns as ``ATTRIBUTES``: the number of the value that each prompt mentions, or -1.
+        """(N, 8) int64, columns as ``ATTRIBUTES``: the index of the value that each prompt mentions, or -1.
 
         Raises:
-            SDGError: nothing is known of a prompt.
+            SDGError: a prompt is not in the file, or there is no file.
         """
         if self.path is None:
             raise SDGError(

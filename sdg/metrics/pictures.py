@@ -1,4 +1,4 @@
-"""Sets of pictures to measure, or to measure against: a run of ours, anybody's folder, or fresh renders."""
+"""Sets of pictures to measure, or to measure against: a run's samples, any folder, or fresh renders."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -18,39 +18,39 @@ from sdg.metrics.folder import read_files, read_manifest
 from sdg.pixels import to_bytes
 
 TOYFACES = "toyfaces:"
-"""Starts a reference that is no folder: ``toyfaces:2000`` is that many renders of the test split."""
+"""Prefix of a reference that is not a folder: ``toyfaces:2000`` is 2000 renders of the test split."""
 
 
 class Pictures(ABC):
     """N pictures of one size in a fixed order."""
 
     source: str
-    """Where they are from, for people."""
+    """Where they are from, for messages."""
     size: tuple[int, int]
     """Width and height in pixels."""
     records: Sequence[dict] = ()
-    """The N lines of the manifest; none where nothing is known of the pictures."""
+    """The N records of the manifest; none if nothing is known about the pictures."""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
-        """The pictures ``rows``: batches (B, 3, H, W) uint8; raises SDGError where one cannot be read."""
+        """The pictures ``rows`` in batches (B, 3, H, W) uint8; raises SDGError if one cannot be read."""
 
     @property
     @abstractmethod
     def digest(self) -> str:
-        """A hash of what the pictures look like and of their order."""
+        """A hash of the pictures' contents and their order."""
 
 
 class FolderPictures(Pictures):
-    """Pictures in files, as they are.
+    """Pictures in files, used as they are.
 
     Args:
         source: the folder.
         files: at least one.
-        records: one for each, or none.
+        records: one for each file, or none.
     """
 
     def __init__(self, source: str | Path, files: Sequence[Path], records: Sequence[dict] = ()):
@@ -73,12 +73,12 @@ class FolderPictures(Pictures):
 
 
 class Squares(Pictures):
-    """Pictures of a folder, an archive or an LMDB, cut to squares as the training data is.
+    """Pictures from a folder, an archive or an LMDB, cut to squares like the training data.
 
     Args:
-        place: where they are from, for people.
-        pictures: where they are.
-        side: of the squares.
+        place: where they are from, for messages.
+        pictures: the source to read.
+        side: side of the squares.
         preparation: a key of ``PREPARATIONS``.
     """
 
@@ -128,16 +128,16 @@ class Renders(Pictures):
 
     @cached_property
     def digest(self) -> str:
-        # The first faces stand for all: what changes the renderer or the split changes them.
+        # The first faces stand for all: whatever changes the renderer or the split changes them too.
         (first,) = self.batches(range(min(16, self.count)), 16)
         return hashlib.sha256(f"{self.source} {self.size}".encode() + first.numpy().tobytes()).hexdigest()
 
 
 def open_samples(folder: str | Path) -> FolderPictures:
-    """The pictures of a finished run with its records, or of any folder without.
+    """The pictures of a finished run with its records, or of any folder without records.
 
     Raises:
-        SDGError: the folder holds no pictures, several runs, or is still being written.
+        SDGError: the folder holds no pictures or several runs, or is still being written.
     """
     folder = Path(folder).expanduser()
     if (folder / "manifest.jsonl").is_file():
@@ -153,12 +153,12 @@ def open_samples(folder: str | Path) -> FolderPictures:
 def open_reference(
     reference: str | Path, size: tuple[int, int], preparation: str | None = None, cache: Path = Path()
 ) -> Pictures:
-    """What samples of ``size`` are held against: a folder like theirs, ``toyfaces:N``, or a data set.
+    """What samples of ``size`` are compared with: a folder like theirs, ``toyfaces:N``, or a data set.
 
     Args:
         preparation: how to cut the pictures of a folder, a zip archive or an LMDB to squares, a key of
             ``PREPARATIONS``; None: they are in a folder and have the samples' size.
-        cache: a folder for the list of an LMDB's pictures, which takes long to make.
+        cache: a folder for the list of an LMDB's pictures, which is slow to make.
 
     Raises:
         SDGError: as :func:`open_samples`; also another size, or an unknown preparation.

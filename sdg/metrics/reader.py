@@ -1,4 +1,4 @@
-"""FeatureReader: pictures to features, each set once; what a reference gives is kept in files."""
+"""FeatureReader: pictures to features, once per set; the features of references are kept in files."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,20 +15,20 @@ from sdg.metrics.pictures import Pictures
 from sdg.metrics.statistics import load_features, load_moments, save_features, save_moments
 
 _AT_ONCE = 32
-"""Pictures in one pass of a network: what Inception can take on a laptop."""
+"""Pictures in one forward pass: what Inception can take on a laptop."""
 _HELD = 50_000
-"""Pictures whose features are held in memory; of more, only sums."""
+"""Most pictures whose features are held in memory; of more, only sums are."""
 
 _LONG = 1000
-"""Pictures that are worth a progress bar."""
+"""Fewest pictures that get a progress bar."""
 
 
 class FeatureReader:
-    """Extracts features by the name of their extractor, which is built when first asked for.
+    """Extracts features by the name of their extractor, which is built when first needed.
 
     Args:
-        extractors: how to build each, by name.
-        cache: folder of the statistics of references.
+        extractors: functions that build them, by name.
+        cache: folder for the statistics of references.
         device: where networks run; results are on the CPU.
     """
 
@@ -43,7 +43,7 @@ class FeatureReader:
         self._held: dict[tuple[str, Pictures, tuple[int, ...]], Tensor] = {}
 
     def extractor(self, name: str) -> Extractor:
-        """The extractor of a name; raises SDGError for one that is unknown or cannot be built."""
+        """The extractor called ``name``; raises SDGError if it is unknown or cannot be built."""
         if name not in self.built:
             if name not in self.makers:
                 raise SDGError(f"there are no features {name}: choose {', '.join(self.makers) or 'none'}")
@@ -54,7 +54,7 @@ class FeatureReader:
         """Features (N, D) float32 of the pictures ``rows``, at least one.
 
         Raises:
-            SDGError: as :meth:`extractor`; also features that are not finite.
+            SDGError: as :meth:`extractor`; also if features are not finite.
         """
         every = name, pictures, tuple(range(len(pictures)))
         if every in self._held:
@@ -66,7 +66,7 @@ class FeatureReader:
 
     @torch.no_grad()
     def batches(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Iterator[Tensor]:
-        """The same in batches, none of which is kept."""
+        """The same features in batches, which are not kept."""
         extractor, what = self.extractor(name), f"{name} of {Path(pictures.source).name}"
         bar = tqdm(total=len(rows), desc=what, unit="pictures", leave=False, disable=len(rows) < _LONG)
         for batch in pictures.batches(rows, _AT_ONCE):
@@ -90,7 +90,7 @@ class FeatureReader:
         return sum(rest, first)
 
     def reference_moments(self, name: str, reference: Pictures) -> Moments:
-        """Moments of all of a reference, from the cache if it has them."""
+        """Moments of a whole reference, from the cache if it has them."""
         path = self._cached(name, reference, "moments")
         if (found := load_moments(path)) is None:
             found = self.moments(name, reference, range(len(reference)))
@@ -107,7 +107,7 @@ class FeatureReader:
         return found
 
     def _cached(self, name: str, reference: Pictures, kind: str) -> Path:
-        """A file that is named by all that its content depends on."""
+        """A file named by everything that its content depends on."""
         origin = "\n".join(self._origin(name, reference).values())
         return self.cache / f"{name}-{kind}-{hashlib.sha256(origin.encode()).hexdigest()[:32]}.safetensors"
 
@@ -122,5 +122,5 @@ class FeatureReader:
 
 
 def spaced(count: int, most: int) -> list[int]:
-    """``most`` of ``count`` rows at even distances, or all of them."""
+    """``most`` of ``count`` rows, evenly spaced, or all if there are fewer."""
     return list(range(count)) if count <= most else [i * count // most for i in range(most)]

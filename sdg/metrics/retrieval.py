@@ -8,11 +8,11 @@ from sdg.errors import SDGError
 def ranks(similarity: Tensor, answers: Tensor) -> Tensor:
     """How many wrong answers are at least as similar as the right one, for each query: (N,) int64.
 
-    Ties count against the query: an answer no more similar than a wrong one does not outrank it, so that an
+    Ties count against the query: an answer no more similar than a wrong one does not outrank it, so an
     encoder that maps everything to one point finds nothing.
 
     Args:
-        similarity: (N, M) of N queries and M possible answers.
+        similarity: (N, M), of N queries to M possible answers.
         answers: (N,) int64, each query's right answer.
 
     Raises:
@@ -28,7 +28,7 @@ def ranks(similarity: Tensor, answers: Tensor) -> Tensor:
 
 
 def top_k(similarity: Tensor, k: int) -> float:
-    """Share of the N queries whose own answer is among the k most similar of M, as :func:`ranks` counts.
+    """Share of the N queries whose right answer is among the k most similar of M, as :func:`ranks` counts.
 
     Args:
         similarity: (N, M), N <= M; query i's right answer is column i.

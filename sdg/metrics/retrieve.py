@@ -1,4 +1,4 @@
-"""What guided a sample, found again among a hundred others by an encoder that did not guide it."""
+"""Retrieval of what guided a sample, from a pool of others, by an encoder that did not guide it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +20,12 @@ TOPS = (1, 5, 10, 20)
 
 
 class Found(NamedTuple):
-    """What a search gave."""
+    """Result of a search."""
 
     ranks: list[Tensor]
-    """For each target, those of its samples: (n,) int64."""
+    """The ranks of each target's samples: (n,) int64."""
     pool: int
-    """Different answers."""
+    """Distinct answers."""
 
     def hits(self, k: int) -> Tensor:
         """For each target, how many samples are found among the first k, and how many it has: (P, 2)."""
@@ -36,13 +36,13 @@ class Found(NamedTuple):
 class TextRetrieval:
     """Picture to text: whether a sample's own prompt is among the k that fit it best.
 
-    Texts that the encoder cannot tell apart are one answer: to the judge, phrasings of the same mentions.
+    Texts that the encoder cannot tell apart are one answer: for the judge, phrasings of the same mentions.
 
     Args:
         encoder: name of an extractor that reads texts, and did not guide.
-        pool: file of further texts, one a line, or lines like {"prompt": …}; None: the run's prompts alone.
-        least: fewest different answers.
-        draws: of the bootstrap.
+        pool: file of further texts, one per line, or lines like {"prompt": …}; None: only the run's prompts.
+        least: fewest distinct answers allowed.
+        draws: bootstrap resamples.
     """
 
     compares = False
@@ -87,12 +87,12 @@ class TextRetrieval:
 
 
 class ReferenceRetrieval:
-    """Picture to picture: whether a sample's own reference is among the k that are most like it.
+    """Picture to picture: whether a sample's own reference is among the k most similar to it.
 
     Args:
         encoder: name of an extractor that did not guide.
-        least: fewest different references.
-        draws: of the bootstrap.
+        least: fewest distinct references allowed.
+        draws: bootstrap resamples.
     """
 
     compares = False
@@ -137,7 +137,7 @@ class AdversarialGap:
         held_out: name of one that did not.
         pool: as for ``TextRetrieval``.
         least: likewise.
-        draws: of the bootstrap.
+        draws: bootstrap resamples.
     """
 
     compares = False
@@ -171,7 +171,7 @@ class AdversarialGap:
 
 
 def _search(evidence: Evidence, features: Tensor, vectors: Tensor, answers: Sequence[int]) -> Found:
-    """Ranks of the targets' ``answers`` for features (N, D) of all guided samples in a pool (M, D)."""
+    """Ranks of the targets' ``answers`` in a pool (M, D), for features (N, D) of all guided samples."""
     sizes = [len(rows) for rows in evidence.targets.values()]
     right = torch.tensor(answers).repeat_interleave(torch.tensor(sizes))
     found = ranks(features.double() @ vectors.double().T, right)

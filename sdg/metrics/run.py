@@ -26,15 +26,15 @@ from sdg.metrics.pictures import Pictures, open_reference, open_samples
 from sdg.metrics.reader import FeatureReader
 
 _SHOWN = 12
-"""Digits of a hash in words for people."""
+"""Digits of a hash shown to people."""
 _LIBRARIES = ("torchvision", "torchmetrics", "torch-fidelity", "open_clip_torch", "pillow")
 
 
 def evaluate(config: DictConfig) -> dict:
-    """Measure the samples in ``config.samples``; what ``metrics.json`` in ``config.output_dir`` then holds.
+    """Measure ``config.samples``; returns what it writes to ``metrics.json`` in ``config.output_dir``.
 
     Raises:
-        SDGError: unusable input, or fewer samples than a metric can take.
+        SDGError: unusable input, or fewer samples than a metric needs.
     """
     if config.samples is None:
         raise SDGError("there is nothing to evaluate: give samples=DIR, a folder of pictures")
@@ -61,7 +61,7 @@ def evaluate(config: DictConfig) -> dict:
 
 
 def gather(config: DictConfig) -> Evidence:
-    """The samples of ``config`` and what they are measured by; no network is loaded yet.
+    """The samples of ``config`` and what they are measured with; no network is loaded yet.
 
     Raises:
         SDGError: samples, reference or mentions cannot be used.
@@ -79,7 +79,7 @@ def gather(config: DictConfig) -> Evidence:
 
 
 def measure_all(metrics: Mapping[str, Metric], evidence: Evidence) -> dict[str, Measure]:
-    """The measures of every metric, by ``metric/name``.
+    """The measures of every metric, keyed ``metric/name``.
 
     Raises:
         SDGError: a metric cannot measure this evidence, or a value is not finite.
@@ -95,7 +95,7 @@ def measure_all(metrics: Mapping[str, Metric], evidence: Evidence) -> dict[str, 
 
 
 def protocol_of(metric: Metric, evidence: Evidence) -> str:
-    """A metric's protocol with all that its numbers depend on: features, their weights, the reference."""
+    """A metric's protocol and all else its numbers depend on: features, their weights, the reference."""
     parts = [metric.protocol]
     for name in getattr(metric, "features", ()):
         extractor = evidence.features.extractor(name)
@@ -111,7 +111,7 @@ def protocol_of(metric: Metric, evidence: Evidence) -> str:
 
 
 def table(report: dict) -> str:
-    """The measures of a report in columns, for people."""
+    """The measures of a report as a plain-text table."""
     measures, counts = report["measures"], report["counts"]
     width = max(len(name) for name in measures) + 2
     what = f"{counts['pictures']} pictures"
@@ -132,10 +132,10 @@ def table(report: dict) -> str:
 
 
 def load_judge(config: DictConfig) -> JudgeReader:
-    """The judge of a configuration of ``evaluate.py``, on its device.
+    """The judge of an ``evaluate.py`` configuration, on its device.
 
     Raises:
-        SDGError: weights that cannot be had or do not fit, or a device that is not there.
+        SDGError: the weights are missing or do not fit, or the device is not available.
     """
     judge = load_weights(build(config.judge.network), config.judge.checkpoint)
     return JudgeReader(judge, config.judge.network.image_size, config.batch_size, _device(config.device))
@@ -165,7 +165,7 @@ def _counts(evidence: Evidence) -> dict[str, int]:
 
 
 def _versions() -> dict[str, str]:
-    """Of everything that numbers depend on and that is installed."""
+    """Versions of everything installed that the numbers depend on."""
     versions = {"sdg": sdg.__version__, "torch": torch.__version__}
     for name in _LIBRARIES:
         try:

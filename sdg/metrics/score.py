@@ -1,4 +1,4 @@
-"""The guide's own opinion: what guidance climbed, to be read beside the held-out judge's."""
+"""The guide's own opinion: what guidance increased, to be read beside the held-out judge's."""
 
 import torch
 
@@ -9,7 +9,7 @@ from sdg.metrics.measure import Measure
 
 
 class GuideScore:
-    """Mean F_k of the guided samples, term by term, by the encoder that guided them.
+    """Mean F_k of the guided samples for each term, scored by the encoder that guided them.
 
     A guide that is fooled scores high where the judge sees nothing; the judge is what counts.
     """

@@ -12,15 +12,15 @@ from sdg.metrics.measure import Measure
 
 
 class NuisanceSpread:
-    """Spread of each nuisance among the samples of a prompt, relative to unguided samples of the same noise.
+    """Spread of each nuisance over the samples of a prompt, relative to unguided samples with the same noise.
 
-    ``all`` is the ratio of the mean spreads over the nuisances that the judge reads off renders well enough;
-    the others are listed too, but show the judge's own noise. All ranges are scaled alike.
+    ``all`` is the ratio of the mean spreads over the nuisances that the judge reads from renders well enough;
+    the others are listed too, but show the judge's own noise. All ranges are scaled to the same length.
 
     Args:
-        renders: on which the judge's reading is tested.
-        trusted: largest share of a nuisance's variance that the judge may leave unexplained on them.
-        draws: of the bootstrap.
+        renders: number of renders to test the judge on.
+        trusted: a nuisance counts if the judge leaves less than this share of its variance unexplained.
+        draws: bootstrap resamples.
     """
 
     def __init__(self, renders: int = 1024, trusted: float = 0.3, draws: int = 1000):

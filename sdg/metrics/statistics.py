@@ -1,4 +1,4 @@
-"""Statistics of references in files: safetensors with a note of where they are from."""
+"""Reference statistics in files: safetensors with a note of where they are from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from sdg.metrics.frechet import Moments
 
 
 def save_moments(path: Path, moments: Moments, origin: Mapping[str, str]) -> None:
-    """Write moments; raises SDGError where that is impossible."""
+    """Write moments; raises SDGError if that fails."""
     count = torch.tensor(moments.count)
     _save(path, {"count": count, "total": moments.total, "outer": moments.outer}, origin)
 
@@ -27,7 +27,7 @@ def load_moments(path: Path) -> Moments | None:
 
 
 def save_features(path: Path, features: Tensor, origin: Mapping[str, str]) -> None:
-    """Write features (N, D); raises SDGError where that is impossible."""
+    """Write features (N, D); raises SDGError if that fails."""
     _save(path, {"features": features.contiguous()}, origin)
 
 
@@ -38,10 +38,10 @@ def load_features(path: Path) -> Tensor | None:
 
 
 def read_statistics(path: Path, features: str, protocol: str, weights: str) -> Moments:
-    """The moments that an earlier evaluation left in its cache, if they are of these very features.
+    """The moments that an earlier evaluation left in its cache, if they are of exactly these features.
 
     Raises:
-        SDGError: no moments are there, or they are of other features, another protocol or other weights.
+        SDGError: there are no moments, or they are of other features, another protocol or other weights.
     """
     moments = load_moments(path)
     if moments is None:

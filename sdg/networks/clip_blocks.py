@@ -1,6 +1,6 @@
-"""The blocks of CLIP's ResNet image tower, their norms modulated from outside.
+"""The blocks of CLIP's ResNet image tower, with norms modulated from outside.
 
-A block that holds modulated norms takes an iterator over (scale, shift) pairs and draws one for each of its
+A block with modulated norms takes an iterator over (scale, shift) pairs and draws one for each of those
 norms, in the order in which they run.
 
 References:
@@ -102,8 +102,8 @@ class AttentionPool(nn.Module):
 def resize_positions(positions: Tensor, side: int) -> Tensor:
     """Fit an attention pool's positional embedding (1 + n * n, C) to a side x side map: (1 + side * side, C).
 
-    The first row, that of the mean, stays; the n x n grid is resized bicubically with antialiasing, in
-    float32. An embedding that fits already comes back as it is.
+    The first row, that of the mean, is kept; the n x n grid is resized bicubically with antialiasing, in
+    float32. An embedding that already fits is returned unchanged.
     """
     n = round((len(positions) - 1) ** 0.5)
     if n == side:

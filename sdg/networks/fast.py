@@ -1,4 +1,4 @@
-"""Other ways to compute what a network computes, faster for some sizes and on some machines."""
+"""Other ways to compute the same network, faster for some sizes and on some machines."""
 
 import torch
 import torch.nn.functional as F
@@ -8,15 +8,16 @@ from sdg.networks.unet import UpsampledConv
 
 
 def quicken(network: nn.Module, *, channels_last: bool = False, compile: bool = False) -> nn.Module:
-    """Have ``network``, whose weights stay from now on, compute the same another way, in place; returns it.
+    """Make ``network`` compute the same in another way, in place; returns it.
 
-    The names of its weights stay, too. Sums are taken in another order, so rounding is another.
+    Its weights must not change afterwards; their names stay the same. Sums are taken in another order, so
+    the rounding differs.
 
     Args:
-        channels_last: keep all channels of a place side by side in memory, which convolutions of wide layers
-            like best, and upsample and convolve in one (:func:`subpixel`). On a GPU, PyTorch's own group
-            norm puts the channels apart again; a compiled one does not.
-        compile: have ``torch.compile`` make its kernels, at the first forward of each size.
+        channels_last: store all channels of a position side by side in memory, which suits convolutions of
+            wide layers best, and upsample and convolve in one operation (:func:`subpixel`). On a GPU,
+            PyTorch's own group norm undoes this layout; a compiled one does not.
+        compile: generate kernels with ``torch.compile``, at the first forward of each size.
     """
     if channels_last:
         for layer in network.modules():
@@ -32,8 +33,8 @@ def quicken(network: nn.Module, *, channels_last: bool = False, compile: bool = 
 def subpixel(weight: Tensor) -> Tensor:
     """The kernel (C_in, C_out, 4, 4) of a transposed convolution that upsamples and convolves in one.
 
-    With stride 2 and padding 1 it equals ``weight`` (C_out, C_in, 3, 3) on the map of twice the size, every
-    place of which is its nearest. A place sees 3x3 others there, of which 2x2 differ: 4/9 of the arithmetic.
+    With stride 2 and padding 1 it equals ``weight`` (C_out, C_in, 3, 3) applied to the map after nearest
+    upsampling to twice the size. The 3x3 window there holds only 2x2 distinct values: 4/9 of the arithmetic.
     Shi et al., 2016, arXiv 1609.07009.
     """
     pairs = 4 * F.avg_pool2d(F.pad(weight.double(), (1, 1, 1, 1)), 2, stride=1)

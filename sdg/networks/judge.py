@@ -1,6 +1,6 @@
 """The judge of toy faces: reads attributes and nuisances off a picture. It never guides.
 
-A plain convolutional network with GroupNorm, on purpose unlike the encoders that guide: those are ResNets
+A plain convolutional network with GroupNorm, deliberately unlike the encoders that guide: those are ResNets
 with BatchNorm.
 """
 
@@ -18,7 +18,7 @@ class Judgement(NamedTuple):
     nuisances: Tensor
     """(B, K), each scaled so that its range is [-1, 1]."""
     features: Tensor
-    """(B, D), the layer below both answers; what feature distances are measured on."""
+    """(B, D), the layer below both outputs, on which feature distances are measured."""
 
 
 class Judge(nn.Module):
@@ -28,7 +28,7 @@ class Judge(nn.Module):
         attributes: number of values of each attribute, by name.
         nuisances: number of nuisances.
         image_size: side S.
-        channels: of the convolutional levels; each level halves the picture. Multiples of 8.
+        channels: of each convolutional level, multiples of 8; each level halves the picture.
         features: size D of the features.
     """
 

@@ -19,5 +19,5 @@ class NormalisePixels(nn.Module):
         self.register_buffer("std", torch.tensor(CLIP_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        # CLIP's own order of operations: another one rounds apart, and a ReLU flips here and there.
+        # CLIP's own order of operations: another would round differently and flip a ReLU here and there.
         return ((x + 1) / 2 - self.mean) / self.std

@@ -1,4 +1,4 @@
-"""A UNet in patches, and a few convolutions in finer patches that sharpen what it says."""
+"""A UNet in patches, and a few convolutions in finer patches that sharpen its output."""
 
 import math
 
@@ -9,18 +9,18 @@ from sdg.networks.embedding import timestep_embedding
 from sdg.networks.unet import ADMUNet
 
 FREQUENCIES = 64
-"""Numbers that a timestep is embedded in."""
+"""Size of the sinusoidal time embedding."""
 
 
 class RefinedUNet(nn.Module):
-    """``unet(x_t, t)`` plus a correction that a small network reads off it and x_t, close by.
+    """``unet(x_t, t)`` plus a correction that a small network computes locally from this output and x_t.
 
-    A UNet that folds pictures in patches has no layer at full resolution: lines a pixel or two wide come out
-    blurred even where x_t shows them plainly, and are then taken for something else. The correction costs
-    about a tenth of the UNet, and is zero at first.
+    A UNet that folds pictures into patches has no layer at full resolution: lines a pixel or two wide come
+    out blurred even where x_t shows them plainly, and are then taken for something else. The correction costs
+    about a tenth of the UNet, and is initially zero.
 
     Args:
-        unet: whose output has the meaning and the channels of pictures.
+        unet: its output must be a picture, in meaning and in channels.
         patch: side of the correction's own patches.
         width: its channels.
         depth: its layers between the first and the last.

@@ -3,7 +3,7 @@
 Parameter names are those of the rosinality layout (``style.1.weight``, ``convs.0.conv.modulation.bias``, …),
 whose files hold them under ``g_ema``. Only PyTorch's own operations are used. A modulated convolution scales
 its input by the style, convolves with the shared weight, and scales its output back to unit variance
-("demodulation"): the same function as with a kernel for each sample, and cheaper on a CPU.
+("demodulation"): the same function as with a kernel for each sample, but cheaper on a CPU.
 """
 
 import math
@@ -32,7 +32,7 @@ def level_channels(size: int, channel_max: int, channel_multiplier: float) -> in
 
 
 def level_sizes(image_size: int) -> list[int]:
-    """4, 8, …, ``image_size``; raises SDGError when that is no power of two from 8 on."""
+    """4, 8, …, ``image_size``; raises SDGError unless that is a power of two, at least 8."""
     if image_size < 8 or image_size & (image_size - 1):
         raise SDGError(
             f"StyleGAN2's images have sides of 8, 16, 32, …, not {image_size}: choose one of these"
@@ -48,7 +48,7 @@ class PixelNorm(nn.Module):
 
 
 class MappingLayer(EqualLinear):
-    """One layer of the mapping network: a hundredth of the learning rate, then the activation."""
+    """One layer of the mapping network: linear, at 1/100 of the learning rate, then the activation."""
 
     def __init__(self, dim: int):
         super().__init__(dim, dim, rate=0.01)
@@ -58,9 +58,9 @@ class MappingLayer(EqualLinear):
 
 
 class ModulatedConv(nn.Module):
-    """Convolution whose input channels are scaled by an affine function of w, with demodulation or without.
+    """Convolution whose input channels are scaled by an affine function of w, with or without demodulation.
 
-    ``upsample`` doubles the side by a transposed convolution, which the low-pass follows.
+    ``upsample`` doubles the side with a transposed convolution, followed by the low-pass.
     """
 
     def __init__(
@@ -151,11 +151,11 @@ class LearnedInput(nn.Module):
 class StyleGAN2(nn.Module):
     """z -> w by :meth:`mapping`, w -> picture by :meth:`synthesis`; calling it does both.
 
-    A picture takes one latent for each of its L = 2·log2(image_size) - 2 layers: all the same w (space W), or
-    one w each (space W+).
+    A picture takes one latent for each of its L = 2·log2(image_size) - 2 layers: the same w for all (space
+    W), or a w for each (space W+).
 
     Args:
-        image_size: side S of the pictures, a power of two from 8 on.
+        image_size: side S of the pictures, a power of two, at least 8.
         latent_dim: size D of z and of w.
         mapping_layers: depth of the mapping network.
         channel_max, channel_multiplier: a level of side s has min(channel_max, 2¹⁴ channel_multiplier / s)
@@ -199,12 +199,12 @@ class StyleGAN2(nn.Module):
         return self.style(z)
 
     def synthesis(self, w: Tensor, noise: Noise | None = None) -> Tensor:
-        """Pictures (B, 3, S, S) of latents w.
+        """Pictures (B, 3, S, S) from latents w.
 
         Args:
             w: (B, D), one for all layers, or (B, L, D), one for each.
-            noise: draws the noise that the layers add, in their order; without it the stored maps are added,
-                the same to every picture.
+            noise: draws the noise that the layers add, in layer order; without it the stored maps are added,
+                the same for every picture.
 
         Raises:
             SDGError: latents of another shape.
@@ -216,7 +216,7 @@ class StyleGAN2(nn.Module):
             )
         latents = w.unbind(1) if w.ndim == 3 else (w,) * self.layers
         maps = self._noise_maps(noise, w.device)
-        # On CPUs twice as fast; the weights have five dimensions, so the input must bring the format.
+        # Twice as fast on CPUs; the weights have five dimensions, so the input must set the memory format.
         constant = self.input.input.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self.conv1(constant, latents[0], maps[0])
         image = self.to_rgb1(x, latents[1])
@@ -233,5 +233,5 @@ class StyleGAN2(nn.Module):
 
 
 def truncate(w: Tensor, mean: Tensor, psi: float) -> Tensor:
-    """w (B, …, D) drawn towards the mean latent (D,): mean + psi (w - mean); psi = 1 leaves it alone."""
+    """w (B, …, D) pulled towards the mean latent (D,): mean + psi (w - mean); psi = 1 leaves w unchanged."""
     return mean + psi * (w - mean)

@@ -11,7 +11,7 @@ from sdg.networks.stylegan2_layers import EqualConv, EqualLinear, Filter, activa
 
 
 class ResidualDown(nn.Module):
-    """(B, in, H, W) -> (B, out, H/2, W/2): two convolutions beside a linear skip, both low-passed first."""
+    """(B, in, H, W) -> (B, out, H/2, W/2): two convolutions and a linear skip, blurred before shrinking."""
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
@@ -21,9 +21,9 @@ class ResidualDown(nn.Module):
         self.blur = Filter()
 
     def forward(self, x: Tensor) -> Tensor:
-        # The blur shortens a side by one, of which the stride of 2 sees nothing.
+        # The blur shortens a side by one, which makes no difference at stride 2.
         main = activate(self.conv2(self.blur(activate(self.conv1(x)))))
-        # Dropping pixels is three times as fast as a stride, whose gradient no CPU kernel is made for.
+        # Dropping pixels is three times as fast as a stride, whose gradient has no dedicated CPU kernel.
         return (main + self.skip(self.blur(x)[..., ::2, ::2])) / math.sqrt(2)
 
 
@@ -32,10 +32,10 @@ class Discriminator(nn.Module):
 
     Args:
         image_size: side S, a power of two.
-        channel_max, channel_multiplier: widths, as of the generator.
+        channel_max, channel_multiplier: widths, as in the generator.
         patch: side of the pixel-unshuffle patches the picture is folded into; 1 is StyleGAN2, 2 saves the
-            dearest level.
-        group: pictures over which the deviation within a batch is taken.
+            costliest level.
+        group: number of pictures over which the deviation within a batch is taken.
 
     Raises:
         SDGError: a side that no StyleGAN2 has.
@@ -68,10 +68,10 @@ class Discriminator(nn.Module):
 
 
 def batch_deviation(x: Tensor, group: int) -> Tensor:
-    """A map (B, 1, H, W) that tells each picture how much its group varies: what collapsed batches lack.
+    """A map (B, 1, H, W) of how much each picture's group varies, which exposes a collapsed generator.
 
-    The standard deviation over the group, averaged over channels and places (Karras et al. 2018). Groups have
-    ``group`` pictures, or fewer where the batch does not divide so.
+    The standard deviation over the group, averaged over channels and positions (Karras et al. 2018). Groups
+    have ``group`` pictures, or fewer if that does not divide the batch.
     """
     batch, channels, height, width = x.shape
     group = max(size for size in range(1, group + 1) if batch % size == 0)

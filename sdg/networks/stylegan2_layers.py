@@ -1,8 +1,8 @@
-"""What StyleGAN2's generator and discriminator are made of (Karras et al. 2020, arXiv 1912.04958).
+"""Building blocks of StyleGAN2's generator and discriminator (Karras et al. 2020, arXiv 1912.04958).
 
 Layers are *equalised*: weights are drawn from N(0, 1) and scaled at run time by 1/√fan_in, so that Adam's
-step is of the same relative size everywhere. Activations are leaky ReLUs of slope 0.2, times √2 to keep the
-variance.
+steps have the same relative size everywhere. Activations are leaky ReLUs of slope 0.2, times √2 to preserve
+the variance.
 """
 
 import math
@@ -21,7 +21,7 @@ class EqualLinear(nn.Module):
     """Equalised linear layer, (B, in) -> (B, out).
 
     Args:
-        bias: value the bias starts from.
+        bias: initial value of the bias.
         rate: learning-rate multiplier of weight and bias; both are stored divided by it.
     """
 
@@ -36,7 +36,7 @@ class EqualLinear(nn.Module):
 
 
 class EqualConv(nn.Module):
-    """Equalised convolution, (B, in, H, W) -> (B, out, H', W'), "same" but for the stride."""
+    """Equalised convolution, (B, in, H, W) -> (B, out, H', W'), padded as "same" but for the stride."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, bias: bool = True):
         super().__init__()
@@ -50,10 +50,10 @@ class EqualConv(nn.Module):
 
 
 class Filter(nn.Module):
-    """The low-pass [1, 3, 3, 1] ⊗ [1, 3, 3, 1] of every resampling; a buffer, for checkpoints hold it.
+    """The low-pass [1, 3, 3, 1] ⊗ [1, 3, 3, 1] of every resampling; a buffer, because checkpoints hold it.
 
     Args:
-        gain: sum of the kernel; 4 where it follows or does an upsampling by 2, which leaves zeros between.
+        gain: sum of the kernel; 4 where it follows or performs upsampling by 2, which inserts zeros.
     """
 
     kernel: Tensor

@@ -40,7 +40,7 @@ class TimeResNet(TimeEncoder):
     """CLIP's ResNet tower as a function of a noisy image and its timestep; by default RN50x16 at 256 px.
 
     Its stages are the stem and layer1 … layer4, of side image_size / (4, 4, 8, 16, 32). On CPUs the memory
-    format channels_last is the faster one.
+    format channels_last is faster.
 
     Args:
         layers: Number of bottlenecks in each of the four stages.

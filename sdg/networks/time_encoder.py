@@ -1,6 +1,6 @@
-"""What the time-dependent CLIP image encoders E'_I(x_t, t) share: input, time layers, start.
+"""What the time-dependent CLIP image encoders E'_I(x_t, t) share: input, time layers, initialisation.
 
-An encoder is one of CLIP's image towers some of whose norms are modulated by the timestep,
+An encoder is one of CLIP's image towers with some of its norms modulated by the timestep,
 
     y <- norm(x) * (1 + scale(t)) + shift(t)
 
@@ -26,7 +26,7 @@ class Features(NamedTuple):
     """What one forward of the encoder gives to all guidance terms."""
 
     stages: tuple[Tensor, ...]
-    """Five maps (B, C_k, H_k, W_k), from the input's side to the embedding's."""
+    """Five maps (B, C_k, H_k, W_k), in order from input to embedding."""
     pooled: Tensor
     """CLIP's image embedding (B, D), not normalised."""
 
@@ -39,7 +39,7 @@ class TimeEncoder(nn.Module, ABC):
 
     Args:
         image_size: Side of the square images, a multiple of ``patch``.
-        patch: How many pixels the tower shrinks to one place, along each side.
+        patch: How many pixels, along each side, the tower reduces to one position.
         sinusoid_dim: Number of values in the sinusoidal embedding of t, even.
 
     Raises:
@@ -47,7 +47,7 @@ class TimeEncoder(nn.Module, ABC):
     """
 
     positions: str
-    """Name of the positional embedding (1 + n * n, C), the only weights that the image size reshapes."""
+    """Name of the positional embedding (1 + n * n, C), the only weights shaped by the image size."""
 
     def __init__(self, image_size: int, patch: int, sinusoid_dim: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class TimeEncoder(nn.Module, ABC):
         self.normalise = NormalisePixels()
 
     def add_time_layers(self, channels: Sequence[int], time_dim: int) -> None:
-        """Make what turns t into the modulation; for constructors.
+        """Make the layers that turn t into the modulation; for constructors.
 
         Args:
             channels: C of each modulated norm, in the order in which they run; ``emb_layers`` gives each its
@@ -77,8 +77,8 @@ class TimeEncoder(nn.Module, ABC):
         """Encode noisy images.
 
         Args:
-            x_t: Images on the scale [-1, 1] with their noise, not clamped, (B, 3, image_size, image_size);
-                cast to the dtype of the weights.
+            x_t: Noisy images on the scale [-1, 1], not clamped, (B, 3, image_size, image_size); cast to the
+                dtype of the weights.
             t: Original timesteps 0..999, never respaced indices, of shape (B,); or (1,) if all images share
                 one, which computes the modulation once and folds it into the norms.
 
@@ -99,14 +99,14 @@ class TimeEncoder(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, x: Tensor, film: FiLM) -> Features:
-        """The features of images (B, 3, S, S) as CLIP takes them; ``film`` has a pair for each norm."""
+        """The features of images (B, 3, S, S) normalised for CLIP; ``film`` has a pair for each norm."""
 
     @abstractmethod
     def clip_state(self, visual: nn.Module) -> dict[str, Tensor]:
-        """The weights of ``visual``, open_clip's image tower, by the names they have here.
+        """The weights of ``visual``, open_clip's image tower, under their names here.
 
         Raises:
-            SDGError: A tower of another kind, or one that differs in what shapes do not tell.
+            SDGError: A tower of another kind, or one that differs in ways that shapes do not show.
         """
 
     def _film(self, t: Tensor) -> FiLM:
@@ -137,15 +137,15 @@ def from_clip(
 
     Args:
         visual: ``visual`` of an open_clip model. It is left untouched.
-        network: The encoder to fill, of the tower's architecture; its image size may be another.
+        network: The encoder to fill, of the tower's architecture; its image size may differ.
         positional: ``interpolate`` resizes the grid of positions, ``random`` draws a new embedding, as
             the released code does.
         modulation: ``zero`` starts with scale = shift = 0, ``default`` with PyTorch's initialisation of a
             Linear, as the released code does.
-        generator: Source of all weights that CLIP does not have; without one, PyTorch's global generator.
+        generator: Draws all weights that CLIP does not have; by default PyTorch's global generator.
 
     Raises:
-        SDGError: The tower is not what ``network`` was made for, or an option is unknown.
+        SDGError: The tower does not fit ``network``, or an option is unknown.
     """
     if positional not in {"interpolate", "random"}:
         raise SDGError(f"positional must be 'interpolate' or 'random', got {positional!r}")

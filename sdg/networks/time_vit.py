@@ -4,8 +4,8 @@ Before the attention and before the MLP of every block, and before the projectio
 
     y <- LayerNorm(x) * (1 + scale(t)) + shift(t)
 
-with LayerNorm's own weight and bias kept. Parameter names are CLIP's, below ``visual``, and those of the time
-layers.
+with LayerNorm's own weight and bias kept. Parameter names are CLIP's, under ``visual``, plus those of the
+time layers.
 
 References:
     | Scalable Diffusion Models with Transformers (Peebles & Xie, 2022)
@@ -29,22 +29,22 @@ from sdg.networks.time_encoder import Features, TimeEncoder
 class TimeViT(TimeEncoder):
     """CLIP's vision transformer as a function of a noisy image and its timestep; by default ViT-B/32.
 
-    Its stages are the tokens of five chosen places, as maps (B, width, n, n) with n = image_size / patch.
+    Its stages are the tokens at five chosen depths, as maps (B, width, n, n) with n = image_size / patch.
 
     Args:
         patch: Side of a patch in pixels.
         width: Channels of a token.
         layers: Number of blocks.
-        heads: Of the attention, a divisor of ``width``.
+        heads: Number of attention heads, a divisor of ``width``.
         output_dim: Size D of the embedding.
-        quick_gelu: The activation that OpenAI's weights want; others in open_clip want GELU.
+        quick_gelu: The activation that OpenAI's weights need; most others in open_clip need GELU.
         stages: After which blocks the five stages are taken; 0 is before the first.
         image_size: Side of the square images, a multiple of ``patch``.
         sinusoid_dim: Number of values in the sinusoidal embedding of t, even.
         time_dim: Hidden size of the time layers.
 
     Raises:
-        SDGError: A size that the network cannot take, or stages that are not five of its places.
+        SDGError: A size that the network cannot take, or stages that are not five of its depths.
     """
 
     positions = "visual.positional_embedding"
@@ -115,6 +115,6 @@ def modulated_layer_norm(norm: nn.LayerNorm, x: Tensor, film: FiLM) -> Tensor:
 
 
 def _hidden_choices(tower: VisionTransformer) -> str:
-    """What the shapes of a tower's weights do not tell."""
+    """What the shapes of a tower's weights do not show."""
     block = tower.transformer.resblocks[0]
     return f"{block.attn.num_heads} heads, {type(block.mlp.gelu).__name__}, pooling by {tower.pool_type}"

@@ -1,4 +1,4 @@
-"""Words to token numbers: a word-level tokenizer for small models, and a strict front for open_clip's own."""
+"""Text to token numbers: a word-level tokenizer for small models, and a strict wrapper of open_clip's own."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ class WordTokenizer:
     """One token per known word; words outside the vocabulary share one token.
 
     Numbers are 0 for padding, 1 for unknown words, 2… for the vocabulary in its given order, then start and
-    end of text. (open_clip's text tower reads its answer off the largest number, the end.)
+    end of text. (open_clip's text tower takes its output at the largest number, the end.)
 
     Args:
         vocabulary: lower-case words, each once; their order is part of a trained model.
         context_length: tokens per text, start and end included.
 
     Raises:
-        SDGError: a vocabulary with something else in it.
+        SDGError: a vocabulary with anything else in it.
     """
 
     def __init__(self, vocabulary: Sequence[str], context_length: int):
@@ -46,7 +46,7 @@ class WordTokenizer:
         return torch.tensor([row + [_PAD] * (self.context_length - len(row)) for row in rows])
 
     def bag(self, texts: Sequence[str]) -> Tensor:
-        """Which tokens each text holds, of any length and in any order: (N, size) of 0 and 1."""
+        """Which tokens each text contains, whatever its length and order: (N, size) of 0 and 1."""
         bags = torch.zeros(len(texts), self.size)
         for row, text in zip(bags, texts, strict=True):
             row[[self.numbers.get(word, _UNKNOWN) for word in self._words(text)]] = 1
@@ -73,10 +73,10 @@ class WordTokenizer:
 
 
 class StrictTokenizer:
-    """An open_clip tokenizer that refuses a text it would have to cut short.
+    """An open_clip tokenizer that refuses a text it would have to truncate.
 
     Args:
-        tokenizer: maps texts and a context length to (N, context_length) int64, end-of-text number highest.
+        tokenizer: maps texts and a context length to (N, context_length) int64, end of text highest.
     """
 
     def __init__(self, tokenizer: Callable[..., Tensor], context_length: int):
@@ -85,7 +85,7 @@ class StrictTokenizer:
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Texts to (N, context_length) int64; raises SDGError for an empty or over-long text."""
         roomy = self.tokenizer(list(texts), context_length=4 * self.context_length)
-        # To the end-of-text number and not to the first 0: that is padding, but also a "!" inside a word.
+        # Up to the end of text rather than the first 0, which is padding but also a "!" inside a word.
         lengths = (roomy.argmax(dim=1) + 1).tolist()
         for text, length in zip(texts, lengths, strict=True):
             if length == 2:

@@ -18,9 +18,9 @@ from sdg.networks.embedding import timestep_embedding
 
 
 class GroupNorm32(nn.GroupNorm):
-    """GroupNorm over 32 groups, which time may modulate: norm(x) * (1 + scale) + shift.
+    """GroupNorm over 32 groups, optionally modulated by time: norm(x) * (1 + scale) + shift.
 
-    PyTorch takes the statistics of half-precision input in float32, as ADM does (on a GPU, releases before
+    PyTorch computes the statistics of half-precision input in float32, as ADM does (on a GPU, releases before
     mid-2026 round them once).
     """
 
@@ -41,21 +41,21 @@ class GroupNorm32(nn.GroupNorm):
         return self._norm(x, self.weight, self.bias) * gain[..., None, None] + shift[..., None, None]
 
     def _norm(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        # Under autocast a norm gives float32; what follows need not be.
+        # Under autocast a norm gives float32, which later layers do not need.
         return F.group_norm(x, self.num_groups, weight, bias, self.eps).to(x.dtype)
 
 
 class SiLU(nn.SiLU):
-    """In place where no gradient is recorded: fresh memory takes a CPU longer than the function."""
+    """In place where no gradient is recorded: on a CPU, fresh memory costs more than the function."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
 class UpsampledConv(nn.Conv2d):
-    """Convolution of the map at twice its size, every place its nearest: (B, C, H, W) -> (B, C_out, 2H, 2W).
+    """Nearest upsampling to twice the size, then convolution: (B, C, H, W) -> (B, C_out, 2H, 2W).
 
-    ``subpixel`` (C, C_out, 4, 4), where it is set, does both in one: see :func:`sdg.networks.fast.quicken`.
+    ``subpixel`` (C, C_out, 4, 4), if set, does both in one: see :func:`sdg.networks.fast.quicken`.
     """
 
     subpixel: Tensor | None
@@ -243,7 +243,7 @@ class ADMUNet(nn.Module):
             h = self._run(block, cat([h, skips.pop()], dim=1), emb)
         h = self.out(h)
         h = F.pixel_shuffle(h, self.patch) if self.patch > 1 else h
-        return h.contiguous()  # states keep one layout, so that compiled networks see the same at every step
+        return h.contiguous()  # states keep one layout: compiled networks then see the same at every step
 
     def _run(self, block: nn.Module, h: Tensor, emb: Tensor) -> Tensor:
         if self.checkpointing and self.training:
@@ -252,7 +252,7 @@ class ADMUNet(nn.Module):
 
 
 def _zeroed(layer: nn.Module) -> nn.Module:
-    """ADM starts the last layer of every residual branch at zero."""
+    """The layer set to zero, as ADM starts the last of a residual branch."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -11,11 +11,11 @@ from sdg.report.runs_page import as_page
 from sdg.report.seeds import over_seeds
 
 USUAL = (("alignment/mentioned", "spread/all"), ("alignment/mentioned", "diversity_judge"))
-"""Set against each other where nothing else was asked for: what guidance gains, and what it costs."""
+"""Pairs of measures plotted by default: what guidance gains against what it costs."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; ends with status 1 and one line on standard error if the user must mend something."""
+    """Run the command; exits with status 1 and one line on standard error if the user must fix something."""
     options = _parser().parse_args(arguments)
     try:
         runs = find_runs(options.folders)
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _pairs(columns: list[Column], asked: list[list[str]]) -> list[tuple[Column, Column]]:
-    """What is set against each other; of a measure by several protocols, the first."""
+    """The pairs of measures to plot; if a measure has several protocols, the first."""
     known: dict[str, Column] = {}
     for column in columns:
         known.setdefault(column.measure, column)

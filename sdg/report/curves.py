@@ -7,7 +7,7 @@ _WIDTH, _HEIGHT = 360, 80
 
 
 def draw_curves(title: str, lines: Sequence[Sequence[float]]) -> str:
-    """Several lines over the same steps in one frame, the extremes written at the left."""
+    """Several lines over the same steps in one frame, with the extremes written on the left."""
     values = [value for line in lines for value in line]
     low, high = min(values), max(values)
     span = (high - low) or 1.0

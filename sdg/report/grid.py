@@ -17,14 +17,14 @@ def draw_grid(
     lead: int = 0,
     label: int = 230,
 ) -> Image.Image:
-    """Pictures in rows with a sentence at the left of each and a word above each column.
+    """Pictures in rows, with a sentence to the left of each row and a word above each column.
 
     Args:
-        rows: label and pictures, every row as long as the first.
+        rows: label and pictures of each row; all have as many pictures as the first.
         columns: labels of the columns, or none.
         cell: side of a picture in pixels; smaller ones are enlarged without smoothing.
-        group: pictures that stand close together, with a wider gap after each group.
-        lead: pictures before the first group, which stand apart.
+        group: number of pictures set close together, with a wider gap after each group.
+        lead: number of pictures before the first group, set apart.
         label: width of the column of sentences in pixels; 0: none.
     """
     gap, wide, margin = 4, 16, 20
@@ -48,6 +48,6 @@ def draw_grid(
 
 
 def open_picture(path: str | Path) -> Image.Image:
-    """A picture as RGB, read whole."""
+    """A picture as RGB, fully loaded."""
     with Image.open(path) as image:
         return image.convert("RGB")

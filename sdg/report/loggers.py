@@ -1,4 +1,4 @@
-"""Where the curves and the pictures of a run go, besides its folder."""
+"""Loggers: where a run's curves and pictures go, besides its folder."""
 
 import netrc
 import os
@@ -22,12 +22,12 @@ def wandb_logger(
 ) -> WandbLogger:
     """A W&B logger; offline unless an API key is found in ``WANDB_API_KEY`` or in ``~/.netrc``.
 
-    A resumed training goes on with its run, whose id is kept in ``save_dir/wandb/run_id``; in a W&B sweep the
-    agent has chosen it.
+    A resumed training continues its W&B run, whose id is kept in ``save_dir/wandb/run_id``; in a W&B sweep
+    the agent chooses the id.
 
     Args:
         save_dir: runs are kept in ``save_dir/wandb``; ``wandb sync`` uploads offline ones later.
-        offline: force one or the other.
+        offline: forces offline or online.
         settings: further arguments of ``wandb.init``: entity, group, tags, …
     """
     offline = not _has_account() if offline is None else offline
@@ -42,13 +42,13 @@ def wandb_logger(
 
 
 def announce(loggers: list[Logger], settings: dict[str, Any]) -> None:
-    """Tell every logger the settings of the run and the version of the code."""
+    """Send every logger the settings of the run and the version of the code."""
     for logger in loggers:
         logger.log_hyperparams({"code": code_version(), **settings})
 
 
 def finish(loggers: list[Logger]) -> None:
-    """End W&B's run, so that the next job of a sweep has one of its own."""
+    """End the W&B run, so that the next job of a sweep gets its own."""
     for logger in loggers:
         if isinstance(logger, WandbLogger) and first_process():
             logger.experiment.finish()
@@ -57,7 +57,7 @@ def finish(loggers: list[Logger]) -> None:
 def show_pictures(
     loggers: Sequence[Logger], name: str, pictures: Sequence[Image.Image], captions: Sequence[str], step: int
 ) -> None:
-    """Hand pictures to every logger that takes some."""
+    """Send pictures to every logger that accepts them."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.log_image(key=name, images=list(pictures), step=step, caption=list(captions))
@@ -68,7 +68,7 @@ def show_pictures(
 
 
 def show_table(loggers: Sequence[Logger], name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Hand a table, whose cells are plain or pictures, to every logger that takes some."""
+    """Send a table, with plain values or pictures as cells, to every logger that accepts it."""
     for logger in loggers:
         if isinstance(logger, WandbLogger) and rows:
             from wandb import Image as Picture  # takes a second to import
@@ -78,7 +78,7 @@ def show_table(loggers: Sequence[Logger], name: str, rows: Sequence[Mapping[str,
 
 
 def code_version() -> str:
-    """The commit of the checkout, with ``-dirty`` where it was changed; else the version of the package."""
+    """The package version; in a checkout also the commit, with ``-dirty`` if files were changed."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

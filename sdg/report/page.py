@@ -1,4 +1,4 @@
-"""The page of a sampling run: every guided picture beside the unguided one of the same noise."""
+"""The page of a sampling run: every guided picture beside the unguided one from the same noise."""
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from sdg.report.record import aimed, label
 
 _GRID_ROWS, _GRID_COLUMNS = 24, 8
 _TOLD = 24
-"""Samples of a row whose way is shown: of thousands, curves are a blot, and a page that no browser opens."""
+"""Samples per row whose steps are shown: with thousands, curves blur and the page is too big for browsers."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c20; }
@@ -34,7 +34,7 @@ details svg { display: block; margin: .4rem 0; }
 
 
 class _Row(NamedTuple):
-    """What one set of guided samples has in common, and the records of its first."""
+    """What the guided samples of a row have in common, and the records of the first ones."""
 
     prompt: str | None
     reference: str | None
@@ -53,11 +53,11 @@ class _Row(NamedTuple):
 def write_page(folder: Path, records: Iterable[dict], title: str) -> Path:
     """Write ``index.html`` and ``grid.png`` for the records of a manifest; returns the page's path.
 
-    The grid shows at most 24 rows and 8 seeds; the page shows them all.
+    The grid shows at most 24 rows and 8 seeds; the page shows all.
 
     Args:
-        records: unguided samples first, and those of a row one after the other, as a plan has them. They may
-            come one at a time: traces of the row that is written are held, and of those in the grid.
+        records: unguided samples first, then row by row, as in a plan. They may come one at a time: only the
+            traces of the row being written and of the rows in the grid are held in memory.
     """
     before: dict[tuple[int, int], dict] = {}
     page = folder / "index.html"
@@ -79,7 +79,7 @@ def write_page(folder: Path, records: Iterable[dict], title: str) -> Path:
 
 
 def _led(records: Iterable[dict], before: dict[tuple[int, int], dict]) -> Iterator[dict]:
-    """The guided samples of ``records``; the others are put into ``before``, without their traces."""
+    """The guided samples of ``records``; the others go into ``before``, without their traces."""
     for record in records:
         if aimed(record):
             yield record
@@ -89,7 +89,7 @@ def _led(records: Iterable[dict], before: dict[tuple[int, int], dict]) -> Iterat
 
 
 def _write_rows(file: BinaryIO, records: Iterable[dict], before: dict) -> list[_Row]:
-    """A section for each row, picture by picture; returns the first rows, for the grid."""
+    """Write a section for each row, picture by picture; returns the first rows, for the grid."""
     rows: list[_Row] = []
     for key, group in groupby(records, lambda record: (record["prompt"], record["reference"])):
         row = _Row(*key, list(islice(group, _TOLD)))
@@ -113,7 +113,7 @@ def _figure(record: dict, label: str, before: dict) -> str:
 
 
 def _details(records: Sequence[dict]) -> str:
-    """How the pictures of a row came about: predicted pictures, and the numbers of the steps."""
+    """How the pictures of a row came about: predicted clean pictures, and curves over the steps."""
     parts = [f'<img class="strip" src="{r["strip"]}" alt="on the way">' for r in records if "strip" in r]
     guided = [r["trace"]["guided"] for r in records if (r.get("trace") or {}).get("guided")]
     curves: dict[str, list] = {}

@@ -1,4 +1,4 @@
-"""What many evaluations found, in one table: a row for each ``metrics.json``, a column for each measure."""
+"""The results of many evaluations in one table: a row per ``metrics.json``, a column per measure."""
 
 import csv
 import io
@@ -17,26 +17,26 @@ class Run(NamedTuple):
     """One ``metrics.json``."""
 
     name: str
-    """Its folder, as seen from the one that was searched."""
+    """Its folder, relative to the one that was searched."""
     measures: dict[str, dict]
     protocols: dict[str, str]
     settings: dict[str, str]
-    """Of the ``config.yaml`` beside it, by dotted name; none of a folder of anybody's pictures."""
+    """From the ``config.yaml`` beside it, by dotted name; empty for a folder without that file."""
 
     def protocol(self, measure: str) -> str:
-        """How a measure was had."""
+        """How a measure was taken."""
         return self.protocols.get(measure.partition("/")[0], "unknown")
 
 
 class Column(NamedTuple):
-    """A measure by one protocol; numbers of different protocols never share a column."""
+    """A measure under one protocol; numbers from different protocols never share a column."""
 
     measure: str
     protocol: str
     title: str
 
     def cell(self, run: Run) -> dict | None:
-        """What a run has in this column: value, count, and the interval if there is one."""
+        """A run's entry in this column, if any: value, count, and the interval if there is one."""
         if run.protocol(self.measure) != self.protocol:
             return None
         return run.measures.get(self.measure)
@@ -46,7 +46,7 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
     """Every ``metrics.json`` in the folders, at any depth, sorted by path within each.
 
     Raises:
-        SDGError: there is none, or one that cannot be read.
+        SDGError: there is none, or one cannot be read.
     """
     runs = []
     for folder in map(Path, folders):
@@ -65,10 +65,10 @@ def list_columns(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[Colu
     """The columns that the runs need, in the order in which measures appear.
 
     Args:
-        patterns: only measures that fit one of them, such as ``alignment/*``; none: all.
+        patterns: only measures that match one of these, such as ``alignment/*``; all by default.
 
     Raises:
-        SDGError: no measure fits.
+        SDGError: no measure matches.
     """
     protocols: dict[str, list[str]] = defaultdict(list)
     for run in runs:
@@ -86,7 +86,7 @@ def list_columns(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[Colu
 
 
 def as_markdown(runs: Sequence[Run], columns: Sequence[Column]) -> str:
-    """The settings that differ, values with their 95 % intervals, and below them every protocol."""
+    """The settings that differ, values with their 95 % intervals, and every protocol below the table."""
     varied = differing([run.settings for run in runs])
     titles = ["run", *varied, *(column.title for column in columns)]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
@@ -120,7 +120,7 @@ def as_csv(runs: Sequence[Run], columns: Sequence[Column]) -> str:
 
 
 def words(cell: dict | None) -> str:
-    """A value and its interval, as people read them."""
+    """A value and its interval, in readable form."""
     if cell is None:
         return "–"
     interval = " … ".join(f"{end:.3g}" for end in cell.get("interval", ()))

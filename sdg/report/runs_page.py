@@ -1,4 +1,4 @@
-"""Many runs on one page: a table that a click on a column sorts, and measures against each other."""
+"""Many runs on one page: a table sorted by a click on a column, and plots of measure against measure."""
 
 import html
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ for (const head of document.querySelectorAll("th")) head.onclick = () => {
 
 
 def as_page(runs: Sequence[Run], columns: Sequence[Column], pairs: Sequence[tuple[Column, Column]]) -> str:
-    """The page; what is missing stands last, however it is sorted.
+    """The page as HTML; missing values come last, however the table is sorted.
 
     Args:
-        pairs: measures to set against each other: across, and up.
+        pairs: measures to plot against each other: (x, y).
     """
     varied = differing([run.settings for run in runs])
     titles = ["run", *varied, *(column.title for column in columns)]

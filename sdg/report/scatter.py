@@ -1,4 +1,4 @@
-"""One measure against another, a point for each run, as SVG; the best compromises are joined by a line."""
+"""One measure against another, a point for each run, as SVG; a line joins the best trade-offs."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from sdg.report.runs import Column, Run, words
 
 LOWER = ("fid*", "fd_*", "kid*", "kd_*", "*distance*")
-"""Measures of which less is better."""
+"""Measures for which lower is better."""
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 520, 360, 70, 46
 
 
 def draw_scatter(runs: Sequence[Run], x: Column, y: Column) -> str:
-    """Runs that have both measures; of the runs on the line none is better in both."""
+    """The runs that have both measures; the line joins those on the Pareto front."""
     both = [(run, x.cell(run), y.cell(run)) for run in runs]
     found = [(run, a, b) for run, a, b in both if a is not None and b is not None]
     title = f"{y.title} against {x.title}"
@@ -39,7 +39,7 @@ def draw_scatter(runs: Sequence[Run], x: Column, y: Column) -> str:
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> set[int]:
-    """Numbers of the points (more is better) than which no other is as good in both and better in one."""
+    """Indices of the Pareto front (higher is better): no other point is as good in both and better in one."""
     return {
         i
         for i, (a, b) in enumerate(points)
@@ -52,14 +52,14 @@ def _sign(column: Column) -> int:
 
 
 def _scale(values: Sequence[float]) -> Callable[[float], float]:
-    """Values to [0, 1], with a margin."""
+    """Maps values to [0, 1] with a margin."""
     low, high = min(values), max(values)
     margin = 0.06 * (high - low) or 1.0
     return lambda value: (value - low + margin) / (high - low + 2 * margin)
 
 
 def _axes(places: Sequence[tuple[float, float]], x: Column, y: Column) -> str:
-    """A frame with the extremes, and what the axes are."""
+    """A frame with the extremes and the names of the axes."""
     xs, ys = zip(*places, strict=True)
     bottom = _HEIGHT - _BELOW
     text = '<text x="{:.0f}" y="{:.0f}" text-anchor="{}">{}</text>'

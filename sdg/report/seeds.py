@@ -1,4 +1,4 @@
-"""Runs that differ by their seed alone: the mean of each measure, with the interval that they give."""
+"""Runs that differ only in their seed: the mean of each measure, with its interval."""
 
 import math
 from collections import defaultdict
@@ -8,13 +8,13 @@ from sdg.report.runs import Run
 
 SEED = "seed"
 _QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Of Student's t at 97.5 %, for 1 to 9 degrees of freedom."""
+"""Student's t at 97.5 %, for 1 to 9 degrees of freedom."""
 
 
 def over_seeds(runs: Sequence[Run]) -> list[Run]:
-    """For runs that differ by their seed alone the mean of each measure that all have, by one protocol.
+    """For runs that differ only in their seed, the mean of each measure that all have under one protocol.
 
-    The interval is Student's, 95 % over the seeds; a run that stands alone gives nothing.
+    The intervals are Student's, 95 % over the seeds; a run without such partners is left out.
     """
     groups: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
@@ -39,7 +39,7 @@ def _mean(settings: tuple, group: Sequence[Run]) -> Run:
 
 
 def _quantile(freedom: int) -> float:
-    """Of Student's t at 97.5 %; from 10 degrees of freedom on by the first terms of its expansion."""
+    """Student's t at 97.5 %; from 10 degrees of freedom on, the first terms of its expansion."""
     if freedom <= len(_QUANTILES):
         return _QUANTILES[freedom - 1]
     z = 1.959964

@@ -1,4 +1,4 @@
-"""What runs were made with: the settings in which they differ."""
+"""The settings of runs, and those in which runs differ."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from sdg.errors import SDGError
 
 _LEFT_OUT = ("contents", "paths")
-"""Settings that say where things are, and hashes of files."""
+"""Ignored: settings that say where things are, and file hashes."""
 _LONGEST = 48
-"""Characters of a setting in a table."""
+"""Maximum length of a setting in a table."""
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """The settings in a run's ``config.yaml`` as text, by their dotted names; none where there is no file.
+    """The settings in a run's ``config.yaml`` as text, by dotted name; empty if there is no file.
 
     Raises:
         SDGError: the file cannot be read.
@@ -35,14 +35,14 @@ def read_settings(path: Path) -> dict[str, str]:
 
 
 def differing(every: Sequence[Mapping[str, str]]) -> list[str]:
-    """Names of the settings in which runs differ, of those that have any."""
+    """Names of the settings in which runs differ, among runs that have any."""
     known = [settings for settings in every if settings]
     names = dict.fromkeys(name for settings in known for name in settings)
     return [name for name in names if len({settings.get(name) for settings in known}) > 1]
 
 
 def short(text: str) -> str:
-    """A setting in one line of a table."""
+    """A setting cut to one line of a table."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 

@@ -1,4 +1,4 @@
-"""From plan entries to what guidance aims at: prompts to embeddings, paths to pictures."""
+"""Turns plan entries into guidance targets: prompts into embeddings, paths into pictures."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,13 +19,13 @@ CLEAN = Level(0, 1.0, 1.0)
 
 
 class Steer:
-    """The guidance of one group of samples along one chain, which it is asked about step by step.
+    """Guidance for one group of samples along one chain, called at every step.
 
-    With ``guidance.every`` above 1 it remembers what guidance said last. It forgets that where guidance
-    rests, and counts from the first step after it.
+    With ``guidance.every`` above 1, the last result is kept and reused. It is dropped where all weights are
+    0, and counting restarts at the next guided step.
 
     Args:
-        scale: of each sample, (B,).
+        scale: guidance scale of each sample, (B,).
     """
 
     def __init__(self, guidance: Guidance, aim: Aim, scale: Tensor):
@@ -34,8 +34,7 @@ class Steer:
         self.uses = 0
 
     def __call__(self, x: Tensor, level: Level) -> Steering | None:
-        """What guidance says at x (B, C, H, W) of noise level ``level``, or said a few steps before; None
-        where it rests."""
+        """Steering at x (B, C, H, W) of noise level ``level``, new or reused; None if all weights are 0."""
         if self.guidance.rests(level):
             self.said = None
             return None
@@ -46,21 +45,21 @@ class Steer:
         return self.said
 
     def scores(self, images: Tensor) -> dict[str, Tensor]:
-        """F_k, (B,), of every term for finished images."""
+        """F_k of every term, (B,) each, for finished images."""
         return self.guidance.scores(self.guidance.encode(images, CLEAN), self.aim.at(CLEAN))
 
 
 class Aims(nn.Module):
-    """Makes the :class:`Steer` of a group of samples. A term's own target goes before what an entry brings.
+    """Makes the :class:`Steer` for a group of samples. A term's own target overrides that of an entry.
 
     Args:
         texts: embeds the prompts.
         size: side of the pictures that the encoder reads, in pixels.
         reference_noise: ``"fresh"`` at every step, as in the paper's code, or ``"fixed"`` for the whole
             chain.
-        share_reference: whether the samples of a run that have the same reference also share its noise,
-            so that a group encodes each of its different references once. By default a reference's noise
-            is the sample's own.
+        share_reference: whether samples of a run with the same reference also share its noise, so that a
+            group encodes each distinct reference only once. By default each sample has its own reference
+            noise.
 
     Raises:
         SDGError: an unknown ``reference_noise``.
@@ -81,7 +80,7 @@ class Aims(nn.Module):
         self.fixed, self.share = reference_noise == "fixed", share_reference
 
     def waiting(self, kind: str) -> dict[str, str]:
-        """What waits for the prompts or references of the plan, in words, and how to do without it."""
+        """Terms that need this kind of target from the plan, in words, and how to leave each out."""
         return {
             f"the term {name}": f"leave it out with ~guidance.terms.{name}"
             for name, term in self._reading(kind).items()
@@ -89,22 +88,22 @@ class Aims(nn.Module):
         }
 
     def check(self, prompts: Sequence[str]) -> None:
-        """Raises SDGError for a prompt, of the plan or of a term, that cannot be encoded."""
+        """Raises SDGError if a prompt, of the plan or of a term, cannot be encoded."""
         for prompt in [*prompts, *(term.target for term in self._reading("prompt").values())]:
             self.texts([prompt])
 
     def pictures(self, references: Sequence[str]) -> list[str]:
-        """The paths of ``references`` and of the terms' own ones, each once."""
+        """The paths of ``references`` and of the terms' own references, each once."""
         own = [term.target for term in self._reading("reference").values() if term.target is not None]
         return list(dict.fromkeys([*references, *own]))
 
     def forward(self, entries: Sequence[PlanEntry]) -> Steer:
-        """The guidance of the samples of ``entries``, each towards its own targets."""
+        """Guidance for the samples of ``entries``, each towards its own targets."""
         prompts = {
             name: self.texts([term.target or entry.prompt for entry in entries])
             for name, term in self._reading("prompt").items()
         }
-        # Terms that read the same pictures share them, and with them the noise and the encoder's forward.
+        # Terms that read the same pictures share them, and thus also the noise and the encoder's forward.
         shared: dict[tuple[str | None, ...], Reference] = {}
         references = {}
         for name, term in self._reading("reference").items():
@@ -129,6 +128,6 @@ class Aims(nn.Module):
         return Reference(self._stack(distinct).to(device), noise, self.fixed, rows)
 
     def _stack(self, paths: Sequence[str | None]) -> Tensor:
-        """(N, 3, size, size); grey where there is none, which is where nothing guides."""
+        """(N, 3, size, size); grey where a path is None, as for unguided samples."""
         grey = torch.zeros(3, self.size, self.size)
         return torch.stack([grey if path is None else read_picture(path, self.size) for path in paths])

@@ -1,4 +1,4 @@
-"""From settings to :class:`GuidedSampling`, its networks with their weights."""
+"""Builds :class:`GuidedSampling` from settings, with its networks' weights."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -43,17 +43,18 @@ def guided_sampling(
     channels_last: bool = False,
     compile: bool = False,
 ) -> GuidedSampling:
-    """The method that conf/method describes; of the networks, those that it needs.
+    """The method that conf/method describes, with only the networks that it needs.
 
     Args:
-        encoder_sees: the noisy state, for which it is fine-tuned (the paper), or, as plain CLIP, the clean
-            picture that the prior predicts.
-        dtype: of the weights and the arithmetic of prior and encoder; x_t, tables, scores and the sum of
+        encoder_sees: ``x_t``, the noisy state, for an encoder fine-tuned on it (the paper), or ``x0``, the
+            clean picture that the prior predicts, for plain CLIP.
+        dtype: of the weights and arithmetic of prior and encoder; x_t, tables, scores and the sum of
             gradients stay float32.
-        channels_last: and ``compile``, how prior and encoder compute: see :func:`~sdg.networks.fast.quicken`.
+        channels_last: like ``compile``, how prior and encoder compute: see
+            :func:`~sdg.networks.fast.quicken`.
 
     Raises:
-        SDGError: weights that cannot be had or do not fit, or settings that make no sense.
+        SDGError: weights that cannot be found or do not fit, or invalid settings.
     """
     if encoder_sees not in ("x_t", "x0"):
         raise SDGError(f"method.encoder_sees={encoder_sees} is unknown: use x_t or x0")
@@ -61,10 +62,10 @@ def guided_sampling(
         raise SDGError(f"dtype={dtype} is unknown: use float32, bfloat16 or float16")
     precision: torch.dtype = getattr(torch, dtype)
     begin: Start = build(start)
-    with unfilled():  # networks take no memory before their weights are read
+    with unfilled():  # networks take no memory until their weights are read
         denoiser: Denoiser = build(prior["denoiser"])
     timeline = Timeline(denoiser.schedule, sampler["steps"], begin.strength)
-    # All weights are looked for before the first takes its time to load.
+    # All weights are located before the first is loaded, which takes time.
     file = locate(prior["checkpoint"], prior.get("url"), prior.get("sha256"), prior.get("download", False))
     needed: tuple[str, ...] = ()
     if guidance["terms"]:
@@ -95,7 +96,7 @@ def guided_sampling(
 
 
 def _tower(network: Settings, clip: CLIP, file: Path | None, dtype: torch.dtype) -> nn.Module:
-    """The encoder that guides, with the weights of ``file``; without one, as CLIP's own tower."""
+    """The guiding encoder, with the weights of ``file`` or, without one, of CLIP's own tower."""
     if file is None:
         return from_clip(clip.model.visual, build(network)).to(dtype)
     with unfilled():

@@ -1,4 +1,4 @@
-"""Chains of a diffusion prior, steered by guidance, held by constraints, or left alone."""
+"""Chains of a diffusion prior: guided, constrained, both or neither."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,18 +20,17 @@ from sdg.sampling.trace import Trace
 
 
 class GuidedSampling(Method):
-    """One chain of the prior for each sample.
+    """One chain of the prior per sample.
 
     Args:
-        aims: the guidance, and what it aims at; None for no guidance.
+        aims: the guidance and its targets; None for no guidance.
         start: where the chain begins.
-        constraints: what every state must obey.
-        snapshots: keep x̂_0 of every that many steps; 0: of none.
-        trace: whether records hold the numbers of every step.
+        constraints: what every state must satisfy.
+        snapshots: keep x̂_0 every this many steps; 0 keeps none.
+        trace: whether records include the numbers of every step.
 
     Raises:
-        SDGError: the encoder reads pictures of another size than the prior draws, or a number that makes no
-            sense.
+        SDGError: the encoder reads pictures of another size than the prior draws, or a number is invalid.
     """
 
     def __init__(
@@ -62,21 +61,21 @@ class GuidedSampling(Method):
         self.snapshots, self.trace = snapshots, trace
 
     def waiting(self, kind: str) -> dict[str, str]:
-        """What waits for prompts or references, in words, and how to do without it."""
+        """What needs a target of this kind, in words, and how to leave each out."""
         return (self.aims.waiting(kind) if self.aims else {}) | self.constraints.waiting(kind)
 
     def check(self, prompts: Sequence[str], references: Sequence[str]) -> None:
-        """Raises SDGError for a target that is missing, that nothing reads, or that cannot be used."""
+        """Raises SDGError if a target is missing, is not read by anything, or cannot be used."""
         super().check(prompts, references)
         if self.aims:
             self.aims.check(prompts)
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """Words of a prompt that CLIP's tokenizer has no meaning for."""
+        """Words of a prompt that CLIP's tokenizer does not know."""
         return self.aims.texts.unknown_words(prompt) if self.aims else []
 
     def pictures(self, references: Sequence[str]) -> list[str]:
-        """The paths of ``references`` and of the terms' own ones, each once."""
+        """The paths of ``references`` and of the terms' own references, each once."""
         return self.aims.pictures(references) if self.aims else super().pictures(references)
 
     def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
@@ -118,14 +117,14 @@ class GuidedSampling(Method):
         samples = []
         for i, entry in enumerate(entries):
             if entry.scale == 0:
-                # Whether the guide looks at a sample that it does not guide depends on the sample's group.
+                # Whether the guide scores an unguided sample depends on the others in its group.
                 steps[i].pop("guided", None)
             record = {
                 "scores": {name: round(value[i], 4) for name, value in values.items()} if entry.aimed else {},
                 "trace": steps[i] if self.trace else None,
             }
             end = None if finite[i] else self.steps
-            # So does whether a gradient that does not move it was finite.
+            # An unguided sample's gradient, finite or not, does not move it.
             stopped = lost[i] if entry.scale else None
             samples.append(Sample(entry, pixels[i], record, stopped or end, strips[i]))
         return samples

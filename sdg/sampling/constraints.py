@@ -1,4 +1,4 @@
-"""What every state of a group must obey, whatever guides it: ILVR's reference, a mask's picture."""
+"""What every state of a group must satisfy, whatever guides it: ILVR's references, a masked picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ from sdg.sampling.start import Start
 
 
 class Constraints(nn.Module):
-    """Makes the constraint of a group of samples; each draws its noise from the samples' own generators.
+    """Makes the constraint for a group of samples; its noise comes from each sample's own generators.
 
     Args:
-        start: whose mask keeps a part of its picture.
-        ilvr: gives samples the low frequencies of their reference; those without one are free.
+        start: its mask, if any, keeps a part of its picture.
+        ilvr: gives samples the low frequencies of their reference; samples without one are unconstrained.
     """
 
     def __init__(self, start: Start, ilvr: ILVR | None = None):
@@ -29,18 +29,18 @@ class Constraints(nn.Module):
         self.start, self.ilvr = start, ilvr
 
     def waiting(self, kind: str) -> dict[str, str]:
-        """What waits for prompts or references, in words, and how to do without it."""
+        """What needs a target of this kind, in words, and how to leave each out."""
         return {"ILVR": "leave constraint=ilvr out"} if self.ilvr and kind == "reference" else {}
 
     def forward(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> Constraint | None:
-        """What the samples of ``entries`` must obey; None for nothing at all."""
+        """The constraint on the samples of ``entries``; None if there is none."""
         made = [self._hold(entries, size, device), self._keep(entries, size, device)]
         constraints = [constraint for constraint in made if constraint is not None]
         if not constraints:
             return None
 
         def all_of_them(x_s: Tensor, step: Step) -> Tensor:
-            for constraint in constraints:  # the mask last: what it keeps is kept exactly
+            for constraint in constraints:  # the mask comes last: what it keeps is exact
                 x_s = constraint(x_s, step)
             return x_s
 

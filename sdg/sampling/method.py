@@ -1,4 +1,4 @@
-"""What draws the samples of a plan, whichever the method: one module that Trainer.predict runs."""
+"""Base class of all sampling methods: a module that draws a plan's samples under Trainer.predict."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -20,23 +20,23 @@ class Sample(NamedTuple):
     image: Tensor
     """(3, S, S) uint8, on the CPU."""
     record: dict
-    """What the manifest says of it: F_k of the finished picture (``scores``), and the steps (``trace``)."""
+    """What the manifest records: F_k of the finished picture (``scores``), and the steps (``trace``)."""
     lost: int | None = None
-    """The step, from 1, at which it became NaN or infinite and worth nothing; None for a good sample."""
+    """The step, counted from 1, at which it became NaN or infinite; None for a good sample."""
     strip: Tensor | None = None
-    """Predicted clean images on the way, side by side, (3, S, n S) uint8."""
+    """Clean images predicted along the chain, side by side, (3, S, n S) uint8."""
 
 
 class Method(pl.LightningModule, ABC):
-    """Draws batches of plan entries. What is drawn for an entry does not depend on the batch it comes in.
+    """Draws batches of plan entries. The sample drawn for an entry does not depend on its batch.
 
     Args:
         size: side of the pictures, in pixels.
-        steps: of every sample, for the progress bar.
+        steps: per sample, for the progress bar.
         scale: guidance scale of the plan's guided samples.
-        group: samples the networks see at a time, whatever the size of a batch; the last group is filled up.
-            Kernels are chosen by the size of their input and each rounds differently, and long chains
-            amplify that until it shows: only a fixed size draws the same picture to the bit.
+        group: samples the networks process at a time, whatever the batch size; the last group is padded.
+            Kernels are chosen by input size and round differently, and long chains amplify that until it is
+            visible: only a fixed group size reproduces a picture bit for bit.
     """
 
     def __init__(self, size: int, steps: int, scale: float, group: int):
@@ -45,17 +45,17 @@ class Method(pl.LightningModule, ABC):
             raise SDGError(f"group={group} is no number of samples: use 1 or more")
         self.size, self.steps, self.scale, self.group = size, steps, scale, group
         self.on_step: Callable[[int], None] = lambda images: None
-        """Called after every step with the number of images in the group; a progress bar may listen."""
+        """Called after every step with the number of images in the group, e.g. to move a progress bar."""
 
     @abstractmethod
     def waiting(self, kind: str) -> dict[str, str]:
-        """What waits for a kind of target (``prompt``, ``reference``), in words, and how to do without."""
+        """What needs this kind of target (``prompt``, ``reference``), in words, and how to leave each out."""
 
     def check(self, prompts: Sequence[str], references: Sequence[str]) -> None:
-        """Find out at once what would fail later.
+        """Check now what would otherwise fail later.
 
         Raises:
-            SDGError: a target that is missing, that nothing reads, or that cannot be used.
+            SDGError: a target is missing, is not read by anything, or cannot be used.
         """
         for kind, given, example in (
             ("prompt", prompts, "prompts='[\"a smiling face\"]'"),
@@ -72,14 +72,14 @@ class Method(pl.LightningModule, ABC):
 
     @abstractmethod
     def unknown_words(self, prompt: str) -> list[str]:
-        """Words of a prompt that the encoder has no meaning for."""
+        """Words of a prompt that the encoder does not know."""
 
     @abstractmethod
     def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
-        """The samples of one full group; ``tick`` is to be called after every step."""
+        """The samples of one full group; must call ``tick`` after every step."""
 
     def pictures(self, references: Sequence[str]) -> list[str]:
-        """The paths of every picture that is aimed at, each once."""
+        """The paths of all reference pictures, each once."""
         return list(dict.fromkeys(references))
 
     def predict_step(self, batch: Sequence[PlanEntry], batch_idx: int = 0) -> list[Sample]:

@@ -11,10 +11,10 @@ from sdg.report.record import aimed
 
 
 class PlanEntry(NamedTuple):
-    """All that a sample depends on, besides the run's networks and settings.
+    """Everything a sample depends on, apart from the run's networks and settings.
 
-    Samples with the same ``seed`` and ``index`` share their noise, whatever guides them: that is what makes a
-    guided picture and the unguided one beside it comparable.
+    Samples with the same ``seed`` and ``index`` share their noise, whatever guides them. This makes a guided
+    picture comparable with the unguided one beside it.
     """
 
     id: int
@@ -27,17 +27,17 @@ class PlanEntry(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Name of the sample's picture."""
+        """The picture's file name."""
         return f"{self.id:06d}.png"
 
     @property
     def key(self) -> tuple[int, int]:
-        """What the sample's noise is keyed by."""
+        """The key of the sample's noise."""
         return self.seed, self.index
 
     @property
     def aimed(self) -> bool:
-        """Whether anything at all leads the sample; else it is what the prior draws alone."""
+        """Whether the sample has any guidance or target; if not, the prior draws it alone."""
         return aimed(self.record())
 
     def record(self) -> dict:
@@ -46,15 +46,14 @@ class PlanEntry(NamedTuple):
 
 
 class SamplePlan(Dataset[PlanEntry]):
-    """Unguided samples first, one for each index, then every prompt with every reference, with the same
-    indices.
+    """Unguided samples first, one per index; then every prompt with every reference, for the same indices.
 
     Args:
-        prompts: sentences; one that is given twice is drawn once.
+        prompts: sentences; duplicates are drawn once.
         references: paths of pictures, likewise.
-        samples_per_prompt: indices 0…n-1 of every pair.
+        samples_per_prompt: n; every pair is drawn with the indices 0…n-1.
         seed: of all samples; a sample's noise is keyed by (seed, index).
-        scale: guidance scale of the guided samples; where it is 0 and nothing is given, all are unguided.
+        scale: guidance scale of the guided samples; if it is 0 and there are no targets, all are unguided.
         unguided: whether to draw the unguided samples too.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One sampling run: from configuration to a folder of pictures with a page to look at."""
+"""One sampling run: from configuration to a folder of pictures with a page that shows them."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -28,21 +28,21 @@ from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
 from sdg.sampling.writer import SamplingBar, StoreWriter
 
-# After Lightning has been imported, which sets the level itself: only what a user can act on.
+# After importing Lightning, which sets the level itself: show only what a user can act on.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 _TABLE_ROWS = 1000
-"""Of the table that loggers get; the folder has all."""
+"""Row limit of the loggers' table; the folder has all."""
 
 
 def sample(config: DictConfig) -> Path:
-    """Draw the plan of ``config`` into ``config.output_dir``; what an earlier run finished is kept.
+    """Draw the plan of ``config`` into ``config.output_dir``; samples that an earlier run finished are kept.
 
     Returns:
-        The path of the page that shows the pictures; on any process but the first, the folder.
+        The path of the page that shows the pictures; on processes other than the first, the folder.
 
     Raises:
-        SDGError: unusable input, or samples that became NaN.
+        SDGError: unusable input, or samples that became NaN or were not drawn.
     """
     prompts = list(config.prompts)
     if config.prompts_file is not None:
@@ -53,13 +53,13 @@ def sample(config: DictConfig) -> Path:
     method: Method = build(config.method)
     columns = config.samples_per_prompt
     plan = SamplePlan(prompts, references, columns, config.seed, method.scale, config.unguided)
-    # Whatever is wrong with the input ends the run before anything is written.
+    # Unusable input ends the run before anything is written.
     method.check(prompts, references)
     writer = StoreWriter()
     trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
     check_sweep(trainer)
     settings = _settings(config, prompts, references)
-    # Kernels that add in an order of their own would draw a sample anew each time.
+    # Kernels that sum in a varying order would give a different sample each time.
     torch.backends.cudnn.deterministic = True
     store = writer.store = SampleStore(config.output_dir, settings, trainer.global_rank)
     if first_process():
@@ -87,7 +87,7 @@ def sample(config: DictConfig) -> Path:
 
 
 def _introduce(store: SampleStore, method: Method, prompts: list[str], references: list[str]) -> None:
-    """Keep what is aimed at beside the samples, and say what of it is not seen or not understood."""
+    """Store the reference pictures beside the samples; report cropped pictures and unknown words."""
     pictures = method.pictures(references)
     for path in pictures:
         store.write_picture(reference_file(path), to_bytes(read_picture(path, method.size)))
@@ -110,7 +110,7 @@ def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard) -> None:
 
 
 def _show(loggers: list[Logger], store: SampleStore) -> None:
-    """The grid, and a table of all samples, for loggers."""
+    """Send the grid and a table of the samples to the loggers."""
     if not loggers:
         return
     if (grid := store.folder / "grid.png").exists():
@@ -130,18 +130,18 @@ def _show(loggers: list[Logger], store: SampleStore) -> None:
 
 
 def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> str:
-    """What the samples depend on, as text; how they are computed (batch size, devices) may change."""
+    """All that the samples depend on, as text; how they are computed (batch size, devices) may change."""
     free = ("batch_size", "trainer", "logger", "output_dir", "prompts_file")
     settings = {key: value for key, value in plain(config).items() if key not in free}
     settings |= {"prompts": prompts, "references": references}
-    # Other weights, or another picture, under the same name draw other samples.
+    # Different weights or pictures under the same name give different samples.
     named = {*_texts(OmegaConf.to_container(config.method, resolve=True)), *references}
     contents = sorted(f"{file_hash(file)}  {file.name}" for file in map(_file, named) if file)
     return OmegaConf.to_yaml(OmegaConf.create(settings | {"contents": contents}))
 
 
 def _file(text: str) -> Path | None:
-    """The file that a setting names, if it does: a picture, or weights in any way they may be named."""
+    """The file that a setting names, if any: a picture, or weights named in any supported way."""
     try:
         return find_file(text)
     except SDGError:
@@ -149,7 +149,7 @@ def _file(text: str) -> Path | None:
 
 
 def _texts(settings: Any) -> Iterator[str]:
-    """Every text in a tree of settings."""
+    """Every string in a tree of settings."""
     if isinstance(settings, str):
         yield settings
     elif isinstance(settings, Mapping):

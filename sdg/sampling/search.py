@@ -1,4 +1,4 @@
-"""StyleGAN+CLIP behind a plan: a latent of the generator searched for each sample."""
+"""StyleGAN+CLIP as a sampling method: searches a latent of the generator for each sample."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,15 +15,15 @@ from sdg.sampling.start import Start
 
 
 class LatentSampling(Method):
-    """One latent for each sample; the unguided picture beside it is the generator's own, of the same latent.
+    """One latent per sample; the unguided picture beside it shows the first starting latent.
 
     Args:
-        search: looks for the latents; its CLIP reads the prompts too.
-        trace: whether records hold the losses of every step.
-        start: must be noise, and ``constraint`` None: a latent has no states that could be held.
+        search: finds the latents; its CLIP also encodes the prompts.
+        trace: whether records include the loss of every step.
+        start: must be noise, and ``constraint`` None: a latent has no states to constrain.
 
     Raises:
-        SDGError: a picture to begin from, or a constraint.
+        SDGError: a start picture or a constraint is given.
     """
 
     def __init__(
@@ -42,20 +42,20 @@ class LatentSampling(Method):
         self.search, self.texts, self.trace = search.eval(), TextTargets(search.loss.clip), trace
 
     def waiting(self, kind: str) -> dict[str, str]:
-        """Prompts, and nothing else."""
+        """Needs prompts, nothing else."""
         return {"StyleGAN+CLIP": "choose method=sdg"} if kind == "prompt" else {}
 
     def check(self, prompts: Sequence[str], references: Sequence[str]) -> None:
-        """Raises SDGError for prompts that are missing or cannot be encoded, or for references."""
+        """Raises SDGError if prompts are missing or cannot be encoded, or if references are given."""
         super().check(prompts, references)
         self.texts(prompts)
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """Words of a prompt that CLIP's tokenizer has no meaning for."""
+        """Words of a prompt that CLIP's tokenizer does not know."""
         return self.texts.unknown_words(prompt)
 
     def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
-        """The samples of one group. Unguided ones are at their end before the search begins."""
+        """The samples of one group. Unguided ones show their starting latents, without a search."""
         keys = [entry.key for entry in entries]
         free = torch.tensor([not entry.aimed for entry in entries], device=self.device)
         target, losses = self.texts([entry.prompt for entry in entries]), []

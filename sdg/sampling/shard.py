@@ -1,4 +1,4 @@
-"""The share of a plan that falls to each process."""
+"""The share of a plan that each process draws."""
 
 from collections.abc import Collection
 
@@ -9,14 +9,13 @@ from sdg.sampling.plan import SamplePlan
 
 
 class PlanShard(pl.LightningDataModule):
-    """What is left to draw, dealt out by number: process r of n draws the entries r, r + n, r + 2n, …
+    """What is left to draw, split by entry number: process r of n draws the entries r, r + n, r + 2n, …
 
-    Nothing is padded or drawn twice, and which entries are a process's does not depend on what others have
-    done.
+    Nothing is padded or drawn twice, and a process's entries do not depend on what others have done.
 
     Args:
         done: ids that need not be drawn.
-        batch_size: entries of a batch of one process.
+        batch_size: entries per batch of one process.
     """
 
     allow_zero_length_dataloader_with_multiple_devices = True
@@ -26,7 +25,7 @@ class PlanShard(pl.LightningDataModule):
         self.plan, self.done, self.batch_size = plan, frozenset(done), batch_size
 
     def left(self, rank: int = 0, processes: int = 1) -> list[int]:
-        """Numbers of the entries that one process has still to draw."""
+        """Numbers of the entries that one process still has to draw."""
         return [i for i in range(rank, len(self.plan), processes) if i not in self.done]
 
     def predict_dataloader(self) -> DataLoader:

@@ -1,4 +1,4 @@
-"""Where sampling starts, and what of a picture it must keep."""
+"""Where sampling starts, and which part of a picture it must keep."""
 
 from pathlib import Path
 
@@ -13,12 +13,13 @@ class Start:
 
     Args:
         image: path of the picture to begin from; None: pure noise.
-        strength: how much of the chain is walked back, above 0 (nearly all is kept) to 1 (all is forgotten);
-            None: 0.6 of a picture, all of noise.
-        mask: path of a mask: white is drawn anew, black is kept. It has the picture's proportions.
+        strength: share of the chain to run, above 0 (nearly all of the picture is kept) to 1 (nothing is);
+            None: 0.6 with a picture, 1 without.
+        mask: path of a mask with the picture's proportions: white is redrawn, black is kept.
 
     Raises:
-        SDGError: a file that is no picture, a mask or a strength without one, or a mask of other proportions.
+        SDGError: a file is not a picture, there is a mask or strength without a picture, or the mask has
+            other proportions.
     """
 
     def __init__(self, image: str | None = None, strength: float | None = None, mask: str | None = None):

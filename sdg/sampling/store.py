@@ -1,4 +1,4 @@
-"""SampleStore: the folder of a sampling run. A picture that exists is whole, and its record exists."""
+"""SampleStore: the folder of a sampling run. Every picture in it is complete and has a record."""
 
 import hashlib
 import io
@@ -17,26 +17,26 @@ from sdg.files import whole_file, write_whole
 from sdg.sampling.plan import PlanEntry
 
 _ID, _LOST = re.compile(rb'\{"id": (\d+),'), re.compile(rb'"lost": (\d+)\}\n\Z')
-"""How a record begins, and how that of a lost sample ends."""
+"""How a record begins, and how a lost sample's record ends."""
 
 
 class SampleStore:
-    """Writes each finished sample at once, knows what is done, and refuses a folder of other settings.
+    """Writes each sample once it is finished, tracks what is done, and refuses a folder of other settings.
 
-    A sample's record is appended to the manifest before its picture takes its final name, so after a kill a
+    A sample's record is appended to the manifest before its picture gets its final name, so after a kill a
     sample is either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
 
-    Several processes may fill one folder, each with entries of its own: each appends to a manifest of its
-    own, and the first makes one of them all at the end. Most of a record is its trace: memory only ever holds
-    where the records are.
+    Several processes may fill one folder, each with its own entries: each appends to its own manifest, and
+    the first merges them at the end. Records consist mostly of traces, so only their positions in the
+    manifests are held in memory.
 
     Args:
         folder: pictures go to ``folder/samples``.
         settings: text that describes everything the samples depend on, kept as ``config.yaml``.
-        rank: of this process; the first checks the folder and describes it.
+        rank: of this process; rank 0 checks the folder and writes ``config.yaml``.
 
     Raises:
-        SDGError: the folder is in use by other settings, or is not a folder of ours, or cannot be written.
+        SDGError: the folder holds samples of other settings or unrelated files, or cannot be written.
     """
 
     def __init__(self, folder: str | Path, settings: str, rank: int = 0):
@@ -44,8 +44,8 @@ class SampleStore:
         self.samples = self.folder / "samples"
         self.manifest = self.folder / (f"manifest-{rank}.jsonl" if rank else "manifest.jsonl")
         try:
-            # The others make nothing: where a cluster starts all at once they may be here before the first,
-            # which would find its folder in use.
+            # The others create nothing: if a cluster starts all at once, they may get here before the first,
+            # which would then find its folder in use.
             if rank == 0:
                 self._describe(settings)
                 self.samples.mkdir(exist_ok=True)
@@ -68,9 +68,9 @@ class SampleStore:
         write_whole(record, settings)
 
     def write(self, entry: PlanEntry, image: Tensor, record: dict, strip: Tensor | None = None) -> None:
-        """Keep one sample: ``image`` (3, H, W) uint8, and what the manifest says of it besides its entry.
+        """Store one sample: ``image`` (3, H, W) uint8, and ``record``, its manifest data besides the entry.
 
-        ``strip`` (3, H, n W) shows how it came about, and is kept beside it.
+        ``strip`` (3, H, n W), which shows how it came about, is stored too.
         """
         files = {"file": f"samples/{entry.file}"}
         if strip is not None:
@@ -84,20 +84,20 @@ class SampleStore:
         self.done.add(entry.id)
 
     def lose(self, entry: PlanEntry, step: int) -> None:
-        """Note that a sample became worth nothing at ``step``, from 1; it will be drawn again."""
+        """Note that a sample was lost at ``step``, counted from 1; the next run draws it again."""
         self._note(entry.record() | {"lost": step})
 
     def write_picture(self, name: str, image: Tensor) -> None:
-        """Keep another picture, (3, H, W) uint8, as ``folder/name``."""
+        """Store another picture, (3, H, W) uint8, as ``folder/name``."""
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         write_whole(path, _png(image))
 
     def finish(self) -> dict[int, int]:
-        """Leave one manifest with the record of every picture once, in order of id, whoever drew it.
+        """Merge all processes' manifests into one, with one record per picture, in order of id.
 
         Returns:
-            The step of every sample that was lost, by id.
+            The step at which each lost sample was lost, by id.
         """
         places, lost = self._find()
         self.done = self._drawn() & places.keys()
@@ -112,7 +112,7 @@ class SampleStore:
         return {i: lost[i] for i in sorted(lost.keys() - self.done)}
 
     def records(self) -> Iterator[dict]:
-        """What the manifest of a finished run says of each picture, one at a time."""
+        """The records in the manifest of a finished run, one at a time."""
         with (self.folder / "manifest.jsonl").open(encoding="utf-8") as manifest:
             yield from map(json.loads, manifest)
 
@@ -124,9 +124,9 @@ class SampleStore:
         return {int(name.stem) for name in self.samples.glob("*.png") if name.stem.isdecimal()}
 
     def _find(self) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
-        """Where the last record of every sample is, manifest and offset, and at which steps some were lost.
+        """Manifest and offset of every sample's last record, and the steps at which some were lost.
 
-        A line that a kill cut short, or that is being written, is no record.
+        A line cut short by a kill, or still being written, is not a record.
         """
         places: dict[int, tuple[int, int]] = {}
         lost: dict[int, int] = {}
@@ -147,9 +147,9 @@ class SampleStore:
 
 
 def reference_file(path: str) -> str:
-    """The name, in the folder of a run, of the copy of a reference: its own, made unambiguous.
+    """Where a run's folder keeps its copy of a reference: under the picture's name, made unambiguous.
 
-    Of letters, digits, dashes and underscores, so that any page and any disk takes it.
+    The name has only letters, digits, dashes and underscores, which any page and any disk accepts.
     """
     stem = re.sub(r"[^\w-]", "_", Path(path).stem, flags=re.ASCII)[:64]
     return f"references/{stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}.png"

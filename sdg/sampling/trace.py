@@ -12,10 +12,10 @@ from sdg.pixels import to_bytes
 
 
 class Trace:
-    """Notes every step of a group; nothing leaves the device before it is asked for.
+    """Records every step of a group; nothing leaves the device until it is requested.
 
     Args:
-        every: keep the predicted clean images of the last step and of every ``every``-th before; 0: of none.
+        every: keep the predicted clean images of the last step and every ``every``-th before; 0 keeps none.
     """
 
     def __init__(self, every: int = 0):
@@ -26,11 +26,11 @@ class Trace:
         self.views: list[Tensor] = []
 
     def steered(self, level: Level, steering: Steering) -> None:
-        """Note what guidance says at the step that is about to be taken."""
+        """Record the steering of the step that is about to be taken."""
         self.guided.append((len(self.t), level, steering._replace(gradient=torch.empty(0))))
 
     def __call__(self, moment: Moment) -> None:
-        """Note a step taken."""
+        """Record a step taken."""
         self.t.append(moment.step.t)
         x0 = moment.prior.x0
         self.clipped.append((x0.abs() >= 1).float().mean(dim=(1, 2, 3)))
@@ -38,10 +38,10 @@ class Trace:
             self.views.append(to_bytes(x0))
 
     def records(self) -> list[dict]:
-        """For each sample its numbers, a list over steps of each.
+        """For each sample its numbers, each as a list over steps.
 
-        ``clipped`` is the share of x̂_0's pixels at the bounds of [-1, 1], ``guided`` what the guide said
-        at the timesteps at which it was asked: the scores by term and the rms of the gradient.
+        ``clipped`` is the share of x̂_0's values at the bounds of [-1, 1]. ``guided`` has the timesteps at
+        which the gradient was computed, and for these its rms and the scores by term.
         """
         records: list[dict] = [{"t": self.t, "clipped": row} for row in _by_sample(self.clipped)]
         if self.guided:
@@ -59,7 +59,7 @@ class Trace:
         return records
 
     def lost(self) -> list[int | None]:
-        """For each sample the number of the step, from 1, at which its gradient first was not finite."""
+        """For each sample the step, counted from 1, at which its gradient was first not finite, or None."""
         if not self.guided:
             return [None] * len(self.clipped[0])
         finite = torch.stack([steering.rms.isfinite() for *_, steering in self.guided]).T.tolist()
@@ -73,6 +73,6 @@ class Trace:
 
 
 def _by_sample(steps: Sequence[Tensor]) -> list[list[float]]:
-    """(B,) values of every step, to a list over steps for every sample, four digits of each."""
+    """(B,) values per step -> for each sample a list over steps, rounded to four digits."""
     rows = torch.stack(list(steps)).T.tolist()
     return [[float(f"{value:.4g}") for value in row] for row in rows]

@@ -1,4 +1,4 @@
-"""Callbacks of a sampling run: files as soon as samples are done, and a bar over the whole job."""
+"""Output of a sampling run: files as soon as samples are done, and a progress bar for the whole job."""
 
 import os
 import sys
@@ -20,15 +20,14 @@ from sdg.sampling.method import Sample
 from sdg.sampling.store import SampleStore
 
 SHOWN = 64
-"""Samples that loggers get one by one, as they are drawn; grid and table follow at the end of a run."""
+"""Number of samples sent to loggers as they are drawn; grid and table follow at the end of a run."""
 
 
 class StoreWriter(BasePredictionWriter):
-    """Puts every finished sample into ``store``, notes there those that were lost, shows the first to
-    ``loggers``.
+    """Puts finished samples into ``store``, notes the lost ones there, and shows the first to ``loggers``.
 
-    Both are given once it is known which process this is, which the trainer tells. A thread encodes and
-    writes one batch while the next is drawn.
+    Both are set from outside, once the trainer knows this process's rank. A thread encodes and writes one
+    batch while the next is drawn.
     """
 
     store: SampleStore
@@ -49,16 +48,16 @@ class StoreWriter(BasePredictionWriter):
             captions = [label(sample.entry.record()) for sample in prediction]
             show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
         self._writing = self._thread.submit(self._write, prediction)
-        # Lightning catches the signal, and goes on predicting; so do processes whose first one has died.
+        # Lightning catches the signal and goes on predicting, and so do processes whose parent has died.
         if trainer.received_sigterm or (trainer.local_rank and os.getppid() != self._parent):
             self._wait()
             sys.exit(143)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The samples of every process are in the folder before any of them goes on.
+        """Wait until the samples of every process are in the folder.
 
         Raises:
-            SDGError: one of them never comes.
+            SDGError: one of the processes has died.
         """
         self._wait()
         try:
@@ -71,7 +70,7 @@ class StoreWriter(BasePredictionWriter):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """What was drawn before is kept."""
+        """Keep what was drawn before."""
         self._wait()
 
     def _write(self, samples: Sequence[Sample]) -> None:
@@ -82,20 +81,20 @@ class StoreWriter(BasePredictionWriter):
                 self.store.lose(sample.entry, sample.lost)
 
     def _wait(self) -> None:
-        """Until the last batch is written; raises what went wrong with it, once."""
+        """Wait until the last batch is written; if that failed, raises the error, once."""
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
 
 
 class SamplingBar:
-    """Progress over all images of a run, in images, moved on at every step of every batch.
+    """Progress bar over all images of a run, in images, updated at every step of every batch.
 
     Args:
         total: images in the plan.
-        done: of them finished by an earlier run.
+        done: images that an earlier run finished.
         steps: sampling steps per image.
-        processes: that draw at the same pace; the first shows what they are likely to have done together.
+        processes: how many draw, at about the same pace; the first shows an estimate for all of them.
     """
 
     def __init__(self, total: int, done: int, steps: int, processes: int = 1):
@@ -111,7 +110,7 @@ class SamplingBar:
         )
 
     def __call__(self, images: int) -> None:
-        # Fractions of an image add up to a little more than all of them.
+        # Fractions of an image may add up to slightly more than the total.
         self.bar.update(min(images * self.processes / self.steps, self.bar.total - self.bar.n))
 
     def close(self) -> None:

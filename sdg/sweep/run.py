@@ -1,4 +1,4 @@
-"""One search: every trial runs the commands with settings of its own and reads what they measured."""
+"""One search: every trial runs the commands with its own settings and reads what they measured."""
 
 import json
 import subprocess
@@ -15,14 +15,14 @@ from sdg.errors import SDGError
 from sdg.files import held, write_whole
 
 FAILURES = 3
-"""So many trials in a row may fail; then something else is wrong."""
+"""This many failures in a row end the search: something else is wrong."""
 
 
 def search(config: DictConfig) -> None:
-    """Try ``config.trials`` settings out of ``config.space``; the same command again goes on.
+    """Try ``config.trials`` settings from ``config.space``; giving the same command again resumes.
 
     Raises:
-        SDGError: no sweep was chosen, a folder in use, commands that fail again and again, or no good trial.
+        SDGError: no sweep chosen, no Optuna, a folder in use, commands that keep failing, or no good trial.
     """
     if OmegaConf.is_missing(config, "name"):
         raise SDGError("nothing says what to search: choose a sweep of conf/sweep, as +sweep=guidance_scale")
@@ -94,19 +94,19 @@ def _told(config: DictConfig, trial: Any) -> str:
 
 
 def _folder(folder: Path, settings: Mapping[str, Any]) -> Path:
-    """The folder of these settings: given again, they find what they have done already."""
+    """The folder of these settings; if tried again, they find what is already done."""
     return folder / "trials" / ",".join(f"{name}={_word(value)}" for name, value in settings.items())
 
 
 def _word(value: Any) -> str:
-    """A value as the command line has it."""
-    # By identity: 1 == True.
+    """A value as written on the command line."""
+    # By identity, as 1 == True.
     words = ((True, "true"), (False, "false"), (None, "null"))
     return next((word for known, word in words if value is known), str(value))
 
 
 def _record(path: Path, config: DictConfig) -> None:
-    """Keep the settings of the search; those of another one are refused."""
+    """Store the settings of the search; refuse those of another search."""
     free = {"trials", "output_dir"}
     settings = {key: value for key, value in plain(config).items() if key not in free}
     if path.exists() and plain(OmegaConf.load(path)) != settings:
@@ -116,7 +116,7 @@ def _record(path: Path, config: DictConfig) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold a folder for this search: of two, each would take the other's trials for interrupted ones."""
+    """Lock a folder for this search: two would take each other's running trials for interrupted ones."""
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)

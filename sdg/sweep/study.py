@@ -1,4 +1,4 @@
-"""An Optuna study on disk: what was tried, what it gave, and what to try next."""
+"""An Optuna study on disk: what was tried, what resulted, and what to try next."""
 
 import json
 import warnings
@@ -23,7 +23,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Outcome(NamedTuple):
-    """What a trial gave: its objective, and by how much it falls short of each measure that is to be kept."""
+    """The result of a trial: its objective, and by how much it falls short of each required measure."""
 
     value: float
     short: dict[str, float]
@@ -33,17 +33,17 @@ Settings = Mapping[str, Any]
 
 
 class Study:
-    """A search that can be killed at any moment and goes on as if it had not been.
+    """A search that can be killed at any moment and resumes as if nothing had happened.
 
     Args:
-        path: the journal of the study, which is made if there is none.
-        space: what may be set: name of the setting -> ``{low, high}`` with ``log: true`` or a ``step``, whole
-            numbers if both ends are; or ``{choices}``.
+        path: the journal of the study, created if there is none.
+        space: name of each setting -> ``{low, high}``, optionally with ``log: true`` or a ``step``, integer
+            if both ends are; or ``{choices}``.
         direction: ``maximize`` or ``minimize``.
         seed: of Optuna's tree-structured Parzen estimator.
 
     Raises:
-        SDGError: a space that makes no sense, or another one than that of the journal.
+        SDGError: the space is invalid, or is not the one in the journal.
     """
 
     def __init__(self, path: Path, space: Mapping[str, Mapping], direction: str, seed: int = 0):
@@ -67,28 +67,28 @@ class Study:
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """All there are, in their order."""
+        """All trials so far, in order."""
         return self._study.get_trials(deepcopy=False)
 
     def run(self, count: int, evaluate: Callable[[Settings], Outcome]) -> Iterator[FrozenTrial]:
-        """Evaluate until there are ``count`` trials, those that were interrupted first; yields each.
+        """Evaluate until there are ``count`` trials, interrupted ones first; yields each when it ends.
 
-        A trial in which ``evaluate`` raises SDGError has failed; it is yielded with the message in
+        A trial fails if ``evaluate`` raises SDGError; it is still yielded, with the message in
         ``user_attrs["error"]``.
         """
         for trial in self.trials:
             if trial.state == TrialState.RUNNING:
                 if trial.params.keys() == self.space.keys():
                     yield self._finish(optuna.Trial(self._study, trial._trial_id), evaluate)
-                else:  # killed before it was settled what to try
+                else:  # killed before its settings were chosen
                     self._study.tell(trial.number, state=TrialState.FAIL)
         while (tried := sum(bool(trial.params) for trial in self.trials)) < count:
-            # A sampler of its own for each trial, so that the search does not depend on interruptions.
+            # Each trial gets its own sampler, so that the search does not depend on interruptions.
             self._study.sampler = self._sampler(self.seed + tried)
             yield self._finish(self._study.ask(self.space), evaluate)
 
     def best(self) -> FrozenTrial:
-        """The best trial that keeps what is to be kept.
+        """The best trial that meets every required measure.
 
         Raises:
             SDGError: there is none.

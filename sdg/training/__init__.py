@@ -1,1 +1,1 @@
-"""Thin LightningModules: they optimise and log; the maths lives in the packages below."""
+"""Thin LightningModules: they optimise and log; the maths lives in lower-level packages."""

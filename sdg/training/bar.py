@@ -1,4 +1,4 @@
-"""The progress bar of a training."""
+"""The training progress bar."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 
 
 class StepBar(TQDMProgressBar):
-    """Lightning's bar over all batches of the run, with rate and time left, also of a run that goes on.
+    """Lightning's bar over all batches of the run, with rate and time left, even for a resumed run.
 
-    Lightning's own counts the batches of an epoch, and knows neither their number nor their rate when it is
-    resumed inside one; here one epoch is the whole run.
+    Lightning's own bar counts the batches of an epoch, and knows neither their number nor their rate when
+    resumed in the middle of one; here one epoch is the whole run.
     """
 
     def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Begins where the checkpoint left."""
+        """Start where the checkpoint left off."""
         super().on_train_start(trainer)
         bar, batches = self.train_progress_bar, trainer.accumulate_grad_batches
         bar.set_description("training")
@@ -22,4 +22,4 @@ class StepBar(TQDMProgressBar):
         bar.initial = bar.n = trainer.global_step * batches
 
     def on_train_epoch_start(self, *_: Any) -> None:
-        """Goes on: an epoch is no beginning."""
+        """Do nothing, to keep the bar as it is."""

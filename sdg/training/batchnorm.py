@@ -1,4 +1,4 @@
-"""What BatchNorm does while a network trains, on one device or on several."""
+"""How BatchNorm behaves during training, on one device or on several."""
 
 from typing import Literal
 
@@ -12,10 +12,10 @@ Policy = Literal["train", "frozen", "synchronised"]
 
 
 class SynchronisedNorm(nn.BatchNorm2d):
-    """BatchNorm2d with the statistics of the whole batch, whatever the number of devices; also on CPUs.
+    """BatchNorm2d with the statistics of the whole batch over all devices; also works on CPUs.
 
-    Every rank must hold equally many pictures. It *is* a ``BatchNorm2d`` (PyTorch's ``SyncBatchNorm`` is
-    not), so networks that look for their norms by that type still find them.
+    Every rank must hold the same number of pictures. It *is* a ``BatchNorm2d`` (PyTorch's ``SyncBatchNorm``
+    is not), so networks that look up their norms by that type still find them.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,13 +42,13 @@ class SynchronisedNorm(nn.BatchNorm2d):
 
 
 def set_policy(network: nn.Module, policy: Policy) -> None:
-    """Prepare the norms of ``network`` for a policy; names of parameters and buffers stay.
+    """Prepare the norms of ``network`` for a policy; parameter and buffer names do not change.
 
-    ``train``: a device normalises by its own part of the batch, and the running statistics are the first
+    ``train``: each device normalises by its own part of the batch, and the running statistics are the first
     device's. ``synchronised``: by the whole batch. ``frozen``: by the running statistics, see :func:`freeze`.
 
     Raises:
-        SDGError: a policy that does not exist.
+        SDGError: an unknown policy.
     """
     if policy not in ("train", "frozen", "synchronised"):
         raise SDGError(f"model.batchnorm={policy} is unknown: use train, frozen or synchronised")
@@ -59,7 +59,7 @@ def set_policy(network: nn.Module, policy: Policy) -> None:
 
 
 def freeze(network: nn.Module) -> None:
-    """Have the norms use and keep their running statistics; to be said again after each ``train()``."""
+    """Make the norms use and keep their running statistics; call this again after each ``train()``."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()

@@ -1,4 +1,4 @@
-"""Gradient checkpointing of the time-dependent ResNet: a block's maps are computed again when needed."""
+"""Gradient checkpointing of the time-dependent ResNet: blocks recompute their maps when needed."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,7 +11,7 @@ from sdg.errors import SDGError
 from sdg.networks.clip_blocks import Bottleneck, FiLM
 
 NORMS = 3
-"""Modulated norms of a bottleneck, each of which draws a (scale, shift)."""
+"""Number of modulated norms in a bottleneck; each takes one (scale, shift)."""
 
 
 class RecomputedBottleneck(Bottleneck):
@@ -22,17 +22,17 @@ class RecomputedBottleneck(Bottleneck):
             return super().forward(x, film)
         block = super().forward
         pairs = [next(film) for _ in range(NORMS)]
-        # The recomputation needs an iterator of its own, and must not move the running statistics again.
+        # The recomputation needs its own iterator, and must not update the running statistics again.
         return checkpoint(
             lambda x: block(x, iter(pairs)), x, use_reentrant=False, context_fn=lambda: _contexts(self)
         )
 
 
 def recompute_blocks(network: nn.Module) -> None:
-    """Make the bottlenecks of ``network`` recompute themselves; names of parameters and buffers stay.
+    """Make the bottlenecks of ``network`` recompute themselves; parameter and buffer names do not change.
 
     Raises:
-        SDGError: there are none.
+        SDGError: there are no bottlenecks.
     """
     blocks = [module for module in network.modules() if type(module) is Bottleneck]
     if not blocks:
@@ -47,7 +47,7 @@ def _contexts(block: nn.Module) -> tuple[AbstractContextManager, AbstractContext
 
 @contextmanager
 def _still(block: nn.Module) -> Iterator[None]:
-    """The running statistics of a block's norms, held fast."""
+    """Keep the running statistics of a block's norms unchanged."""
     norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms if norm.num_batches_tracked is not None]

@@ -1,4 +1,4 @@
-"""Training CLIP on image-caption pairs (Radford et al. 2021), for worlds too small to have a public one."""
+"""Training CLIP on image-caption pairs (Radford et al. 2021), for domains too small to have a public one."""
 
 from typing import Any
 
@@ -17,20 +17,21 @@ from sdg.training.training import Training
 
 
 class CLIPTraining(Training):
-    """The symmetric contrastive loss with a learned temperature; captions that coincide share their target.
+    """The symmetric contrastive loss with a learned temperature; identical captions share their target.
 
-    A small world has a few loud attributes (colours) and many quiet ones (an expression). The contrastive
-    loss alone learns the loud ones and stays there: image and text towers ignore the rest together. So the
-    image embedding must also tell, by a linear map that is thrown away, the words of a full description (as
-    in Joulin et al. 2016).
+    A small domain has a few salient attributes (colours) and many subtle ones (an expression). With the
+    contrastive loss alone, training stalls after the salient ones: both towers ignore the rest. So the image
+    embedding must also predict the words of a full description, through a linear map that is discarded
+    afterwards (as in Joulin et al. 2016).
 
     Args:
         clip: the model to train; its tokenizer must be word-level.
-        word_loss: weight of the words' binary cross-entropy, summed over the vocabulary; 0 is CLIP's loss.
-        word_dropout: share of the words replaced by the unknown one: unknown words in prompts do less harm.
+        word_loss: weight of the words' binary cross-entropy, summed over the vocabulary; 0 gives CLIP's loss.
+        word_dropout: share of words replaced by the unknown-word token, so that unknown words in prompts do
+            less harm.
 
     Raises:
-        SDGError: a tokenizer of another kind.
+        SDGError: the tokenizer is not word-level.
     """
 
     def __init__(
@@ -71,8 +72,8 @@ class CLIPTraining(Training):
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
-        # Here, not at the batch's end: a checkpoint is written before Lightning calls that hook.
-        self.clip.model.logit_scale.data.clamp_(max=4.6052)  # ln 100, as CLIP
+        # Here, not in on_train_batch_end: a checkpoint is written before Lightning calls that hook.
+        self.clip.model.logit_scale.data.clamp_(max=4.6052)  # ln 100, as in CLIP
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         image, text = self.clip.encode_image(batch["image"]), self.clip.encode_text(batch["captions"])
@@ -84,11 +85,11 @@ class CLIPTraining(Training):
         return self.optimisation(self.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:
-        """The model that the optimiser moves."""
+        """The model that the optimiser updates."""
         return self.clip
 
     def compiled(self) -> list[nn.Module]:
-        """The two towers: CLIP itself is never called."""
+        """The two towers: CLIP's forward is never called."""
         return [self.clip.model.visual, self.clip.model.transformer]
 
     def exported(self) -> nn.Module:
@@ -97,11 +98,11 @@ class CLIPTraining(Training):
 
 
 def clip_loss(image: Tensor, text: Tensor, scale: Tensor, tokens: Tensor) -> Tensor:
-    """Mean of the two cross-entropies of ``scale * image @ text.T``; copies of a caption share its target.
+    """Mean of the two cross-entropies of ``scale * image @ text.T``; identical captions share their target.
 
     Args:
         image, text: (B, D), of length 1.
-        tokens: (B, L); equal rows are the same caption. With all rows different this is CLIP's loss.
+        tokens: (B, L); equal rows are the same caption. If all rows differ, this is CLIP's loss.
     """
     logits = scale * image.float() @ text.float().T
     same = (tokens[:, None] == tokens[None]).all(dim=-1).to(logits)

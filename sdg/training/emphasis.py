@@ -7,16 +7,16 @@ from sdg.errors import SDGError
 
 
 class Spot:
-    """Weights 1 + gain · exp(-½ d²) of the pixels, d the distance to a centre in units of its radii.
+    """Pixel weights 1 + gain · exp(-½ d²), where d is the distance to a centre in units of the radii.
 
-    What decides between a smile and a frown is 1 % of a picture's pixels, whose errors drown in the others'.
-    A weight that is the same for every picture moves the loss's attention and not its minimiser, which is the
-    mean of x0 given x_t, pixel by pixel.
+    A smile and a frown differ in 1 % of a picture's pixels, whose errors are drowned out by the others'.
+    Weights that are the same for every picture shift the focus of the loss but not its minimiser, which is
+    the mean of x0 given x_t, pixel by pixel.
 
     Args:
-        y, x: the centre, as shares of height and width (0 top and left, 1 bottom and right).
-        height, width: the radii, as shares likewise.
-        gain: of the centre over the margin.
+        y, x: the centre, as fractions of height and width (0: top and left, 1: bottom and right).
+        height, width: the radii, as fractions likewise.
+        gain: extra weight at the centre.
     """
 
     def __init__(self, y: float, x: float, height: float, width: float, gain: float):

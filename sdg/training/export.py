@@ -1,4 +1,4 @@
-"""The weights a training leaves behind, and the card that tells where they come from."""
+"""Exports the trained weights, with a card that says where they come from."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ class Export(Callback):
 
     Args:
         path: of the safetensors file; the card has the same name with ``.md``.
-        every: steps between two exports; the last step has one, and its card the metrics at the end.
+        every: steps between exports; the last step is always exported, with the final metrics on its card.
     """
 
     def __init__(self, path: str, every: int = 1000):
@@ -32,8 +32,8 @@ class Export(Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         step = trainer.global_step
-        # Where batches are accumulated, several end at one step. The last one is exported before its
-        # validation, which may be killed: a run that goes on from the last checkpoint never ends again.
+        # With gradient accumulation, several batches end at one step. The last step is exported before its
+        # validation, which may be killed: a run resumed after its last step never reaches on_train_end.
         if step != self._written and (step % self.every == 0 or step == trainer.max_steps):
             self._write(trainer, pl_module)
             self._written = step

@@ -1,4 +1,4 @@
-"""Figures that a training leaves in its folder and shows to its loggers."""
+"""Figures that a training run saves in its folder and sends to its loggers."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from sdg.report.loggers import show_pictures
 
 
 def keep_figure(trainer: pl.Trainer, folder: Path, name: str, figure: Image.Image) -> None:
-    """Save ``folder/name_<step>.png``, and hand the picture to every logger that takes pictures."""
+    """Save ``folder/name_<step>.png``, and send it to every logger that accepts pictures."""
     if not trainer.is_global_zero:
         return
     step = trainer.global_step

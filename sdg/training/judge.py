@@ -17,13 +17,14 @@ from sdg.training.training import Training
 
 
 class JudgeTraining(Training):
-    """Cross-entropy of every attribute plus mean square error of the scaled nuisances, on spoilt pictures.
+    """Cross-entropy of every attribute plus 10 times the mean squared error of the scaled nuisances.
 
-    Generated pictures are a little blurred and noisy; so are these, that the judge reads both alike.
+    Generated pictures are slightly blurred and noisy; training pictures are made so too, so that the judge
+    reads both equally well.
 
     Args:
         noise: largest standard deviation of the noise added to a picture.
-        blur: share of the pictures that are halved and enlarged again.
+        blur: share of the pictures that are halved in size and enlarged again.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class JudgeTraining(Training):
         return self.optimisation(self.judge.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:
-        """The judge, which the optimiser moves."""
+        """The judge, which the optimiser updates."""
         return self.judge
 
     def exported(self) -> nn.Module:

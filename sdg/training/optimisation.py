@@ -12,7 +12,7 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Optimisation:
-    """AdamW with a linear warm-up and a cosine decay to ``final`` of the peak learning rate.
+    """AdamW with a linear warm-up and a cosine decay to ``final`` times the peak learning rate.
 
     Args:
         lr: peak learning rate.
@@ -32,7 +32,7 @@ class Optimisation:
         self.betas = (betas[0], betas[1])
 
     def __call__(self, parameters: Iterable[nn.Parameter], steps: int) -> OptimizerLRSchedulerConfig:
-        """Lightning's ``configure_optimizers`` answer for a run of ``steps`` steps."""
+        """What Lightning's ``configure_optimizers`` returns for a run of ``steps`` steps."""
         optimizer = torch.optim.AdamW(
             [p for p in parameters if p.requires_grad],
             lr=self.lr,
@@ -57,5 +57,5 @@ def exponential_average(model: nn.Module, decay: float) -> AveragedModel:
         count = int(updates)
         torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + count) / (10 + count)))
 
-    # Without gradients: DDP waits for those of every parameter that could have one.
+    # Without gradients: DDP waits for the gradient of every parameter that requires one.
     return AveragedModel(model, multi_avg_fn=average, use_buffers=False).requires_grad_(False)

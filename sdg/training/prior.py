@@ -17,16 +17,16 @@ from sdg.training.training import Training
 
 
 class PriorTraining(Training):
-    """Minimises L_hybrid on images alone; what is exported is an exponential average of the weights.
+    """Minimises L_hybrid on images alone; exports an exponential average of the weights.
 
-    The timesteps and the noise of a step are a function of (seed, step), so resuming changes nothing.
+    The timesteps and noise of a step depend only on (seed, step), so resuming changes nothing.
 
     Args:
         denoiser: the prior to train.
-        ema_decay: of the weight average.
-        timesteps: which it is trained on; it is always validated on all alike.
-        emphasis: where errors count most; in validation they count alike.
-        max_weight: of an error of x0: see :func:`diffusion_loss`; validation has the usual one.
+        ema_decay: decay of the weight average.
+        timesteps: distribution of the training timesteps; validation is always uniform.
+        emphasis: where errors count most; in validation all count equally.
+        max_weight: largest weight of an error of x0: see :func:`diffusion_loss`; validation uses the default.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class PriorTraining(Training):
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
-        # Here, not at the batch's end: a checkpoint is written before Lightning calls that hook.
+        # Here, not in on_train_batch_end: a checkpoint is written before Lightning calls that hook.
         self.average.update_parameters(self.denoiser.network)
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
@@ -66,7 +66,7 @@ class PriorTraining(Training):
         return self.optimisation(self.denoiser.network.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:
-        """The network that the optimiser moves."""
+        """The network that the optimiser updates."""
         return self.denoiser.network
 
     def exported(self) -> nn.Module:
@@ -85,7 +85,7 @@ class PriorTraining(Training):
         options: dict[str, Any] = {"generator": generator, "device": x0.device}
 
         def quantiles(count: int) -> Tensor:
-            # Stratified: each image draws from a stratum of its own, shifted by one uniform number for all.
+            # Stratified: each image gets its own stratum, and one uniform number shifts all of them.
             strata = torch.arange(count, device=x0.device) / count
             return (strata + torch.rand((), **options)) % 1
 

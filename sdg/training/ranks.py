@@ -1,4 +1,4 @@
-"""Several devices as one: each has its rows of a batch and of its random numbers, and sees all embeddings."""
+"""Several devices as one: each has its share of the batch and random numbers, and sees all embeddings."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
@@ -9,30 +9,30 @@ from torch import Tensor
 
 
 class Ranks(NamedTuple):
-    """The processes that train together, and which of them this one is."""
+    """How many processes train together, and which of them this one is."""
 
     size: int = 1
     rank: int = 0
 
     @classmethod
     def current(cls) -> Self:
-        """Those of PyTorch's process group; one alone where there is none."""
+        """Those of PyTorch's process group, or a single process if there is none."""
         if dist.is_available() and dist.is_initialized():
             return cls(dist.get_world_size(), dist.get_rank())
         return cls()
 
     def share(self, draw: Callable[[int], Tensor], rows: int) -> Tensor:
-        """This rank's ``rows`` rows of what ``draw`` gives for the whole batch, dealt out as pictures are.
+        """This rank's ``rows`` rows of what ``draw`` gives for the whole batch, split as the pictures are.
 
-        All ranks draw the same for all of them, so that a step does not depend on how many there are.
+        Every rank draws the numbers of all ranks, so a step does not depend on how many there are.
         """
         return draw(rows * self.size)[self.rank :: self.size]
 
     def gather(self, rows: Tensor) -> Tensor:
-        """The rows (B, …) of all ranks, (size · B, …), one rank's after the other's; differentiable.
+        """The rows (B, …) of all ranks, (size · B, …), in the order of ranks; differentiable.
 
-        The gradient of a rank's rows is the sum of the gradients of all ranks. So where every rank computes
-        the loss of the whole batch, the mean over ranks that DDP takes is the gradient of that loss.
+        The gradient of a rank's rows is the sum of the gradients from all ranks. So if every rank computes
+        the loss of the whole batch, the mean that DDP takes over ranks is the gradient of that loss.
         """
         return rows if self.size == 1 else _Gather.apply(rows, self)
 

@@ -1,4 +1,4 @@
-"""What the time-dependent encoder has learnt: to find a noised image's clean one, at every noise level."""
+"""How well the time-dependent encoder finds the clean version of a noised image, at every noise level."""
 
 import io
 import json
@@ -23,16 +23,16 @@ from sdg.training.time_clip import TimeCLIPTraining
 
 
 def levels(schedule: NoiseSchedule) -> list[int]:
-    """Eleven timesteps, from the first to the last: 0, 100, …, 900, 999 of a thousand."""
+    """Eleven timesteps, from the first to the last: 0, 100, …, 900, 999 out of 1000."""
     last = len(schedule.alpha_bar) - 1
     return [min(i * (last + 1) // 10, last) for i in range(11)]
 
 
 class RetrievalCurve(Callback):
-    """After each validation: top-1 retrieval of x_0 from x_t against t, for the student and for plain CLIP.
+    """After each validation, plots top-1 retrieval of x_0 from x_t against t, for student and plain CLIP.
 
     The pool is the validation set. Both encode x_t; the answer is the clean image whose original CLIP
-    embedding is nearest. Writes ``retrieval_<step>.png`` and ``retrieval.json``, logs ``val/top1``, the mean.
+    embedding is nearest. Writes ``retrieval_<step>.png`` and ``retrieval.json``; logs the mean, ``val/top1``.
     """
 
     def __init__(self, folder: str):
@@ -64,8 +64,8 @@ def retrieval_curves(
     """Top-1 retrieval of x_0 from x_t at every t of :func:`levels`, by the encoder and by plain CLIP.
 
     Args:
-        batches: the pool, (B, 3, H, W) each, anywhere: one at a time is taken to the networks' device. Noise
-            depends on t and on a batch's place among them.
+        batches: the pool, (B, 3, H, W) each, on any device: they are moved to the networks' device one at a
+            time. The noise depends on t and on the index of the batch.
     """
     device = next(encoder.parameters()).device
     clean = torch.cat([teacher.encode_image(images.to(device)) for images in batches])
@@ -82,7 +82,7 @@ def retrieval_curves(
 
 
 def draw_curves(at: Sequence[int], curves: dict[str, list[float]], pool: int) -> Image.Image:
-    """Top-1 against the timesteps ``at``, one line a name."""
+    """Top-1 against the timesteps ``at``, one line per name."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")

@@ -17,7 +17,7 @@ from sdg.report.loggers import announce, finish
 from sdg.training.training import Training
 from sdg.training.whole_checkpoints import WholeCheckpoints, newest_whole
 
-# After Lightning has been imported, which sets the level itself: only what a user can act on.
+# After importing Lightning, which sets the level itself: show only what a user can act on.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
@@ -25,7 +25,7 @@ READING = ("root", "cache", "workers", "pin_memory")
 
 
 def train(config: DictConfig) -> None:
-    """Fit ``config.model`` on ``config.data``; run again, the same configuration goes on where it stopped.
+    """Fit ``config.model`` on ``config.data``; running the same configuration again resumes where it stopped.
 
     Raises:
         SDGError: unusable settings, or a folder that belongs to another run.
@@ -53,7 +53,7 @@ def train(config: DictConfig) -> None:
     announce(loggers, resolved(config))
     try:
         with warnings.catch_warnings():
-            # Not so: our data starts at the step where the checkpoint ends.
+            # Not true here: our data starts at the step where the checkpoint ends.
             warnings.filterwarnings("ignore", message=".* your dataloader is not resumable")
             trainer.fit(model, data, ckpt_path=checkpoint)
     finally:
@@ -63,19 +63,19 @@ def train(config: DictConfig) -> None:
 
 
 def _check_devices(trainer: pl.Trainer, model: Training, config: DictConfig) -> None:
-    """Raises SDGError where several devices were asked for and cannot train together."""
+    """Raises SDGError if several devices were requested that cannot train together."""
     if trainer.world_size == 1:
         return
     if not model.automatic_optimization:
         raise SDGError("this model trains on one device: use trainer=default trainer.devices=1")
     if config.trainer.get("sync_batchnorm"):
-        # Lightning would replace the norms by ones that the encoder does not know.
+        # Lightning would replace the norms by a type that the encoder does not know.
         raise SDGError("use model.batchnorm=synchronised in place of trainer.sync_batchnorm=true")
     check_sweep(trainer)
 
 
 def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
-    """What an earlier run of the same settings left to resume from, if there was one; writes nothing."""
+    """The checkpoint that an earlier run with the same settings left, if there is one; writes nothing."""
     if config.resume not in ("auto", False):
         raise SDGError(
             f"resume={config.resume} is unknown: use auto to continue the run found in output_dir, or false "
@@ -86,7 +86,7 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
         return None
     if not config.resume:
         if not first_process():
-            return None  # the first one has just written the record
+            return None  # the first process has just written the record
         raise SDGError(
             f"{output_dir} is already in use: choose another output_dir, or resume=auto to continue"
         )
@@ -108,9 +108,9 @@ def _record(output_dir: Path, config: DictConfig) -> None:
 
 
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """What must not change when a run goes on: networks, data, seed and what a step is; its length may."""
+    """What must not change in a resumed run: networks, data, seed, what a step is; its length may change."""
     names = ("data", "prior", "encoder", "judge", "model", "seed", "warm_start")
     kept = {name: settings[name] for name in names}
     steps = {name: settings["trainer"].get(name) for name in ("accumulate_grad_batches", "gradient_clip_val")}
-    # Where the pictures lie and how they are read may change, but not which ones they are.
+    # The location of the pictures and how they are read may change, but not which pictures they are.
     return kept | {"data": {k: v for k, v in kept["data"].items() if k not in READING}, "trainer": steps}

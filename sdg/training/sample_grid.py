@@ -1,4 +1,4 @@
-"""What a prior or a generator draws while it trains."""
+"""Sample grids of a prior or a generator during training."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from sdg.training.stylegan import StyleGANTraining
 
 
 class SampleGrid(Callback):
-    """After each validation, draws the same noises with the averaged weights: ``figures/samples_<step>.png``.
+    """After each validation, draws from the same noise with the averaged weights: ``samples_<step>.png``.
 
     Args:
         folder: where the figures go.
@@ -44,7 +44,7 @@ class SampleGrid(Callback):
 
 
 class GeneratorGrid(Callback):
-    """After each validation, pictures of the same latents by the averaged generator, as :class:`SampleGrid`.
+    """After each validation, draws the same latents with the averaged generator, like :class:`SampleGrid`.
 
     Args:
         folder: where the figures go.

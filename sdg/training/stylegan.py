@@ -1,4 +1,4 @@
-"""Training a StyleGAN2 (Karras et al. 2020): the generator that latents are searched in."""
+"""Training a StyleGAN2 (Karras et al. 2020): the generator whose latents are searched."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ from sdg.training.training import Training
 
 
 class StyleGANTraining(Training):
-    """Non-saturating logistic loss, lazy R1 and path-length penalties; what is exported is a weight average.
+    """Non-saturating logistic loss, lazy R1 and path-length penalties; exports a weight average.
 
-    The latents and the noise of a step are a function of (seed, step), so resuming changes nothing. Both
-    networks move once a step: first the discriminator, then, against it, the generator on the same pictures.
+    The latents and noise of a step depend only on (seed, step), so resuming changes nothing. Each step
+    updates both networks once: the discriminator first, then, against it, the generator on the same pictures.
 
     Args:
-        optimisation: of both networks; each has an Adam of its own.
+        optimisation: for both networks; each gets its own AdamW.
         r1: γ of the penalty γ/2 ‖∇D(x)‖² on real pictures.
-        r1_every: steps from one such penalty to the next, each of which weighs that many times as much.
+        r1_every: steps from one such penalty to the next; each is weighted by this number in return.
         path_length: weight of the generator's path-length penalty; 0 leaves it out.
-        path_length_every: as ``r1_every``.
-        ema_decay: of the generator's average.
+        path_length_every: like ``r1_every``.
+        ema_decay: decay of the generator's average.
     """
 
     path_mean: Tensor
@@ -66,7 +66,7 @@ class StyleGANTraining(Training):
             loss_d = loss_d + self.r1 / 2 * self.r1_every * penalty
         discriminator_optimizer.zero_grad()
         self.manual_backward(loss_d)
-        # Without Lightning's wrapper, which would count a second step: data and checkpoints go by that count.
+        # Without Lightning's wrapper, which would count a second step: data and checkpoints use that count.
         discriminator_optimizer.optimizer.step()
 
         self.discriminator.requires_grad_(False)
@@ -84,7 +84,7 @@ class StyleGANTraining(Training):
             scheduler.step()
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
-        # Real pictures it never saw: where this falls below train/real, the discriminator learns by heart.
+        # On unseen real pictures: if this falls below train/real, the discriminator is memorising.
         self.log("val/real", self.discriminator(batch["image"]).mean(), batch_size=len(batch["image"]))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -93,11 +93,11 @@ class StyleGANTraining(Training):
         return tuple(self.optimisation(network.parameters(), steps) for network in networks)
 
     def trained(self) -> nn.Module:
-        """The generator; its adversary always starts anew."""
+        """The generator; the discriminator always starts anew."""
         return self.generator
 
     def exported(self) -> nn.Module:
-        """The averaged generator: what latents are searched in."""
+        """The averaged generator, whose latents are searched."""
         return self.average.module
 
     def _optimizers(self) -> list[LightningOptimizer]:
@@ -112,7 +112,7 @@ class StyleGANTraining(Training):
         return loss
 
     def _path_penalty(self, noise: NoiseSource) -> Tensor:
-        """(‖Jᵀy‖ - its running mean)², on as many new pictures as there are in a batch."""
+        """Mean of (‖Jᵀy‖ - its running mean)² over a new batch of generated pictures."""
         w = self.generator.mapping(noise.normal((self.generator.latent_dim,), self.device))
         w = w[:, None].expand(-1, self.generator.layers, -1)
         images = self.generator.synthesis(w, noise)
@@ -133,9 +133,9 @@ def gradient_penalty(discriminator: nn.Module, images: Tensor) -> Tensor:
 
 
 def path_lengths(images: Tensor, w: Tensor, y: Tensor) -> Tensor:
-    """‖Jᵀy‖ (B,), J = ∂images/∂w for w (B, L, D), y random pictures: Karras et al. 2020, section 3.2.
+    """‖Jᵀy‖ (B,), where J = ∂images/∂w, w (B, L, D), y random pictures: Karras et al. 2020, section 3.2.
 
-    Scaled by 1/√(HW); the mean square is taken over the L layers.
+    Scaled by 1/√(HW); squares are averaged over the L layers.
     """
     scale = (images.shape[-1] * images.shape[-2]) ** -0.5
     (gradient,) = torch.autograd.grad((images * y).sum() * scale, w, create_graph=True)

@@ -1,4 +1,4 @@
-"""The teacher's answers, kept: the frozen encoder sees every picture once, not once an epoch."""
+"""Cached embeddings of the teacher: the frozen encoder sees every picture once, not once per epoch."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from torch import Tensor
 
 
 class TeacherCache:
-    """A frozen image encoder that remembers. A picture is known by its index and whether it is mirrored.
+    """A frozen image encoder with a cache, keyed by a picture's index and whether it is mirrored.
 
-    It fills as the training goes, in the main memory: with CLIP RN50x16, 3 kB for each of the two views of a
+    The cache fills during training, in main memory: with CLIP RN50x16, 3 kB for each of the two views of a
     picture, 0.4 GB for FFHQ.
 
     Args:
-        encode: images (B, 3, H, W) to embeddings (B, D), one independent of the others.
+        encode: images (B, 3, H, W) to embeddings (B, D), each independent of the others.
     """
 
     def __init__(self, encode: Callable[[Tensor], Tensor]):
@@ -24,7 +24,7 @@ class TeacherCache:
         return len(self._known)
 
     def __call__(self, images: Tensor, index: Tensor, flipped: Tensor) -> Tensor:
-        """Embeddings (B, D) of images (B, 3, H, W), known by the index and flipped (B,) of their batch."""
+        """Embeddings (B, D) of images (B, 3, H, W), identified by ``index`` and ``flipped``, (B,) each."""
         keys = list(zip(index.tolist(), flipped.tolist(), strict=True))
         unknown = {key: row for row, key in enumerate(keys) if key not in self._known}
         if unknown:

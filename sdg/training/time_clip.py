@@ -21,22 +21,22 @@ from sdg.training.teacher_cache import TeacherCache
 from sdg.training.training import Training
 
 LOGIT_SCALE = 100.0
-"""The temperature of CLIP after its training; constant here (as released)."""
+"""The logit scale of CLIP after its training; constant here (as released)."""
 
 
 class TimeCLIPTraining(Training):
-    """Student E'_I(x_t, t) of noised images against the frozen teacher E_I(x_0) of the same clean images.
+    """Trains E'_I(x_t, t), the student, on noised images to match the frozen teacher E_I(x_0) on clean ones.
 
-    t is uniform over the schedule, one per image; no caption is ever read.
+    t is uniform over the schedule, one per image; captions are never used.
 
     Args:
-        clip: the original CLIP; its image tower is the teacher, and stays as it is.
-        encoder: makes the student out of CLIP's image tower: ``from_clip`` with its options.
-        schedule: that of the prior which the encoder will guide.
-        cache_teacher: ask the teacher once for each view of a picture, which data from files can tell.
-        batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released, on
-            several devices those of the first; ``synchronised`` takes them over all devices; ``frozen``
-            keeps CLIP's.
+        clip: the original CLIP; its image tower is the teacher, and stays unchanged.
+        encoder: makes the student from CLIP's image tower: ``from_clip`` with its options.
+        schedule: that of the prior that the encoder will guide.
+        cache_teacher: run the teacher only once per view of a picture; this needs data from files.
+        batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released (with
+            several devices, the first one's data); ``synchronised`` computes them over all devices;
+            ``frozen`` keeps CLIP's.
         checkpointing: recompute a ResNet's blocks in the backward pass to save memory.
     """
 
@@ -58,7 +58,7 @@ class TimeCLIPTraining(Training):
             recompute_blocks(self.encoder)
         self.schedule, self.optimisation = schedule, optimisation
         self.batchnorm, self.seed = batchnorm, seed
-        # In a list: neither trained nor in the checkpoint.
+        # In a list, to be neither trained nor in the checkpoint.
         self._teacher = [clip.eval().requires_grad_(False)]
         self._cache = TeacherCache(self._ask) if cache_teacher else None
 
@@ -85,11 +85,11 @@ class TimeCLIPTraining(Training):
         return self.optimisation(self.encoder.parameters(), self.trainer.max_steps)
 
     def trained(self) -> nn.Module:
-        """The student, which the optimiser moves."""
+        """The student, which the optimiser updates."""
         return self.encoder
 
     def exported(self) -> nn.Module:
-        """The student: what guides."""
+        """The student, which guides."""
         return self.encoder
 
     def _loss(self, batch: dict, generator: torch.Generator, ranks: Ranks) -> Tensor:
@@ -116,9 +116,9 @@ class TimeCLIPTraining(Training):
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Cross-entropy over rows plus over columns of 100 · student · teacherᵀ, targets on the diagonal.
+    """Cross-entropy over the rows plus over the columns of 100 · student · teacherᵀ, targets on the diagonal.
 
-    A scalar; the two are summed, not halved (as released).
+    A scalar; the two are summed, not averaged (as released).
 
     Args:
         student, teacher: (B, D), of length 1.

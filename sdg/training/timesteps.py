@@ -16,18 +16,18 @@ class Timesteps(Protocol):
 
 
 class Uniform:
-    """All alike (Ho et al. 2020)."""
+    """No preference (Ho et al. 2020)."""
 
     def __call__(self, u: Tensor, schedule: NoiseSchedule) -> Tensor:
         return (u * len(schedule)).long()
 
 
 class LogNormal:
-    """Most where details are decided: log(√(1-ᾱ)/√ᾱ) ~ N(mean, std²) (Karras et al. 2022, appendix F).
+    """Densest where details are decided: log(√(1-ᾱ)/√ᾱ) ~ N(mean, std²) (Karras et al. 2022, appendix F).
 
     Args:
-        mean, std: of the logarithm of the noise relative to the picture.
-        uniform: share of the timesteps that stays uniform, so that no level is forgotten.
+        mean, std: of the logarithm of the noise relative to the signal.
+        uniform: share of the timesteps drawn uniformly, so that no level is neglected.
     """
 
     def __init__(self, mean: float = 0.1, std: float = 1.1, uniform: float = 0.2):

@@ -1,4 +1,4 @@
-"""What all trainings have in common."""
+"""Base class of the training modules."""
 
 from abc import ABC, abstractmethod
 
@@ -7,21 +7,21 @@ from torch import nn
 
 
 class Training(pl.LightningModule, ABC):
-    """A LightningModule that says which network it moves and which one it leaves to the other commands."""
+    """A LightningModule that names the network it trains and the one it exports for the other commands."""
 
     @abstractmethod
     def trained(self) -> nn.Module:
-        """The network that the optimiser moves; a warm start loads its weights."""
+        """The network that the optimiser updates; a warm start loads weights into it."""
 
     @abstractmethod
     def exported(self) -> nn.Module:
-        """The network whose weights the training leaves behind."""
+        """The network whose weights the training exports."""
 
     def compile_networks(self) -> None:
-        """Have ``torch.compile`` speed up what is trained, in place: names in checkpoints stay."""
+        """Speed up the trained networks with ``torch.compile``, in place: checkpoint names do not change."""
         for network in self.compiled():
             network.compile()
 
     def compiled(self) -> list[nn.Module]:
-        """The modules whose forward is worth compiling; the trained network unless a training says more."""
+        """The modules whose forward is worth compiling; by default the trained network."""
         return [self.trained()]

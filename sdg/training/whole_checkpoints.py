@@ -1,4 +1,4 @@
-"""Checkpoints that survive being killed at any moment: the new one is whole before the old one goes."""
+"""Checkpoints that survive a kill at any moment: the new one is complete before the old one goes."""
 
 import os
 import struct
@@ -19,15 +19,15 @@ NEWEST, BEFORE = "last.ckpt", "previous.ckpt"
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes beside the file and moves; what had the name becomes ``previous.ckpt``.
+    """Writes beside the target file and renames; the old file becomes ``previous.ckpt``.
 
-    Lightning's own writes where temporary files go, mostly another disk, from where a move is a copy.
+    Lightning's own writes to the temporary folder, mostly on another disk, from which a move is a copy.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Raises SDGError where there is no room."""
+        """Raises SDGError if writing fails."""
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ class WholeCheckpoints(TorchCheckpointIO):
                 torch.save(checkpoint, file)
                 if path.exists():
                     os.replace(path, path.with_name(BEFORE))
-        except (OSError, RuntimeError) as error:  # PyTorch tells of a full disk as the latter
+        except (OSError, RuntimeError) as error:  # PyTorch reports a full disk as the latter
             reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
             raise SDGError(
                 f"cannot write {path} ({reason}): make room and give the same command again, it goes on from "
@@ -44,11 +44,11 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Keeps the state of a training every so many steps, and at its last one: it may be made longer later.
+    """Saves the training state at regular steps, and at the last one so that training can be extended.
 
     Args:
-        folder: the state is ``last.ckpt`` there.
-        every: steps between two.
+        folder: where ``last.ckpt`` is saved.
+        every: steps between saves.
     """
 
     def __init__(self, folder: str, every: int = 250):
@@ -60,19 +60,19 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         step = trainer.global_step
-        # Where batches are accumulated, several end at one step.
+        # With gradient accumulation, several batches end at one step.
         if step != self._kept and (step % self.every == 0 or step == trainer.max_steps):
             trainer.save_checkpoint(self.folder / NEWEST)
             self._kept = step
 
 
 def newest_whole(folder: Path) -> Path | None:
-    """The checkpoint to go on from, if there is one; a damaged one is passed over with a warning.
+    """The checkpoint to resume from, if there is one; a damaged one is skipped with a warning.
 
-    It is read once, for its checksums.
+    Each is read once, to verify its checksums.
 
     Raises:
-        SDGError: there are checkpoints, and none is whole.
+        SDGError: there are checkpoints, but all are damaged.
     """
     found = [folder / name for name in (NEWEST, BEFORE) if (folder / name).exists()]
     for path in found:

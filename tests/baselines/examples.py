@@ -13,7 +13,7 @@ def normal(*shape: int, key: int = 0) -> Tensor:
 
 
 def make_generator() -> StyleGAN2:
-    """Pictures of 16 pixels; the layers' noise shows."""
+    """Draws 16-px pictures in which the layers' noise is visible."""
     generator = StyleGAN2(16, latent_dim=8, mapping_layers=2, channel_max=8)
     for i, (name, value) in enumerate(generator.state_dict().items()):
         if not name.endswith(("kernel", "modulation.bias")):
@@ -30,7 +30,7 @@ def make_clip() -> CLIP:
         vision={"layers": [1, 1, 1, 1], "width": 8, "head_width": 32},
         text={"width": 16, "heads": 2, "layers": 1},
     )
-    # What PyTorch draws at a network's birth comes from the global generator.
+    # PyTorch initialises networks from the global generator.
     for i, (name, parameter) in enumerate(clip.named_parameters()):
         if parameter.ndim > 1:
             parameter.data.copy_(normal(*parameter.shape, key=i) * parameter[0].numel() ** -0.5)

@@ -94,7 +94,7 @@ def test_crops_lie_inside_and_belong_to_their_sample() -> None:
 def test_the_loss_is_the_mean_over_crops() -> None:
     images, target = normal(2, 3, 32, 32), normal(2, 16, key=1)
     loss = CLIPLoss(make_clip(), crops=3)
-    views = shown(loss, images)  # the recorder stays, and embeds
+    views = shown(loss, images)  # leaves the recorder in place, which then embeds
     losses = loss(images, target, NoiseSource([(0, 0), (0, 1)]))
     each = 1 - F.cosine_similarity(views.flatten(1)[:, :16], target.repeat_interleave(3, dim=0), dim=-1)
     torch.testing.assert_close(losses, each.view(2, 3).mean(dim=1))

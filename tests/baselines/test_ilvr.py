@@ -25,7 +25,7 @@ def noise(*indices: int) -> NoiseSource:
 
 
 def chain(ilvr: ILVR, reference: Tensor, source: NoiseSource) -> list[Tensor]:
-    """Every state of a chain whose steps would otherwise go nowhere."""
+    """Every state of a chain in which nothing but ILVR changes the state."""
     states = [pictures(len(reference), key=9)]
     for step in TIMELINE:
         states.append(ilvr(states[-1], step, reference, source))

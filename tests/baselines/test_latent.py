@@ -1,4 +1,4 @@
-"""Latent optimisation: it finds what CLIP asks for, from where it is told to, each sample by itself."""
+"""Latent optimisation: it finds what CLIP asks for, from the given start, each sample by itself."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def test_the_score_rises(space: str) -> None:
 
 @pytest.mark.parametrize("noise", ["own", "stored"])
 def test_no_steps_give_the_generators_own_pictures(noise: Any) -> None:
-    """From random starts: so different as the generator's pictures are."""
+    """From random starts, as different as the generator's pictures are."""
     found = make_search(steps=0, noise=noise)(target(0, 0, 0, 0), KEYS)
     generator = make_generator()
     z = NoiseSource(KEYS, "latent").normal((8,))

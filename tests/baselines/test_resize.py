@@ -45,8 +45,8 @@ def test_flat_pictures_pass_and_weights_sum_to_one(factor: int) -> None:
 def test_it_is_nearly_idempotent(factor: int) -> None:
     """Bicubic resizing is no projection: shrinking loses a little of what enlarging made.
 
-    Of a picture's low-pass a second pass changes at most 7 %; of white noise, whose low-pass is as rough as
-    its grid allows, at most 30 %.
+    A second pass changes a picture's low-pass by at most 7 %, and that of white noise, which is as rough as
+    its grid allows, by at most 30 %.
     """
     low_pass = LowPass(64, factor)
     face, _ = faces(0, torch.arange(4), 64)

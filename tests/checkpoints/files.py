@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 def state() -> dict[str, Tensor]:
-    """Small tensors of several kinds, with one that is not contiguous and two that share their numbers."""
+    """Small tensors of several kinds, with one that is not contiguous and two that share their memory."""
     generator = torch.Generator().manual_seed(0)
     matrix = torch.randn(4, 6, generator=generator)
     return {

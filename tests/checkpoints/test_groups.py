@@ -51,7 +51,7 @@ def test_encoders(group: str, parameters: int) -> None:
     found = identify(network.state_dict())
     assert found is not None
     assert found.fits == f"encoder={group} encoder.checkpoint=FILE"
-    # Fine-tuning can start from this CLIP: same names, and what shapes do not tell is the same too.
+    # Fine-tuning can start from this CLIP: the names match, and so does what shapes do not show.
     assert len(network.clip_state(clip.model.visual)) == len(clip.model.visual.state_dict())
     assert clip.embed_dim == encoder.network.output_dim
     header = (Path(__file__).parents[2] / "conf" / "encoder" / f"{group}.yaml").read_text("utf-8")
@@ -115,7 +115,7 @@ def test_any_unet_of_diffusers_is_loaded_by_its_folder_alone(tmp_path: Path) -> 
     x_t, t = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([500])
     assert torch.equal(denoiser.network(x_t, t), model(x_t, t).sample)
     assert len(denoiser.schedule) == 700
-    # An encoder for it is fine-tuned on its noise.
+    # Its encoder is fine-tuned with the same noise schedule.
     trained = build(configure("train", ["+experiment=ffhq_clip", *words]).model.schedule)
     assert torch.equal(trained.alpha_bar, denoiser.schedule.alpha_bar)
 

@@ -52,7 +52,7 @@ def make_lmdb(root: Path, count: int) -> Path:
 
 
 class Counted(SourceSquares):
-    """Squares that count how many were prepared, and stop at one as a kill would."""
+    """Squares that count how many were prepared, and stop at ``stop_at`` as a kill would."""
 
     prepared = 0
     stop_at: int | None = None

@@ -145,7 +145,7 @@ def test_every_size_shows_the_same_picture() -> None:
 
 
 def test_edges_are_smooth() -> None:
-    # A tenth of a pixel to the right changes edge pixels by a tenth of their contrast, not all or nothing.
+    # A shift by a tenth of a pixel changes edge pixels by a tenth of their contrast, not all or nothing.
     attributes, nuisances = posed(hair_length="long", background="white")
     moved = nuisances.clone()
     moved[0, list(NUISANCES).index("x")] += 0.1 * 2 / 64

@@ -21,7 +21,7 @@ TRAINING = [caption(row, 0, i) for i, row in enumerate(ROWS)]
 HELD_OUT = [caption(row, 0, i, held_out=True) for i, row in enumerate(ROWS)]
 
 HAIR = "|".join(word for synonyms in lexicon.HAIR_WORDS.values() for word in synonyms)
-# How a reader finds what a text says of each attribute, without the grammar: group 1 is the telling word.
+# How a reader finds what a text says about each attribute, without the grammar; group 1 is the key word.
 READERS = {
     "hair_color": re.compile(
         rf"(?:({HAIR})[ -])?\b(black|brown|blonde?|golden|red|ginger|gr[ea]y|silver|blue|green)[ -]hair"
@@ -88,7 +88,7 @@ def test_captions_depend_on_their_arguments_only() -> None:
 
 def test_held_out_phrasings_never_occur_in_training() -> None:
     assert not set(HELD_OUT_FRAMES) & set(TRAINING_FRAMES)
-    # Each opener and each clause is known from training, only not together.
+    # Each opener and each clause occurs in training, but never together.
     assert {opener for opener, _ in HELD_OUT_FRAMES} == {opener for opener, _ in TRAINING_FRAMES}
     assert {clause for _, clause in HELD_OUT_FRAMES} == {clause for _, clause in TRAINING_FRAMES}
     assert not {text for text, _ in TRAINING} & {text for text, _ in HELD_OUT}

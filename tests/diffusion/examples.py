@@ -16,7 +16,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 class Fixed(nn.Module):
-    """A network that gives what it was told, and remembers the timesteps that it was asked about."""
+    """A network that always returns ``output``, and remembers the timesteps that it was given."""
 
     def __init__(self, output: Tensor) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Fixed(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """The perfect prior of pixels that are independent N(mean, std²): all that it says is exact.
+    """The perfect prior of pixels that are independent N(mean, std²): its output is exact.
 
     Every state of such a process is Gaussian, with mean √ᾱ ``mean`` and :meth:`variance`; so is every step
     back, with the slope and the variance of :meth:`regression`.

@@ -1,4 +1,4 @@
-"""A known region: kept exactly, filled around, and no business of other pixels or other samples."""
+"""A known region: kept exactly, filled in around, without effect on unrelated pixels and samples."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ FREE[..., SIZE // 2 :] = 1
 class Twins(nn.Module):
     """The perfect prior of pixels N(0, STD²), each correlated with its mirror image in the other half.
 
-    Sums and differences of the two are independent, so x_0 is predicted for each of them by itself. Given the
+    Sums and differences of a pair are independent, so x_0 is predicted for each of them separately. Given the
     left half k, the mirrored right half is N(rho k, STD² (1 - rho²)).
     """
 

@@ -29,7 +29,7 @@ def loss_of(
 
 @pytest.mark.parametrize("parameterisation", ["eps", "x0", "v"])
 def test_simple_loss_is_the_distance_to_the_networks_own_target(parameterisation: Parameterisation) -> None:
-    """Zero at the true ε, x0 or v = a ε - σ x0, and each sample's mean square beside it.
+    """Zero at the true ε, x0 or v = a ε - σ x0, and elsewhere each sample's mean squared error.
 
     An error of x0 counts as the error of v that it implies, 1/σ² as much, with that factor clipped.
     """
@@ -44,7 +44,7 @@ def test_simple_loss_is_the_distance_to_the_networks_own_target(parameterisation
 
 
 def test_the_weight_of_almost_clean_images_is_clipped_where_one_says() -> None:
-    """2 is what v's error weighs at σ² = ½: below, errors of x0 count twice; above, as those of v."""
+    """The limit 2 is v's weight at σ² = ½: below, errors of x0 count twice; above, as those of v."""
     denoiser = Denoiser(Fixed(X0 + 1), SCHEDULE, 4, parameterisation="x0", clip=False)
     loss = diffusion_loss(denoiser, X0, T, NOISE, max_weight=2.0)
     sigma2 = 1 - SCHEDULE.alpha_bar[T]

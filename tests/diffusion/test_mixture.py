@@ -108,7 +108,7 @@ def test_the_guide_of_a_finished_pixel_is_the_measurements_own() -> None:
 
 
 def test_summaries_of_pixels() -> None:
-    """Shares are counted; of what differs, half, since what one mode lacks another has too much."""
+    """Differences of shares are summed and halved, since what one mode lacks, another has in excess."""
     summary = measured(torch.tensor([-1.0, -0.5, 0.0, 1.0]))
     assert summary == Summary(-0.125, pytest.approx(2.1875 / 3), (0.5, 0.25, 0.25))
     assert summary.minus(Summary(0.0, 0.0, (0.25, 0.5, 0.25))).misplaced == 0.25
@@ -131,9 +131,9 @@ CASES = [(method, False) for method in METHODS] + [(method, True) for method in 
     "method, guided", CASES, ids=[f"{'guided' if guided else 'unguided'} {m.name}" for m, guided in CASES]
 )
 def test_every_sampler_approaches_the_closed_form(method: Method, guided: bool) -> None:
-    """With four times the steps, at most 60 % of the pixels stay in a wrong mode, until chance decides.
+    """Four times the steps leave at most 60 % of the pixels in wrong modes there, down to chance level.
 
-    What is left after 160 steps is larger for the mean shift by Σ = β̃, which is too small a Σ under guidance.
+    The error after 160 steps is larger for the mean shift by Σ = β̃, which is too small under guidance.
     """
     by_steps = [errors(method, steps, guided) for steps in STEPS]
     floor = chance(POSTERIOR if guided else PRIOR, 32_768)
@@ -147,14 +147,14 @@ def test_every_sampler_approaches_the_closed_form(method: Method, guided: bool) 
 
 
 def test_guidance_moves_the_closed_form_far() -> None:
-    """What the tolerances above are small against."""
+    """The shift that makes the tolerances above small."""
     moved = closed_form(POSTERIOR).minus(closed_form(PRIOR))
     assert all(size > limit for size, limit in zip(moved.sizes(), (0.4, 0.07, 0.35), strict=True))
 
 
 @pytest.mark.parametrize("pair", list(zip(METHODS, AT_MEAN, strict=False)), ids=lambda pair: pair[0].name)
 def test_the_guide_at_the_mean_leaves_less_behind(pair: tuple[Method, Method]) -> None:
-    """The textbook's form of the ancestral step against the paper's, which pushes too little; in the mean."""
+    """The textbook's form of the ancestral step against the paper's, which pushes too little, in the mean."""
     at_state, at_mean = (errors(method, 100, guided=True) for method in pair)
     assert at_state.mean < -0.008
     assert abs(at_mean.mean) < 0.75 * abs(at_state.mean)

@@ -44,7 +44,7 @@ class Asked(TorchDispatchMode):
 
 @pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="runs with a PyTorch that was built for CUDA")
 def test_a_gpu_takes_it_from_pinned_memory_without_a_wait() -> None:
-    """On tensors without numbers, which may lie where no GPU is."""
+    """On fake tensors, which need no GPU to be on one."""
     with FakeTensorMode(), Asked() as asked:
         noise = NoiseSource([(0, 0), (0, 1)]).normal(SHAPE, "cuda")
     assert noise.device.type == "cuda"

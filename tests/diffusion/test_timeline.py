@@ -165,7 +165,7 @@ def test_the_first_state_is_the_start_with_the_noise_of_the_first_level(strength
 def test_an_edited_image_remembers_its_start_as_far_as_the_noise_lets_it(
     sampler: Sampler, strength: float
 ) -> None:
-    """In closed form. Any start of the prior gives images of the prior, the more like it the less is walked.
+    """In closed form. A start from the prior gives images of the prior, more like it the shorter the walk.
 
     From x_t = a x_0 + σ z, whose variance is v, the ancestral chain draws x_0' given x_t, so that x_0' is
     m + s² a/v (x_t - m a) and noise; the probability flow scales x_t, so that x_0' is m + s/√v (x_t - m a).

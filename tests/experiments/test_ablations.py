@@ -61,7 +61,7 @@ def test_style_of_a_batch_is_the_released_number(batch: int) -> None:
 
 
 def test_a_samples_own_block_has_a_share_of_one_over_the_batch_to_the_fourth() -> None:
-    """Samples that are nowhere at the same place have no other blocks."""
+    """Samples that are nonzero at different places have no other blocks."""
     batch, own, wanted = 2, maps("own", 2), maps("wanted", 2)
     for features in (own, wanted):
         for stage in features.stages[:3:2]:
@@ -105,7 +105,7 @@ def test_all_of_them_take_the_time_they_are_said_to() -> None:
     spent += len(styles) * len(STYLES) * options.style_samples * options.steps * 0.03
     unguided = (each + options.style_samples) * options.steps * 0.015
     assert 35 * 60 < spent + unguided < 37 * 60
-    # They are shared: at the scale of steps, scale has the same runs.
+    # Runs are shared: scale has the same ones at the scale that steps uses.
     assert len(runs) < sum(map(len, lines))
 
 

@@ -88,7 +88,7 @@ def test_one_command_draws_and_measures_every_control(
     load = controls.load_judge
     monkeypatch.setattr(controls, "load_judge", lambda: load(settings))
     options = ["--samplers", "ddpm", "--steps", "2", "--targets", "2", "--samples", "1", "--shares", "0", "1"]
-    # The random encoder of this test has steep Gram matrices.
+    # The random encoder of this test gives large style gradients.
     scales = ["--scales", "style=1e-9"]
     folders = ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
     controls.main([*options, *scales, *folders, "--sample", *tiny])

@@ -48,7 +48,7 @@ def test_the_sizes_take_the_time_they_are_said_to() -> None:
     for name, minutes in (("quick", 6), ("full", 90)):
         size = SIZES[name]
         cost = sum(row.steps * row.seconds for row in rows(size, "toyfaces").values())
-        # On two cores, which hinder each other by a tenth, with a minute or a twelfth for the rest.
+        # Two cores slow each other by a tenth; the rest takes a minute, or a twelfth of the time.
         drawn = cost * size.samples * size.prompts / 2 / 60 * 1.1
         assert drawn + max(0.9, minutes / 12) < minutes
     full = SIZES["full"]
@@ -166,7 +166,7 @@ def test_the_table_is_drawn_once_and_written_in_every_form(
     assert "top-20" in table["sdg_text"]
     assert "adversarial gap" in table["sdg_image"]
     assert "adversarial gap" not in table["ilvr"]
-    # The same pictures: only what they were aimed at is told otherwise.
+    # The same pictures: only their targets are recorded differently.
     same = ("fd_judge_reference", "diversity_judge")
     assert [table[SHUFFLED][k] for k in same] == pytest.approx([table["sdg_text"][k] for k in same])
 
@@ -191,7 +191,7 @@ def test_the_table_is_drawn_once_and_written_in_every_form(
     assert len({(r["prompt"], r["reference"]) for r in pairs if r["scale"]}) == 4 * 5
     for line in html.split('src="')[1:]:
         assert (output / line.partition('"')[0]).is_file()
-    # Parts have noises of their own, which are those of the unguided samples beside them.
+    # Each part has its own noises, the same as those of the unguided samples beside it.
     records = manifest_of(output / "sdg_text")
     assert [r["seed"] for r in records if r["prompt"] is not None] == [0] * 10 + [1] * 10
     assert {(r["seed"], r["index"]) for r in records if r["prompt"] is None} == {
@@ -255,7 +255,7 @@ def test_a_method_that_does_not_do_what_it_is_told_loses(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Rendered faces in place of samples: of what prompts say, and in one row of what others say."""
+    """Rendered faces in place of samples show what their prompts say, in one row what others say."""
     mentions = Mentions(written.POOL)
 
     def draw(options: argparse.Namespace, name: str, settings: tuple[str, ...], samples: int) -> Path:

@@ -55,7 +55,7 @@ def test_the_best_scale_keeps_the_spread() -> None:
 
 
 def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With renders in the place of samples, which obey from scale 20 on, and a judge that knows nothing."""
+    """With renders in place of samples, which follow prompts from scale 20 on, and an untrained judge."""
     torch.manual_seed(0)
     judge = Judge({k: len(v) for k, v in ATTRIBUTES.items()}, len(NUISANCES), image_size=SIZE, features=16)
     save_weights(tmp_path / "judge.safetensors", judge)

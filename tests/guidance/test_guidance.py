@@ -1,4 +1,4 @@
-"""Guidance: F, its gradient, and what may not move either."""
+"""Guidance: F, its gradient, and what must not change either."""
 
 from collections.abc import Callable, Mapping
 

@@ -14,7 +14,7 @@ LEVEL = Level(500, 0.3, 0.5)
 
 
 class Linear(nn.Module):
-    """Embeds an image as its first two pixels, and whatever x holds elsewhere is not seen."""
+    """Embeds an image as its first two pixels; all that x holds elsewhere is ignored."""
 
     def forward(self, x: Tensor, t: Tensor) -> Features:
         return Features((), x.flatten(1)[:, :2])
@@ -54,7 +54,7 @@ def test_normalise_gives_every_gradient_the_scale_as_its_size_and_keeps_the_dire
     torch.testing.assert_close(rms(normalised), torch.full((3,), 7.0))
     torch.testing.assert_close(normalised / 7, gradient() / FREE[:, None, None, None])
     assert torch.equal(gradient(scale=0.0, normalise=True), torch.zeros_like(X))
-    # At the top of the cosine there is nowhere to go, and nothing to divide by.
+    # At the maximum of the cosine the gradient is zero, and cannot be normalised.
     assert torch.equal(
         gradient(target=X[:, 0, 0] / X[:, 0, 0].norm(dim=1)[:, None], normalise=True)[0], X[0] * 0
     )

@@ -131,7 +131,7 @@ def evidence(
 
 
 class Thumbnail(Extractor):
-    """Mean colours of a grid of fields, as features; it can be told what texts are like."""
+    """Mean colours of a grid of fields, as features; those of texts can be given."""
 
     def __init__(self, side: int = 2, texts: Mapping[str, Tensor] | None = None):
         super().__init__("mean colours", f"side {side}")
@@ -150,7 +150,7 @@ class Thumbnail(Extractor):
 def viewed(
     samples: Pictures, cache: Path, reference: Pictures | Path | None = None, **extractors: Extractor
 ) -> Evidence:
-    """Evidence that is looked at by extractors, without a judge."""
+    """Evidence that extractors read, without a judge."""
 
     def no_judge() -> JudgeReader:
         raise AssertionError("the judge was loaded")

@@ -49,14 +49,14 @@ def test_rates_are_those_counted_by_hand(measures: dict[str, Measure]) -> None:
 
 
 def test_intervals_are_over_prompts(measures: dict[str, Measure]) -> None:
-    """Two prompts can be drawn as one of them twice: the ends are the rates of each alone."""
+    """A resample of two prompts can be one of them twice: the ends are the rates of each alone."""
     assert measures["mentioned"].interval == pytest.approx((1 / 4, 1))
     assert measures["all"].interval == pytest.approx((0, 1))
     assert measures["all_of_1"].interval == pytest.approx((1, 1))
 
 
 def test_of_prompts_with_several_references_all_are_in_the_interval(tmp_path: Path) -> None:
-    """One prompt, towards two pictures: the targets are two, one all right and one all wrong."""
+    """One prompt with two pictures makes two targets, one all right and one all wrong."""
     led = [record("a hat", i) | {"reference": picture} for picture in ("a.png", "b.png") for i in range(2)]
     guided = judged(led, wearing((1, 0), (1, 0), (0, 0), (0, 0)))
     unguided = judged([record(None, i) for i in range(2)], wearing((0, 0), (0, 0)))

@@ -19,7 +19,7 @@ def normal(count: int, width: int, seed: int, shift: float = 0.0) -> Tensor:
 
 
 def test_equals_torch_fidelity_on_the_same_features() -> None:
-    """Subset by subset: the same are drawn."""
+    """Both draw the same subsets."""
     fidelity = import_module("torch_fidelity.metric_kid")
     a, b = normal(120, 16, 0), normal(90, 16, 1, shift=0.3)
     theirs = fidelity.kid_features_to_metric(a, b, kid_subsets=7, kid_subset_size=40, verbose=False)
@@ -36,7 +36,7 @@ def test_is_without_bias() -> None:
 
 
 def test_resampled_pictures_are_not_paired_with_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against the sum over pairs, written out, for each resample; strips of the kernel are no matter."""
+    """Against the sum over pairs, written out, for each resample; computing in strips changes nothing."""
     a, b = normal(9, 3, 0), normal(7, 3, 1)
     w_a, w_b = (
         torch.tensor([2, 0, 1, 1, 3, 0, 1, 1, 0]).double(),

@@ -83,7 +83,7 @@ def test_the_pool_can_be_larger_than_the_run(tmp_path: Path) -> None:
 
 
 def test_the_gap_is_what_the_guide_alone_believes(tmp_path: Path) -> None:
-    """The guide's eye was deceived: it finds every prompt where the other finds none."""
+    """The guide was deceived: it finds every prompt where the other encoder finds none."""
     samples = {"red": ["green"], "green": ["blue"], "blue": ["red"]}
     found = drawn(tmp_path, samples)
     found.features.built["guide"] = Thumbnail(1, {name: WORDS[got] for name, (got,) in samples.items()})

@@ -35,7 +35,7 @@ SAMPLES = 3
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """The faces themselves, unguided, and as prompted, but for one whose hair is blue."""
+    """The faces themselves, unguided, and as prompted, except one whose hair is blue."""
     samples = [(record(None, i), pixels(*face(i))[0]) for i in range(SAMPLES)]
     for prompt, mentioned in MENTIONS.items():
         for i in range(SAMPLES):
@@ -67,7 +67,7 @@ def seen(run: Path, judge: LookupJudge, mentions: Path | None = None) -> Evidenc
 
 
 def test_samples_that_no_guide_scored_have_no_score(tmp_path: Path, knowing: LookupJudge) -> None:
-    """Those of ILVR alone: led by a reference."""
+    """As with ILVR alone, where only a reference guides."""
     led = record(None, 0, scale=1.0) | {"reference": "face.png"}
     found = seen(write_run(tmp_path / "run", [(led, pixels(*face(0))[0])]), knowing)
     with pytest.raises(SDGError, match="no guide has scored these samples: leave score out"):

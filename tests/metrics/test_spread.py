@@ -14,7 +14,7 @@ RENDERS, PROMPTS, SAMPLES = 32, 6, 5
 
 
 class Partial(nn.Module):
-    """Knows the nuisances of the first test faces, asked in order, but for the last ``blind`` ones."""
+    """Knows the nuisances of the first test faces, in order, except the last ``blind`` nuisances."""
 
     def __init__(self, blind: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The refined UNet: what it adds, and that it is added where it can see."""
+"""The refined UNet: its correction is zero at first, local, and depends on t."""
 
 import torch
 import torch.nn.functional as F

@@ -147,7 +147,7 @@ def test_the_deviation_of_a_batch_is_told_apart_by_group() -> None:
     assert deviation[0].max() == deviation[2].max() < 1e-3
     expected = ((x[1] - x[3]).abs() / 2).mean()
     torch.testing.assert_close(deviation[1].mean(), expected, rtol=1e-3, atol=1e-3)
-    assert batch_deviation(x[:3], 4).unique().numel() == 1  # no 4 in 3: a group of 3
+    assert batch_deviation(x[:3], 4).unique().numel() == 1  # 3 pictures cannot form groups of 4
 
 
 @pytest.mark.parametrize("patch", [1, 2])

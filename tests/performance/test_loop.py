@@ -109,7 +109,7 @@ def unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calls(module: nn.Module) -> list[int]:
-    """Fills with the size of the batch of every forward of ``module``."""
+    """A list that fills with the batch size of every forward of ``module``."""
     sizes: list[int] = []
 
     def note(network: nn.Module, arguments: tuple[Any, ...]) -> None:
@@ -222,7 +222,7 @@ def test_one_forward_of_each_network_in_a_step_however_many_terms(
     draw(method, entries(pictures))
     assert unet == [GROUP] * 2
     references = int(len(terms) > 1)
-    # Of the noisy pictures, and of their references where a term reads them; last, of the finished ones.
+    # For noisy pictures, and for their references if a term reads them; at the end, for finished ones.
     assert encoder == [GROUP] * (1 + references) * 3
 
 
@@ -243,7 +243,7 @@ def test_shared_references_are_encoded_once_each(pictures: list[str]) -> None:
 def test_the_encoder_is_asked_at_every_kth_step(
     pictures: list[str], steps: int, every: int, asked: int
 ) -> None:
-    """Of the noisy pictures and of their references alike; at last of the finished ones."""
+    """For noisy pictures and for their references alike; at the end, for finished ones."""
     method = make(steps, everything(), DPMSolverPP2M(), every=every)
     unet, encoder = calls(method.denoiser.network), calls(method.aims.guidance.encoder)
     draw(method, entries(pictures))
@@ -271,7 +271,7 @@ def test_pictures_without_guidance_do_not_ask_the_encoder() -> None:
 
 @pytest.mark.usefixtures("unfinished")
 def test_a_gradient_used_again_costs_nothing() -> None:
-    """A step that is not asked about has the operators of an unguided one and those of the shift by Σ g."""
+    """A step without a call has the operators of an unguided one plus those of the shift by Σ g."""
     reused = counted(3, entries(), every=9).minus(counted(2, entries(), every=9))
     unguided = [entry._replace(scale=0.0) for entry in entries()]
     alone = counted(3, unguided).minus(counted(2, unguided))
@@ -355,11 +355,11 @@ def dynamo() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_nothing_is_compiled_anew_after_the_first_step(channels_last: bool) -> None:
-    """Both networks, as one graph each; the backend that runs the graph as it is costs no time."""
+    """Both networks, as one graph each; the eager backend, which runs it as it is, costs no time."""
 
     def made() -> GuidedSampling:
         method = make(4, device="cpu")
-        method.denoiser.parameterisation = "x0"  # the next state takes after what the network says
+        method.denoiser.parameterisation = "x0"  # the next state inherits the output's layout
         for network in (method.denoiser.network, method.aims.guidance.encoder):
             quicken(network, channels_last=channels_last)
         return method
@@ -371,7 +371,7 @@ def test_nothing_is_compiled_anew_after_the_first_step(channels_last: bool) -> N
 
     def tick() -> None:
         taken.append(len(taken))
-        # The scores of the finished pictures need no gradient and may be compiled for that.
+        # The scores of the finished pictures need no gradient, and may be compiled anew for it.
         torch.compiler.set_stance("fail_on_recompile" if len(taken) < 4 else "default")
 
     compiled = method.draw(entries(), tick)

@@ -1,6 +1,6 @@
 """What the networks cost at full size, counted on the meta device: no weights, no time, the same everywhere.
 
-Operators and bytes are bounds: with fewer, lower them.
+Operators and bytes are upper bounds: lower them when they fall.
 """
 
 from typing import NamedTuple
@@ -25,19 +25,19 @@ STEP = Timeline(NoiseSchedule.linear(), 100).steps[50]
 
 
 class Budget(NamedTuple):
-    """Of what the prior says of one picture."""
+    """What the prior costs for one picture."""
 
     gflop: float
     subpixel: float
     """GFLOP of the quickened network, which upsamples and convolves in one."""
     operators: int
     written: float
-    """GB, of which ``fresh`` are in memory of their own."""
+    """GB, of which ``fresh`` are in newly allocated memory."""
     fresh: float
     half: float
     """GB that the quickened network writes in half precision."""
     guided: float
-    """Floating-point operations of a step guided by text, in those of an unguided one."""
+    """Floating-point operations of a step guided by text, relative to an unguided one."""
 
 
 LSUN = Budget(2239.7, 2129.6, operators=793, written=7.04, fresh=5.23, half=3.94, guided=1.058)
@@ -100,7 +100,7 @@ def test_a_gradient_costs_a_forward_and_a_backward_of_the_encoder(guidance: Guid
 
 
 def test_the_networks_that_ship_cost_what_they_cost() -> None:
-    """Of four pictures of toyfaces, a group of sample.py; more of it is noticed by whoever runs it next."""
+    """For four pictures of toyfaces, a group of sample.py; whoever runs this next notices an increase."""
     config = configure("sample", [])
     denoiser, encoder = (build(node).to("meta") for node in (config.prior.denoiser, config.encoder.network))
     denoiser.eval().requires_grad_(False)

@@ -55,7 +55,7 @@ def faces(refs: Path) -> str:
 def test_every_reference_steers_and_is_shown(
     weights: list[str], refs: Path, tmp_path: Path, guidance: str
 ) -> None:
-    # Style is measured on a scale of its own.
+    # Style's gradients have a magnitude of their own.
     normal = ["guidance.normalise=true", "guidance.scale=3"] if guidance == "style" else []
     page = run(weights, tmp_path / "run", f"guidance={guidance}", faces(refs), *normal)
     drawn = records(tmp_path / "run")

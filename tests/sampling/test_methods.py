@@ -86,7 +86,7 @@ def test_ilvr_holds_low_frequencies_and_composes_with_words(
 
     free = records(tmp_path / "free")
     for i in range(3):
-        # Beside each stands what the prior draws alone, which nothing holds.
+        # Beside each stands what the prior draws alone, without a constraint.
         unheld = (tmp_path / "free" / free[i]["file"]).read_bytes()
         assert (tmp_path / "ilvr" / alone[i]["file"]).read_bytes() == unheld
         assert error("ilvr", alone[3 + i]) < 0.3 * error("free", free[i])
@@ -136,7 +136,7 @@ def test_latents_are_searched_from_the_picture_beside(weights: list[str], tmp_pa
 
 
 def test_the_score_of_a_latent_is_that_of_the_picture_that_is_kept(weights: list[str]) -> None:
-    """Not of what lay outside [-1, 1]: generators clamp nothing."""
+    """Not that of the unclamped output, which may lie outside [-1, 1]."""
     method = build(configure("sample", [*weights, *SEARCH]).method)
     method.texts.clip.encode_image = lambda images: images.flatten(1)[:, :16]
     images, target = torch.full((1, 3, 32, 32), 3.0), torch.full((1, 16), 0.25)

@@ -96,7 +96,7 @@ def test_a_run_that_reuses_gradients_depends_on_neither_batch_nor_interruption(
     plain, whole = pictures(tmp_path / "plain"), pictures(tmp_path / "whole")
     assert pictures(tmp_path / "ones") == whole
     assert [plain[name] == whole[name] for name in plain] == [True] * 3 + [False] * 6
-    # The manifest has what was asked, where it was asked, and nothing twice.
+    # The manifest has every call of the encoder, with its t, and no reuse.
     for record in records(tmp_path / "whole")[3:]:
         guided = record["trace"]["guided"]
         assert guided["t"] == [999, 0]

@@ -91,7 +91,7 @@ def test_other_weights_under_the_same_name_are_other_settings(weights: list[str]
 
 
 def test_weights_are_known_by_content_however_they_are_named(weights: list[str], tmp_path: Path) -> None:
-    """Those of the groups' own paths are interpolations: what they stand for is what counts."""
+    """The groups' own paths are interpolations: the files they resolve to are what counts."""
     (given,) = [word.partition("=")[2] for word in weights if word.startswith("prior.checkpoint=")]
     (tmp_path / "toyfaces").mkdir()
     shutil.copy(given, tmp_path / "toyfaces" / "prior.safetensors")

@@ -85,7 +85,7 @@ def test_a_long_manifest_is_not_parsed_to_know_what_is_done(tmp_path: Path, monk
 
 
 def test_a_long_run_opens_and_ends_in_little_memory(tmp_path: Path) -> None:
-    """Of a run of 100,000 samples the records are 2 GB: here a hundredth of that."""
+    """The records of a run of 100,000 samples are 2 GB: here, a hundredth of that."""
     plan = SamplePlan(["a"], [], samples_per_prompt=2_000, seed=0, scale=1.0)
     fill(SampleStore(tmp_path, "s"), [0])
     picture = tmp_path / "samples" / "000000.png"
@@ -139,7 +139,7 @@ def test_processes_fill_one_folder_and_the_first_puts_it_in_order(tmp_path: Path
     stores = [SampleStore(tmp_path / "three", "s", rank) for rank in range(3)]
     for rank, store in enumerate(stores):
         fill(store, list(range(rank, 4, 3)))
-    # A killed run leaves their manifests apart: each process must find what all have done.
+    # A killed run leaves their manifests separate: each process must find what all have done.
     again = [SampleStore(tmp_path / "three", "s", rank) for rank in range(3)]
     assert [store.done for store in again] == [{0, 1, 2, 3}] * 3
     assert again[0].finish() == alone.finish()
@@ -169,7 +169,7 @@ def test_a_lost_sample_is_told_and_drawn_again(tmp_path: Path) -> None:
     assert again.done == {0, 1}
     again.lose(PLAN[2], 7)
     fill(again, [2, 3])
-    again.lose(PLAN[3], 1)  # of an attempt elsewhere: the picture is there
+    again.lose(PLAN[3], 1)  # from another attempt: the picture is there
     assert not again.finish()
     kept = list(again.records())
     assert [record["id"] for record in kept] == [0, 1, 2, 3]

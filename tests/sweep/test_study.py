@@ -15,7 +15,7 @@ SPACE = {
 
 
 def measure(settings: Settings) -> Outcome:
-    """Better the larger the scale, which costs the spread."""
+    """A larger scale is better, but costs spread."""
     return Outcome(settings["scale"] + settings["steps"], {"spread": settings["scale"] / 1000 - 0.2})
 
 
@@ -63,12 +63,12 @@ def test_settings_stay_in_their_space(tmp_path: Path):
 
 
 def test_the_best_keeps_what_is_to_be_kept_and_the_search_draws_near(tmp_path: Path):
-    """Of the feasible scales, up to 200, a random search of 30 would find one above 150 in 70 % of cases."""
+    """Scales up to 200 are feasible; 30 random trials would find one of them above 150 in 70 % of cases."""
     study = Study(tmp_path / "study", SPACE, "maximize")
     trials = list(study.run(30, measure))
     best = study.best()
     assert 150 < best.params["scale"] <= 200
-    assert max(trial.value or 0 for trial in trials) > (best.value or 0)  # others are better, and too narrow
+    assert max(trial.value or 0 for trial in trials) > (best.value or 0)  # others are better, but too narrow
 
 
 def test_no_trial_that_keeps_it_is_told(tmp_path: Path):

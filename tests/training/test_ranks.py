@@ -23,7 +23,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def steps(weights: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Steps, list[Steps]]:
-    """By one process, and by each of two."""
+    """The steps of one process, and those of each of two."""
     folder = tmp_path_factory.mktemp("ranks")
     mp.spawn(main, (folder, weights), nprocs=2)
     return everything(weights), [torch.load(folder / f"{rank}.pt") for rank in range(2)]
@@ -41,7 +41,7 @@ def test_two_ranks_equal_one_with_twice_the_batch(policy: str, steps: tuple[Step
 
 
 def test_without_the_others_negatives_the_loss_is_another(weights: str, steps: tuple[Steps, list[Steps]]):
-    """What would be so if a rank looked at its own rows only: the comparison above can fail."""
+    """As it would be if a rank used only its own rows: so the comparison above can fail."""
     alone = training(weights, "model.batchnorm=frozen")
     loss = step(alone.eval(), Ranks())["loss"]
     images = torch.rand(8, 3, 32, 32, generator=keyed_generator("pictures")) * 2 - 1

@@ -109,7 +109,7 @@ def test_fine_tuning_reads_no_captions_and_writes_the_retrieval_curve(tmp_path: 
 
 
 def test_a_finished_training_made_longer_is_the_longer_one_from_its_last_step_on(tmp_path: Path, capsys):
-    """At the last steps no checkpoint would be due otherwise; at the first of them there is a validation."""
+    """No checkpoint is otherwise due at these last steps; the first of them also has a validation."""
     whole = run("toyfaces_prior", tmp_path / "whole", 7)
     for steps in (3, 5, 7):
         longer = run("toyfaces_prior", tmp_path / "longer", steps)

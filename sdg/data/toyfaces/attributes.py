@@ -1,4 +1,4 @@
-"""What a toy face is made of: the attributes captions name, and the nuisances no caption names."""
+"""What a toy face is made of: attributes that captions mention, and nuisances that none mentions."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -33,26 +33,26 @@ NUISANCES: dict[str, tuple[float, float]] = {
     "face_width": (0.90, 1.10),
     "brightness": (0.93, 1.04),  # gain of the whole picture
     "warmth": (-0.05, 0.05),  # gain of red, and loss of blue, of the whole picture
-    "clothes": (0.0, 1.0),  # place on a ramp of muted colours
+    "clothes": (0.0, 1.0),  # position on a ramp of muted colours
     "eye_size": (0.92, 1.12),
     "gaze": (-1.0, 1.0),  # left to right
     "brow": (-0.02, 0.02),  # height, in half picture heights, downwards
 }
-"""The range of each nuisance, uniform in it."""
+"""The range in which each nuisance is uniform."""
 
 SPLITS: dict[str, range] = {
     "train": range(1_000_000),
     "validation": range(1_000_000, 1_100_000),
     "test": range(1_100_000, 1_200_000),
 }
-"""The indices of each split: disjoint, so no picture of one is in another, whatever the seed."""
+"""The indices of each split. They are disjoint, so splits share no picture, whatever the seed."""
 
-# Attributes and nuisances draw from streams far apart: a new attribute leaves every nuisance as it was.
+# Attributes and nuisances draw from streams far apart, so a new attribute leaves every nuisance as it was.
 _FIRST_NUISANCE_SLOT = 32
 
 
 def sample_attributes(seed: int, index: Tensor) -> Tensor:
-    """Attributes of the faces ``index`` (N,) int64 of world ``seed``: (N, 8) int64, as ``ATTRIBUTES``."""
+    """Attributes of faces ``index`` (N,) int64 for a ``seed``: (N, 8) int64, columns as ``ATTRIBUTES``."""
     columns = []
     for slot, marginal in enumerate(MARGINALS[name] for name in ATTRIBUTES):
         bounds = torch.tensor(marginal, dtype=torch.float64).cumsum(0)[:-1]
@@ -61,7 +61,7 @@ def sample_attributes(seed: int, index: Tensor) -> Tensor:
 
 
 def sample_nuisances(seed: int, index: Tensor) -> Tensor:
-    """Nuisances of the faces ``index`` (N,) int64 of world ``seed``: (N, 11) float32, as ``NUISANCES``."""
+    """Nuisances of faces ``index`` (N,) int64 for a ``seed``: (N, 11) float32, columns as ``NUISANCES``."""
     columns = [
         low + (high - low) * uniform(seed, index, _FIRST_NUISANCE_SLOT + slot)
         for slot, (low, high) in enumerate(NUISANCES.values())
@@ -79,7 +79,7 @@ def check_values(values: Mapping[str, str]) -> None:
 
 
 def encode(values: Mapping[str, str]) -> Tensor:
-    """(8,) int64 row from a value for every attribute, e.g. ``{"hair_color": "red", ...}``.
+    """An (8,) int64 row from a value for every attribute, e.g. ``{"hair_color": "red", ...}``.
 
     Raises:
         SDGError: an unknown or missing attribute, or an unknown value.

@@ -1,8 +1,8 @@
 """Signed-distance shapes and the canvas they are painted on.
 
-Only +, -, *, /, square roots and comparisons are used: IEEE 754 rounds them the same way in every vector
+Only +, -, *, /, square roots and comparisons are used: IEEE 754 rounds them the same way at every vector
 width, so a picture has the same bits alone and in a batch. A shape's distance d is negative inside; where an
-exact distance would be costly, d is exact to first order at the edge, which is where anti-aliasing looks.
+exact distance would be costly, d is exact to first order at the edge, the only place anti-aliasing needs it.
 
 References:
     I. Quilez, "2D distance functions", for the closed forms of the primitives.
@@ -29,7 +29,7 @@ def ellipse(x: Tensor, y: Tensor, rx: Number, ry: Number) -> Tensor:
 
 
 def box(x: Tensor, y: Tensor, half_width: Number, half_height: Number, radius: float) -> Tensor:
-    """Rounded box; the radius is within the half sizes."""
+    """Rounded box; the half sizes include the radius."""
     qx, qy = x.abs() - half_width + radius, y.abs() - half_height + radius
     return length(qx.clamp(min=0), qy.clamp(min=0)) + torch.maximum(qx, qy).clamp(max=0) - radius
 
@@ -41,7 +41,7 @@ def capsule(x: Tensor, y: Tensor, dx: Number, dy: Number, radius: float) -> Tens
 
 
 def arc(x: Tensor, y: Tensor, radius: float, half_angle: tuple[float, float], thickness: float) -> Tensor:
-    """Thick arc of a circle about the upward axis with round ends; ``half_angle`` is its (sine, cosine)."""
+    """Thick circular arc about the upward axis, with round ends; ``half_angle`` is its (sine, cosine)."""
     sin, cos = half_angle
     ax, up = x.abs(), -y
     ends = length(ax - sin * radius, up - cos * radius)
@@ -49,7 +49,7 @@ def arc(x: Tensor, y: Tensor, radius: float, half_angle: tuple[float, float], th
 
 
 def union(a: Tensor, b: Tensor, blend: float = 0.0) -> Tensor:
-    """Union, with a seam smoothed over a length ``blend``."""
+    """Union, with its seam smoothed over a length ``blend``."""
     low = torch.minimum(a, b)
     if blend == 0.0:
         return low
@@ -62,10 +62,10 @@ def minus(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Canvas:
-    """Pictures under paint.
+    """Pictures being painted.
 
     Args:
-        color: (N, 3, 1, 1) first coat, sRGB in [0, 1].
+        color: (N, 3, 1, 1) base coat, sRGB in [0, 1].
         size: side in pixels.
         pixel: (N, 1, 1) width of a pixel in the units of the distances to be painted.
     """
@@ -79,7 +79,7 @@ class Canvas:
         self._blend((0.5 - d / self.pixel).clamp_(0, 1) * opacity, color)
 
     def glow(self, d: Tensor, width: float, color: Tensor, opacity: Number) -> None:
-        """As ``paint`` with an edge that fades over ``width`` inwards, at every resolution alike."""
+        """Like ``paint``, but the edge fades inwards over ``width``, the same at every resolution."""
         fade = (-d / width).clamp_(0, 1)
         self._blend(fade * fade * (3 - 2 * fade) * opacity, color)
 

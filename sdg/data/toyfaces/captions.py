@@ -1,8 +1,8 @@
-"""A small grammar of captions: true, partial, in many words.
+"""A small grammar of captions that are true, partial and varied.
 
 A caption is an opener ("a portrait of"), a subject with adjectives ("a smiling person"), a clause with the
 rest ("who has red hair and wears glasses") and a place ("on a teal background"). Some pairs of opener and
-clause are kept out of training, so that their phrasing is new at evaluation while every word is known.
+clause are held out of training, so that their phrasing is new at evaluation while every word is known.
 """
 
 import re
@@ -27,10 +27,10 @@ HELD_OUT_FRAMES = tuple(
 TRAINING_FRAMES = tuple(frame for frame in FRAMES if frame not in HELD_OUT_FRAMES)
 
 COUNT_WEIGHTS = {1: 0.28, 2: 0.30, 3: 0.24, 4: 0.12, 5: 0.06}
-"""How many attributes a caption mentions."""
-_ABSENT_WEIGHT = 0.35  # people seldom say what is not there
-_PLAIN_WEIGHT = 5.0  # of frames without an opener, the way people type
-_BARE_RATE = 0.08  # of captions that only list: "long red hair and glasses"
+"""Weight of each number of mentions."""
+_ABSENT_WEIGHT = 0.35  # people seldom mention what is absent
+_PLAIN_WEIGHT = 5.0  # of frames without an opener, as people often type
+_BARE_RATE = 0.08  # share of captions that only list: "long red hair and glasses"
 _ADJECTIVE_RATE = {
     "expression": 0.55,
     "beard": 0.4,
@@ -49,7 +49,7 @@ class Caption(NamedTuple):
 
 
 def words(text: str) -> list[str]:
-    """The lower-case words of a text, without punctuation; hyphens part words."""
+    """The lower-case words of a text, without punctuation; hyphens separate words."""
     return re.findall(r"[a-z]+", text.lower())
 
 
@@ -57,11 +57,11 @@ def caption(attributes_row: Sequence[int], seed: int, index: int, held_out: bool
     """Describe a face by one to five of its attributes; a pure function of the arguments.
 
     Args:
-        attributes_row: 8 value numbers, as a row of ``sample_attributes``.
-        held_out: phrase it as training captions never are.
+        attributes_row: 8 value indices, as in a row of ``sample_attributes``.
+        held_out: phrase it as no training caption is.
 
     Raises:
-        SDGError: the row has another length, or a number no value has.
+        SDGError: the row has the wrong length, or an index out of range.
     """
     row = [int(value) for value in attributes_row]
     if len(row) != len(ATTRIBUTES):
@@ -86,7 +86,7 @@ def caption(attributes_row: Sequence[int], seed: int, index: int, held_out: bool
 
 
 def description(attributes_row: Sequence[int], seed: int, index: int) -> str:
-    """A caption of all there is to see of a face, of nothing absent; a pure function of the arguments."""
+    """A caption of all that is visible in a face, nothing absent; a pure function of the arguments."""
     columns = zip(ATTRIBUTES.items(), attributes_row, strict=True)
     values = {name: choices[value] for (name, choices), value in columns}
     seen = {name: value for name, value in values.items() if value != "no"}
@@ -97,7 +97,7 @@ def prompt(mentioned: Mapping[str, str], seed: int, index: int, held_out: bool =
     """Phrase the given attribute values; a pure function of the arguments.
 
     Raises:
-        SDGError: nothing to mention, or an unknown attribute or value.
+        SDGError: there is nothing to mention, or an unknown attribute or value.
     """
     if not mentioned:
         raise SDGError('nothing to say: mention at least one attribute, e.g. {"hair_color": "red"}')
@@ -125,14 +125,14 @@ def prompt(mentioned: Mapping[str, str], seed: int, index: int, held_out: bool =
 
 @dataclass
 class _Parts:
-    """Where each mention is said."""
+    """Where each mention goes."""
 
     adjectives: list[str] = field(default_factory=list)
     things: list[str] = field(default_factory=list)
     worn: list[str] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
-    background: str = ""  # said in the clause: "a teal background"
-    place: str = ""  # said outside it: "on a teal background"
+    background: str = ""  # in the clause: "a teal background"
+    place: str = ""  # outside it: "on a teal background"
 
 
 def _sort_mentions(
@@ -239,4 +239,4 @@ def _vocabulary() -> tuple[str, ...]:
 
 
 VOCABULARY: tuple[str, ...] = _vocabulary()
-"""All words that captions are made of, sorted."""
+"""All words that captions can contain, sorted."""

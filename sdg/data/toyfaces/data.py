@@ -38,9 +38,9 @@ class ToyFaces(Dataset):
     """Batches of the first ``count`` faces of a split, addressed by ``(step, indices)``.
 
     A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64,
-    ``nuisances`` (B, 11) float32, ``step`` int and, when asked for, B ``captions`` and
-    ``descriptions``, new ones at every step: a caption mentions some attributes, a description all there is
-    to see. Captions are numbered as in the whole batch, of which ``rank`` of ``ranks`` asks for its part.
+    ``nuisances`` (B, 11) float32, ``step`` int and, if ``captions`` is set, B ``captions`` and
+    ``descriptions``, new ones at every step: a caption mentions some attributes, a description all that is
+    visible. Captions are numbered as in the whole batch, of which ``rank`` of ``ranks`` gets its part.
     """
 
     ranks, rank = 1, 0
@@ -77,8 +77,8 @@ class ToyFacesData(pl.LightningDataModule):
         size: side of the pictures in pixels.
         batch_size: pictures per step, on all devices together.
         train_count, val_count: how many faces of each split are held in memory.
-        captions: also phrase a caption for every picture.
-        seed: of the world, the order and the captions.
+        captions: also give a caption and a description for every picture.
+        seed: seed of the faces, the order and the captions.
     """
 
     def __init__(

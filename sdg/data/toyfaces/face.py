@@ -1,7 +1,7 @@
-"""The drawing of a face, from back to front.
+"""Drawing a face, from back to front.
 
-Head coordinates: the origin between the eyes and the nose, y downwards, 1 is half the picture at scale 1; the
-skull is about 0.8 wide and 1 high. Every paired part is drawn once, over |x|.
+Head coordinates: the origin is between the eyes and the nose, y points down, and 1 is half the picture at
+scale 1; the skull is about 0.8 wide and 1 high. Every paired part is drawn once, over |x|.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Face:
     Args:
         attributes: (N, 8) int64, columns as ``ATTRIBUTES``.
         nuisances: (N, 11) float32, columns as ``NUISANCES``.
-        x, y: (N, H, W) head coordinates of the pixels, turned with the head.
-        body_x, body_y: the same before the turn.
+        x, y: (N, H, W) head coordinates of the pixels, rotated with the head.
+        body_x, body_y: the same before the rotation.
     """
 
     attributes: Tensor
@@ -145,7 +145,7 @@ def _nose(face: Face, canvas: Canvas) -> None:
 
 
 def _lenses(face: Face, canvas: Canvas) -> None:
-    """Under the eyes, so that they stay bright; paler than any skin, so that glasses are seen on each."""
+    """Under the eyes, so that these stay bright; paler than any skin, so that glasses show on each."""
     canvas.paint(_lens(face), palette.LENS, 0.38 * face.has("glasses"))
 
 
@@ -153,7 +153,7 @@ def _eyes(face: Face, canvas: Canvas) -> None:
     size = face.nuisance("eye_size")
     x, y = (face.ax - 0.175) / size, (face.y + 0.035) / size
     look = face.nuisance("gaze") * 0.025
-    # Both pupils look the same way: the fold |x| would make them squint.
+    # Both pupils look the same way; the fold |x| alone would make them squint.
     look = torch.where(face.x < 0, -look, look)
     canvas.paint(ellipse(x, y, 0.088, 0.098), palette.WHITE)
     canvas.paint(circle(x - look, y - 0.006, 0.065), palette.INK)
@@ -190,7 +190,7 @@ def _hair(face: Face, canvas: Canvas) -> None:
 
 
 def _hat(face: Face, canvas: Canvas) -> None:
-    """A knitted cap: it leaves the fringe and the sides of the hair to be seen."""
+    """A knitted cap that leaves the fringe and the sides of the hair visible."""
     wears = face.has("hat")
     y = face.y + 0.42 - 0.18 * face.ax * face.ax
     dome = torch.maximum(ellipse(face.ax, y, 0.50, 0.36), y)

@@ -1,4 +1,4 @@
-"""The words of the caption grammar: how each value of each attribute is said."""
+"""The words of the caption grammar: how each value of each attribute is worded."""
 
 from collections.abc import Iterable
 from itertools import product
@@ -53,7 +53,7 @@ NOUNS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("expression", "frowning"): ("a frown", "a sad expression", "an unhappy look", "a sad look"),
 }
-"""What the face has; for the value "no", what it lacks. The grammar puts hair and background together."""
+"""What the face has; for the value "no", what it lacks. The grammar itself words hair and background."""
 
 ADJECTIVES: dict[tuple[str, str], tuple[str, ...]] = (
     {("skin", value): _each(words, "{}-skinned") for value, words in SKIN_WORDS.items()}
@@ -70,10 +70,10 @@ ADJECTIVES: dict[tuple[str, str], tuple[str, ...]] = (
         ("expression", "frowning"): ("frowning", "sad", "unhappy"),
     }
 )
-"""What can be said before the noun."""
+"""What can stand before the noun."""
 
 SUBJECTS = {"face": 4.0, "person": 2.0, "character": 1.0, "someone": 1.0}
-"""The noun described, with its weight; "someone" bears no adjective."""
+"""The nouns described, with their weights; "someone" takes no adjective."""
 OPENERS = (
     "",
     "a picture of",

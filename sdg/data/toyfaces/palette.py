@@ -30,14 +30,14 @@ LIPS = torch.tensor([
     [0.62, 0.20, 0.20],
     [0.90, 0.48, 0.46],
 ])  # fmt: skip
-"""By skin: dark on light and light on dark, so that the expression is read on each."""
+"""By skin: dark on light and light on dark, so that the expression is visible on each."""
 CLOTHES = torch.tensor([
     [0.32, 0.35, 0.43],
     [0.45, 0.55, 0.66],
     [0.72, 0.69, 0.64],
     [0.60, 0.45, 0.44],
 ])  # fmt: skip
-"""A ramp; the nuisance "clothes" is a place on it."""
+"""A ramp; the nuisance "clothes" is a position on it."""
 
 
 def color(r: float, g: float, b: float) -> Tensor:
@@ -57,7 +57,7 @@ LENS = color(0.80, 0.93, 1.00)
 
 
 def along_clothes(place: Tensor) -> Tensor:
-    """(N, 3) colours at places (N,) in [0, 1] of the ramp ``CLOTHES``."""
+    """(N, 3) colours at places (N,) in [0, 1] on the ramp ``CLOTHES``."""
     position = place * (len(CLOTHES) - 1)
     low = position.floor().clamp(0, len(CLOTHES) - 2)
     start = CLOTHES[low.long()]

@@ -1,4 +1,4 @@
-"""Pictures to aim at: faces that nobody was trained on, and painted styles."""
+"""Reference pictures: faces that no network was trained on, and painted styles."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,10 @@ from sdg.pixels import to_bytes
 
 
 def write_references(folder: Path, count: int, size: int = 64, seed: int = 0) -> None:
-    """The first ``count`` faces of the test split and every style as PNGs; ``faces.jsonl`` says what is what.
+    """Write the first ``count`` test faces and every style as PNGs; ``faces.jsonl`` describes the faces.
 
     Raises:
-        SDGError: no faces, more than there are, or a folder that cannot be written.
+        SDGError: ``count`` is negative or too large, or the folder cannot be written to.
     """
     if not 0 <= count <= len(SPLITS["test"]):
         raise SDGError(f"--faces {count} is out of range: use 0 to {len(SPLITS['test'])}")

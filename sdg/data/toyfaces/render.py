@@ -15,7 +15,7 @@ _HEAD_CENTRE = 0.13  # below the middle of the picture, to leave room for a hat
 
 @torch.no_grad()
 def render(attributes: Tensor, nuisances: Tensor, size: int = 64) -> Tensor:
-    """Draw faces. A picture's bits depend on its own row only, and a larger size shows the same picture.
+    """Draw faces. A picture's bits depend only on its own row, and a larger size shows the same picture.
 
     Args:
         attributes: (N, 8) int64, columns as ``ATTRIBUTES``.
@@ -38,7 +38,7 @@ def render(attributes: Tensor, nuisances: Tensor, size: int = 64) -> Tensor:
 
 
 def faces(seed: int, index: Tensor, size: int = 64) -> tuple[Tensor, Tensor]:
-    """Images (N, 3, size, size) in [-1, 1] and attributes (N, 8) of faces ``index`` (N,), given ``seed``."""
+    """Images (N, 3, size, size) in [-1, 1] and attributes (N, 8) of faces ``index`` (N,) for a ``seed``."""
     attributes = sample_attributes(seed, index)
     return render(attributes, sample_nuisances(seed, index), size), attributes
 
@@ -50,7 +50,7 @@ def _render_chunk(attributes: Tensor, nuisances: Tensor, size: int) -> Tensor:
     y = (centres[None, :, None] - n["y"] - _HEAD_CENTRE) / n["scale"]
     x, y = torch.broadcast_tensors(x, y)
 
-    # The turn from h ~ tan(tilt / 2), to third order: sines are not rounded alike on every machine.
+    # The rotation from h ~ tan(tilt / 2), to third order: sines are not rounded alike on all machines.
     half = n["tilt"] * (torch.pi / 360)
     h = half * (1 + half * half / 3)
     cos, sin = (1 - h * h) / (1 + h * h), 2 * h / (1 + h * h)

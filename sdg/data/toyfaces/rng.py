@@ -1,7 +1,7 @@
-"""Counter-based uniform random numbers: a pure function of (seed, index, slot), in any batch.
+"""Counter-based uniform random numbers: a pure function of (seed, index, slot), whatever the batch.
 
 The counter goes through the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom
-number generators", OOPSLA 2014) in wrapping 64-bit arithmetic: no state to carry and no order to keep.
+number generators", OOPSLA 2014) in wrapping 64-bit arithmetic, so there is no state or order to keep.
 """
 
 import torch
@@ -34,7 +34,7 @@ def uniform(seed: int, index: Tensor, slot: int) -> Tensor:
     """Independent uniform numbers, one per index.
 
     Args:
-        seed: any int; its low 64 bits count.
+        seed: any int, of which the low 64 bits are used.
         index: (N,) int64.
         slot: which of the independent streams of each index.
 

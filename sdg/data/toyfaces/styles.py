@@ -1,4 +1,4 @@
-"""Five small paintings without a face in them: references for guidance by style, of any size."""
+"""Five small paintings without a face, of any size: references for style guidance."""
 
 from collections.abc import Callable
 
@@ -89,6 +89,6 @@ def _color(code: str) -> Tensor:
 
 
 def _places(name: str, count: int) -> list[tuple[float, float, float]]:
-    """(x, y, something for the size), each in [0, 1]."""
+    """(x, y, a number for the size), each in [0, 1)."""
     rows = torch.rand(count, 3, generator=keyed_generator("style", name)).tolist()
     return [(x, y, radius) for x, y, radius in rows]
