@@ -1,9 +1,9 @@
 """The paper's table: its prompts, its arithmetic, and the command on tiny networks and on rendered faces."""
 
-import argparse
 import csv
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -258,30 +258,29 @@ def test_a_method_that_does_not_do_what_it_is_told_loses(
     """Rendered faces in place of samples show what their prompts say, in one row what others say."""
     mentions = Mentions(written.POOL)
 
-    def draw(options: argparse.Namespace, name: str, settings: tuple[str, ...], samples: int) -> Path:
-        folder = options.output / name
+    def draw(folder: Path, settings: Sequence[str], samples: int) -> Path:
         if folder.exists():
             return folder
+        seed = int(next(word for word in settings if word.startswith("seed=")).partition("=")[2])
+        aim = next((word for word in settings if word.startswith("prompts=")), "")
         own = (
-            []
-            if name.startswith("unguided")
-            else json.loads(settings[-1].partition("=")[2].replace("'", '"'))
+            [] if folder.name.startswith("unguided") else json.loads(aim.partition("=")[2].replace("'", '"'))
         )
         made = []
         for number, prompt in enumerate(own or [None]):
-            shown = own[number - 1] if name.startswith("sdg_text_20") else prompt
+            shown = own[number - 1] if folder.name.startswith("sdg_text_20") else prompt
             for index in range(samples):
-                attributes, nuisances = face(100 * options.seed + index)
+                attributes, nuisances = face(100 * seed + index)
                 if shown is not None:
                     said = mentions([shown])
                     attributes = torch.where(said < 0, attributes, said)
-                noise = {"seed": options.seed, "reference": None}
+                noise = {"seed": seed, "reference": None}
                 made.append((record(prompt, index) | noise, pixels(attributes, nuisances, 64)[0]))
         write_run(folder, made)
         (folder / "config.yaml").write_text("")
         return folder
 
-    monkeypatch.setattr(drawing, "drawn", draw)
+    monkeypatch.setattr(drawing, "timed", draw)
     networks = [word for word in tiny if word.startswith(("prior", "encoder"))]
     chosen = ["--rows", "sdg_text", "sdg_text_20", "unguided", "--prompts", "12", "--parts", "2"]
     counts = ["--samples", "3", "--references", "4", "--renders", "200"]
