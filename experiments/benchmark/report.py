@@ -115,7 +115,7 @@ def _distance(found: dict[str, Any]) -> str:
 def draw_bars(report: Report, file: Path) -> None:
     """``<name>.svg``: the time of each, relative to ours of the same group."""
     with mpl.rc_context({"font.size": 8.5, "text.color": INK, "svg.hashsalt": "sdg", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(8, 4.6), layout="constrained")
+        figure = Figure(figsize=(8, 1.6 + 0.2 * len(report["rows"])), layout="constrained")
         counts = [sum(row["group"] == group for row in report["rows"]) for group in GROUPS]
         for axes, group in zip(figure.subplots(4, 1, sharex=True, height_ratios=counts), GROUPS, strict=True):
             rows = {row["name"]: row["milliseconds"] for row in report["rows"] if row["group"] == group}
@@ -124,14 +124,15 @@ def draw_bars(report: Report, file: Path) -> None:
             spread = [[m - low for m, low, _ in found], [high - m for m, _, high in found]]
             colors = [MINE if name.startswith(OURS + ",") or name == OURS else OTHER for name in rows]
             axes.barh(list(rows), middles, 0.7, xerr=spread, color=colors, ecolor=FAINT)
-            for height, middle in enumerate(middles):
-                axes.text(0.02, height, f"{middle:.2f}", va="center", color="white")
+            for height, (middle, color) in enumerate(zip(middles, colors, strict=True)):
+                ink = "white" if color == MINE else INK
+                axes.text(0.02, height, f"{middle:.2f}", va="center", color=ink)
             axes.invert_yaxis()
             axes.set_title(group, loc="left", fontsize=9, fontweight="bold", color=INK)
             axes.axvline(1, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
             axes.spines[["top", "right", "left"]].set_visible(False)
             axes.tick_params(colors=INK, left=False)
-        axes.set_xlabel("time, in times of sdg's", color=INK)
+        axes.set_xlabel("time, relative to sdg's", color=INK)
         figure.savefig(file, metadata={"Date": None})
 
 
