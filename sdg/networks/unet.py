@@ -183,12 +183,12 @@ class ADMUNet(nn.Module):
             nn.Linear(base_channels, time_dim), nn.SiLU(), nn.Linear(time_dim, time_dim)
         )
 
+        def block(in_ch: int, out_ch: int, resample: str | None = None) -> ResBlock:
+            return ResBlock(in_ch, out_ch, time_dim, dropout, resample)
+
         def level(in_ch: int, out_ch: int, factor: int) -> list[nn.Module]:
             attention = [AttentionBlock(out_ch, head_channels)] if factor in attention_factors else []
-            return [ResBlock(in_ch, out_ch, time_dim, dropout), *attention]
-
-        def resampling(ch: int, direction: str) -> ResBlock:
-            return ResBlock(ch, ch, time_dim, dropout, direction)
+            return [block(in_ch, out_ch), *attention]
 
         widths = [base_channels * mult for mult in channel_mult]
         ch = widths[0]
@@ -200,16 +200,10 @@ class ADMUNet(nn.Module):
                 ch = width
                 skips.append(ch)
             if depth < len(widths) - 1:
-                self.input_blocks.append(Stage([resampling(ch, "down")]))
+                self.input_blocks.append(Stage([block(ch, ch, "down")]))
                 skips.append(ch)
 
-        self.middle_block = Stage(
-            [
-                ResBlock(ch, ch, time_dim, dropout),
-                AttentionBlock(ch, head_channels),
-                ResBlock(ch, ch, time_dim, dropout),
-            ]
-        )
+        self.middle_block = Stage([block(ch, ch), AttentionBlock(ch, head_channels), block(ch, ch)])
 
         self.output_blocks = nn.ModuleList()
         for depth, width in reversed(list(enumerate(widths))):
@@ -217,7 +211,7 @@ class ADMUNet(nn.Module):
                 layers = level(ch + skips.pop(), width, 2**depth)
                 ch = width
                 if depth and j == res_blocks:
-                    layers.append(resampling(ch, "up"))
+                    layers.append(block(ch, ch, "up"))
                 self.output_blocks.append(Stage(layers))
         self.out = nn.Sequential(
             GroupNorm32(ch),
