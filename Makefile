@@ -1,6 +1,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 ENV := .venv/.installed
+# A process for each core, but no more than this: each of them loads torch.
+PYTEST := $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all bench bench-gpu table1 lint format typecheck env clean distclean
@@ -13,10 +15,10 @@ demo: $(ENV)  ## draw faces steered by sentences and write a page to look at
 	@echo "Now open outputs/demo/index.html"
 
 test: $(ENV)  ## run the tests, but for the slow ones
-	$(PY) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(ENV)  ## run every test
-	$(PY) -m pytest
+	$(PYTEST)
 
 bench: $(ENV)  ## time a step against other ways to compute it
 	$(PY) -m experiments.benchmark
