@@ -1,6 +1,5 @@
 """Shared by the experiments: runs of ``sample.py``, the judge, the machine's name, one-line errors."""
 
-import os
 import platform
 import shlex
 import sys
@@ -9,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from sdg.config import ROOT, errors_in_one_line
+from sdg.composition import compose
+from sdg.config import errors_in_one_line
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics import run as evaluation
@@ -22,9 +21,7 @@ from sdg.sampling.run import sample
 
 def configuration(command: str, settings: Sequence[str]) -> DictConfig:
     """The configuration of ``python <command>.py <settings>``."""
-    os.environ.setdefault("SDG_ROOT", str(ROOT))
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose(command, list(settings))
+    return compose(command, settings)
 
 
 def draw(folder: Path, settings: Sequence[str]) -> Path:

@@ -20,17 +20,15 @@
 
 # %%
 import io
-import os
 
 import torch
-from hydra import compose, initialize_config_dir
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from sdg.config import ROOT, build
+from sdg.composition import ROOT, compose
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.data.toyfaces.styles import draw_style
 from sdg.diffusion.noise import NoiseSource
@@ -42,6 +40,7 @@ from sdg.guidance.style import Style
 from sdg.guidance.targets import Aim, Reference
 from sdg.guidance.text import Text
 from sdg.report.grid import draw_grid
+from sdg.sampling.build import build_method
 
 # %% tags=["parameters"]
 PROMPTS = [
@@ -66,10 +65,8 @@ FOLDER = ROOT / "outputs" / "notebooks" / "01"
 # Any command-line setting also works in `OVERRIDES`, e.g. `"prior.checkpoint=my.safetensors"`.
 
 # %%
-os.environ.setdefault("SDG_ROOT", str(ROOT))  # where the configuration looks for the weights
-with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-    config = compose("sample", [f"sampler.steps={STEPS}", *OVERRIDES])
-sampling = build(config.method)
+config = compose("sample", [f"sampler.steps={STEPS}", *OVERRIDES])
+sampling = build_method(config)
 
 prior = sampling.denoiser  # x_t -> predicted clean picture
 guidance = sampling.aims.guidance  # x_t, its noise level, targets -> F and its gradient

@@ -17,18 +17,17 @@
 
 # %%
 import io
-import os
 
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from sdg.checkpoints import load_weights
-from sdg.config import ROOT, build
+from sdg.composition import ROOT, compose
+from sdg.config import build
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Level
@@ -55,9 +54,7 @@ FOLDER = ROOT / "outputs" / "notebooks" / "02"
 # that none of them was trained on.
 
 # %%
-os.environ.setdefault("SDG_ROOT", str(ROOT))  # where the configuration looks for the weights
-with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-    config = compose("sample", OVERRIDES)
+config = compose("sample", OVERRIDES)
 clip = load_weights(build(config.encoder.clip), config.encoder.clip_checkpoint).eval()
 tuned: TimeEncoder = load_weights(build(config.encoder.network), config.encoder.checkpoint).eval()
 schedule = build(config.prior.denoiser.schedule)

@@ -12,15 +12,13 @@
 # stopped. (So when you change parameters, choose another `FOLDER`.)
 
 # %%
-import os
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
 
 from sdg.checkpoints.inspect import inspect
-from sdg.config import ROOT
+from sdg.composition import ROOT, compose
 from sdg.data.picture import adm_square, list_pictures, open_picture
 from sdg.data.toyfaces.references import write_references
 from sdg.report.grid import draw_grid
@@ -44,9 +42,7 @@ FOLDER = ROOT / "outputs" / "notebooks" / "03"
 # %%
 def configure(command: str, *words: str) -> DictConfig:
     """The configuration of ``train`` or ``sample``, as its command line would make it."""
-    os.environ.setdefault("SDG_ROOT", str(ROOT))  # where the configuration looks for the shipped weights
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose(command, [*words, *OVERRIDES])
+    return compose(command, [*words, *OVERRIDES])
 
 
 # %% [markdown]

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -22,13 +21,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sdg import schema
+from sdg.composition import CONF
 from sdg.errors import SDGError
-
-schema.register()
-
-ROOT = Path(__file__).resolve().parent.parent
-os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
 
 _VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
 """Whether the user wants tracebacks; read before a command sets Hydra's variable unconditionally. Processes
@@ -86,7 +80,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
                 return task(config)
 
         functools.update_wrapper(job, task)
-        command = hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name=config_name)(job)
+        command = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)
 
         def main() -> Any:
             # pytorch_lightning 2.6 uses a class that torch 2.15 deprecates.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 
 FLOORS = (
     {"training", "sampling", "sweep"},
@@ -18,10 +18,10 @@ FLOORS = (
 """From top to bottom: a package imports itself, packages of lower floors, and the ground."""
 PACKAGES = set[str]().union(*FLOORS)
 GROUND = {"errors", "randomness", "files", "pixels", "processes"}
-HYDRA_SIDE = {"config", "schema"}
+HYDRA_SIDE = {"config", "composition", "schema"}
 """For the commands and for files named in COMPOSED."""
-COMPOSED = {"__main__.py", "run.py", "build.py"}
-"""Commands of packages, what each command calls, and what a method is built by."""
+COMPOSED = {"__main__.py", "run.py", "build.py", "networks.py"}
+"""Commands of packages, what each command calls, and what a method is built by and from."""
 
 LIBRARIES: dict[str, set[str]] = {
     "diffusion": {"torch"},

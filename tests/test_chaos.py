@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sdg.config import ROOT, errors_in_one_line
+from sdg.composition import ROOT
+from sdg.config import errors_in_one_line
 from sdg.sampling.store import SampleStore
 from tests.sampling.test_controls import run as sample
 from tests.tiny import make_weights

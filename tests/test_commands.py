@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sdg.config import ROOT, errors_in_one_line, one_line
+from sdg.composition import ROOT
+from sdg.config import errors_in_one_line, one_line
 from sdg.errors import SDGError
 from sdg.files import whole_file
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 
 DOCUMENTS = [
     ROOT / "README.md",

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from notebooks.pair import read_cells, to_notebook
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.diffusion.timeline import Level
 from sdg.guidance.style import Style
 

@@ -6,11 +6,13 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 
 from sdg.checkpoints import load_weights
-from sdg.config import ROOT, build
+from sdg.composition import ROOT
+from sdg.config import build
 from sdg.data.toyfaces import ATTRIBUTES, SPLITS, faces
 from sdg.diffusion.noise import NoiseSource
 from sdg.metrics.retrieval import top_k
 from sdg.networks.judge import Judge
+from sdg.sampling.build import build_method
 from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.plan import PlanEntry
 from tests.tiny import configure
@@ -31,7 +33,7 @@ def judge() -> Judge:
 
 @pytest.fixture(scope="module")
 def sampling(config: DictConfig) -> GuidedSampling:
-    return build(config.method)
+    return build_method(config)
 
 
 def test_each_has_a_card_and_together_they_are_small() -> None:
@@ -87,7 +89,7 @@ def test_the_time_dependent_copy_sees_through_noise(sampling: GuidedSampling) ->
 def test_words_steer_the_prior(sampling: GuidedSampling, judge: Judge) -> None:
     """Of faces guided towards green hair and a hat, most have both; of the unguided ones, one in twenty."""
     prompt = "a face with green hair and a hat"
-    samples = sampling.predict_step(
+    samples = sampling.draw(
         [PlanEntry(i, prompt, None, 0, i, sampling.aims.guidance.scale) for i in range(8)]
     )
     images = torch.stack([sample.image for sample in samples]).float() / 127.5 - 1

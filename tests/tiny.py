@@ -8,7 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from sdg.checkpoints import save_weights
-from sdg.config import ROOT, build
+from sdg.composition import ROOT
+from sdg.config import build
 from sdg.randomness import keyed_generator
 
 NETWORKS = [

@@ -9,9 +9,10 @@ import torch
 
 from experiments.few_steps.ways import Way
 from experiments.running import configuration
-from sdg.config import build
 from sdg.files import write_whole
+from sdg.sampling.build import build_method
 from sdg.sampling.method import Method
+from sdg.sampling.networks import Networks
 from sdg.sampling.plan import PlanEntry
 
 PROMPT = "a smiling face"
@@ -35,13 +36,14 @@ def race(ways: Sequence[Way], options: argparse.Namespace) -> dict[str, list[flo
 
 
 def _method(way: Way, options: argparse.Namespace) -> Method:
-    method: Method = build(configuration("sample", [*way.settings, *options.sample]).method)
+    networks = Networks("cuda" if torch.cuda.is_available() else "cpu")
+    method = build_method(configuration("sample", [*way.settings, *options.sample]), networks)
     method.check([PROMPT], [])  # encodes it
-    return method.to("cuda" if torch.cuda.is_available() else "cpu")
+    return method
 
 
 def _seconds(method: Method, options: argparse.Namespace) -> float:
     entries = [PlanEntry(i, PROMPT, None, options.seed, i, method.scale) for i in range(method.group)]
     start = time.perf_counter()
-    method.predict_step(entries)  # ends with bytes on the host
+    method.draw(entries)  # ends with bytes on the host
     return time.perf_counter() - start

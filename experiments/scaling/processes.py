@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.errors import SDGError
 
 

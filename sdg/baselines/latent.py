@@ -6,7 +6,7 @@ with pictures that no longer resemble the data.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -22,12 +22,14 @@ Keys = Sequence[tuple[int, int]]
 
 
 class Found(NamedTuple):
-    """The result of a search."""
+    """What a search has found so far."""
 
     images: Tensor
     """(B, 3, S, S), about [-1, 1], not clamped."""
     latents: Tensor
     """In the space that was searched: (B, D), or (B, L, D) in W+."""
+    losses: Tensor | None = None
+    """Of the latents, (B,); None for the result, which is not measured."""
 
 
 class LatentSearch(nn.Module):
@@ -86,14 +88,11 @@ class LatentSearch(nn.Module):
         self.pull, self.average = pull, average
 
     @torch.no_grad()
-    def forward(
-        self, target: Tensor, keys: Keys, observe: Callable[[int, Tensor], None] = lambda step, loss: None
-    ) -> Found:
-        """Search for one latent for each sample.
+    def walk(self, target: Tensor, keys: Keys) -> Iterator[Found]:
+        """Search for one latent for each sample: the latents before every step, then the result.
 
         Args:
             target: embeddings of the prompts (B, D).
-            observe: called at every step with the step's number, from 0, and the losses (B,) there.
         """
         start = self._start(target, keys)
         crops = NoiseSource(keys, "crops")
@@ -102,13 +101,20 @@ class LatentSearch(nn.Module):
         for step in range(self.steps):
             optimizer.param_groups[0]["lr"] = self.lr * self.ramp(step)
             with torch.enable_grad():
-                losses = self.loss(self._picture(latents, keys), target, crops)
+                images = self._picture(latents, keys)
+                losses = self.loss(images, target, crops)
                 distance = (latents - start).square().flatten(1).sum(dim=1)
                 (latents.grad,) = torch.autograd.grad((losses + self.pull * distance).sum(), latents)
+            seen = Found(images.detach(), latents.detach().clone(), losses.detach())
             optimizer.step()
             averaged.lerp_(latents, 1 - self.average)
-            observe(step, losses.detach())
-        return Found(self._picture(averaged, keys), averaged)
+            yield seen
+        yield Found(self._picture(averaged, keys), averaged)
+
+    def forward(self, target: Tensor, keys: Keys) -> Found:
+        """The result of :meth:`walk`."""
+        *_, found = self.walk(target, keys)
+        return found
 
     @torch.no_grad()
     def untouched(self, keys: Keys) -> Tensor:

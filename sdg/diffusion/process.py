@@ -1,6 +1,6 @@
 """The reverse process: from noise to an image, one step of a sampler at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -33,6 +33,39 @@ Observer = Callable[[Moment], None]
 
 
 @torch.no_grad()
+def walk(
+    denoiser: Denoiser,
+    sampler: Sampler,
+    timeline: Timeline,
+    noise: NoiseSource,
+    guide: Guide | None = None,
+    *,
+    start: Tensor | None = None,
+    constrain: Constraint | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[Moment]:
+    """The chain of :func:`generate`, one step at a time; closing the iterator ends it.
+
+    The ``x_s`` of the last moment is the finished image.
+    """
+    shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
+    x = noise.normal(shape, device)
+    if start is not None:
+        x = timeline.start.diffuse(start, x)
+    previous = None
+    for step in timeline:
+        prior = guided = denoiser(x, step)
+        if guide is not None:
+            gradient = guide(*sampler.guided_at(x, prior, step))
+            if gradient is not None:
+                guided = sampler.guide(prior, gradient, step)
+        x = sampler.step(x, guided, step, noise.normal(shape, device), previous)
+        if constrain is not None:
+            x = constrain(x, step)
+        previous = Taken(step, guided)
+        yield Moment(step, x, prior, guided)
+
+
 def generate(
     denoiser: Denoiser,
     sampler: Sampler,
@@ -56,21 +89,8 @@ def generate(
         constrain: has the last word on every x_s, the finished image included.
         observe: called after every step.
     """
-    shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
-    x = noise.normal(shape, device)
-    if start is not None:
-        x = timeline.start.diffuse(start, x)
-    previous = None
-    for step in timeline:
-        prior = guided = denoiser(x, step)
-        if guide is not None:
-            gradient = guide(*sampler.guided_at(x, prior, step))
-            if gradient is not None:
-                guided = sampler.guide(prior, gradient, step)
-        x = sampler.step(x, guided, step, noise.normal(shape, device), previous)
-        if constrain is not None:
-            x = constrain(x, step)
-        previous = Taken(step, guided)
+    chain = walk(denoiser, sampler, timeline, noise, guide, start=start, constrain=constrain, device=device)
+    for moment in chain:
         if observe is not None:
-            observe(Moment(step, x, prior, guided))
-    return x
+            observe(moment)
+    return moment.x_s

@@ -1,104 +1,116 @@
-"""Builds :class:`GuidedSampling` from settings, with its networks' weights."""
+"""From settings to a :class:`Method`: what is asked, around networks that are loaded or kept from before."""
 
-from pathlib import Path
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any, Literal
 
-import torch
-from torch import nn
+from hydra.utils import get_object
+from omegaconf import DictConfig
 
+from sdg.baselines.clip_loss import CLIPLoss
+from sdg.baselines.latent import LatentSearch
+from sdg.baselines.latent_space import LatentSpace
 from sdg.baselines.predicted_clean import PredictedClean
-from sdg.checkpoints import load_weights, locate, unfilled
 from sdg.config import build
-from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
-from sdg.guidance.targets import TextTargets
-from sdg.networks.clip import CLIP
-from sdg.networks.fast import quicken
-from sdg.networks.time_encoder import from_clip
 from sdg.sampling.aims import Aims
 from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.constraints import Constraints
-from sdg.sampling.start import Start
+from sdg.sampling.method import Method
+from sdg.sampling.networks import Compute, Networks, Settings
+from sdg.sampling.search import LatentSampling
 
-Settings = dict[str, Any]
-"""A part of the configuration, not yet built."""
+
+def build_method(config: DictConfig, networks: Networks | None = None) -> Method:
+    """The method of a configuration of ``sample.py``: the one way from settings to what draws.
+
+    A method whose constructor has an argument ``networks`` is given what is loaded.
+
+    Args:
+        networks: where networks are kept; by default they are loaded for this method alone.
+
+    Raises:
+        SDGError: weights that cannot be found or do not fit, or invalid settings.
+    """
+    keeps = "networks" in signature(get_object(config.method["_target_"])).parameters
+    networks = networks or Networks()
+    method: Method = build(config.method, **({"networks": networks} if keeps else {}))
+    return method.to(networks.device)
 
 
 def guided_sampling(
     prior: Settings,
     encoder: Settings,
+    compute: Mapping[str, Any],
     guidance: Settings,
     sampler: Settings,
     constraint: Settings | None,
     start: Settings,
     *,
     encoder_sees: Literal["x_t", "x0"] = "x_t",
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
-    reference_noise: Literal["fresh", "fixed"] = "fresh",
-    share_reference: bool = False,
-    group: int = 4,
-    snapshots: int = 0,
-    trace: bool = True,
-    channels_last: bool = False,
-    compile: bool = False,
+    references: Mapping[str, Any],
+    drawing: Mapping[str, Any],
+    networks: Networks,
 ) -> GuidedSampling:
-    """The method that conf/method describes, with only the networks that it needs.
+    """Chains of a prior (conf/method/sdg.yaml), with only the networks that they need.
 
     Args:
+        compute: see :class:`Compute`.
         encoder_sees: ``x_t``, the noisy state, for an encoder fine-tuned on it (the paper), or ``x0``, the
             clean picture that the prior predicts, for plain CLIP.
-        dtype: of the weights and arithmetic of prior and encoder; x_t, tables, scores and the sum of
-            gradients stay float32.
-        channels_last: like ``compile``, how prior and encoder compute: see
-            :func:`~sdg.networks.fast.quicken`.
+        references: ``reference_noise`` and ``share_reference`` of :class:`Aims`.
+        drawing: keyword arguments of :class:`GuidedSampling`.
+        networks: where prior, CLIP and encoder are kept, or will be.
 
     Raises:
         SDGError: weights that cannot be found or do not fit, or invalid settings.
     """
     if encoder_sees not in ("x_t", "x0"):
         raise SDGError(f"method.encoder_sees={encoder_sees} is unknown: use x_t or x0")
-    if dtype not in ("float32", "bfloat16", "float16"):
-        raise SDGError(f"dtype={dtype} is unknown: use float32, bfloat16 or float16")
-    precision: torch.dtype = getattr(torch, dtype)
-    begin: Start = build(start)
-    with unfilled():  # networks take no memory until their weights are read
-        denoiser: Denoiser = build(prior["denoiser"])
+    how, begin, clean = Compute(**compute), build(start), encoder_sees == "x0"
+    files = ["clip_checkpoint", *([] if clean else ["checkpoint"])] if guidance["terms"] else []
+    networks.find(prior, encoder, files)
+    denoiser = networks.denoiser(prior, how)
     timeline = Timeline(denoiser.schedule, sampler["steps"], begin.strength)
-    # All weights are located before the first is loaded, which takes time.
-    file = locate(prior["checkpoint"], prior.get("url"), prior.get("sha256"), prior.get("download", False))
-    needed: tuple[str, ...] = ()
-    if guidance["terms"]:
-        needed = ("clip_checkpoint",) if encoder_sees == "x0" else ("clip_checkpoint", "checkpoint")
-    files = {key: locate(encoder[key], setting=f"encoder.{key}") for key in needed}
-    load_weights(denoiser.network, file, precision)
-    quicken(denoiser.network, channels_last=channels_last, compile=compile)
     aims = None
     if guidance["terms"]:
-        with unfilled():
-            clip: CLIP = build(encoder["clip"])
-        load_weights(clip, files["clip_checkpoint"])
-        tower = _tower(encoder["network"], clip, files.get("checkpoint"), precision)
-        quicken(tower, channels_last=channels_last, compile=compile)
-        steering = build(guidance, encoder=PredictedClean(denoiser, tower) if encoder_sees == "x0" else tower)
-        aims = Aims(steering, TextTargets(clip), denoiser.image_size, reference_noise, share_reference)
-    return GuidedSampling(
-        denoiser,
-        build(sampler["rule"]),
-        timeline,
-        aims,
-        begin,
-        Constraints(begin, None if constraint is None else build(constraint)),
-        group=group,
-        snapshots=snapshots,
-        trace=trace,
-    )
+        texts, tower = networks.texts(encoder), networks.tower(encoder, how, clean)
+        steering = build(guidance, encoder=PredictedClean(denoiser, tower) if clean else tower)
+        aims = Aims(steering, texts, denoiser.image_size, **references)
+    constraints = Constraints(begin, None if constraint is None else build(constraint))
+    return GuidedSampling(denoiser, build(sampler["rule"]), timeline, aims, begin, constraints, **drawing)
 
 
-def _tower(network: Settings, clip: CLIP, file: Path | None, dtype: torch.dtype) -> nn.Module:
-    """The guiding encoder, with the weights of ``file`` or, without one, of CLIP's own tower."""
-    if file is None:
-        return from_clip(clip.model.visual, build(network)).to(dtype)
-    with unfilled():
-        tower: nn.Module = build(network)
-    return load_weights(tower, file, dtype)
+def latent_sampling(
+    generator: Settings,
+    encoder: Settings,
+    search: Settings,
+    start: Settings,
+    constraint: Settings | None,
+    *,
+    drawing: Mapping[str, Any],
+    networks: Networks,
+) -> LatentSampling:
+    """StyleGAN+CLIP (conf/method/stylegan_clip.yaml).
+
+    Args:
+        search: a :class:`LatentSearch` whose space lacks its generator, and whose loss its CLIP.
+        start, constraint: refused if they are given, as a latent has no states to constrain.
+        drawing: keyword arguments of :class:`LatentSampling`.
+        networks: where generator and CLIP are kept, or will be.
+
+    Raises:
+        SDGError: weights that cannot be found or do not fit, or invalid settings.
+    """
+    if build(start).image is not None or constraint is not None:
+        raise SDGError(
+            "StyleGAN+CLIP takes no start.image and no constraint: choose method=sdg, or leave them out"
+        )
+    networks.find(generator, encoder, ["clip_checkpoint"], setting="generator.checkpoint")
+    space: LatentSpace = build(search["space"], generator=networks.generator(generator))
+    loss: CLIPLoss = build(search["loss"], clip=networks.texts(encoder).clip)
+    # Not built together: what Hydra builds from may not hold modules below its top.
+    rest = {key: value for key, value in search.items() if key not in ("space", "loss")}
+    found: LatentSearch = build(rest, space=space, loss=loss)
+    return LatentSampling(found, **drawing)

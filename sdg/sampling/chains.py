@@ -1,19 +1,20 @@
 """Chains of a diffusion prior: guided, constrained, both or neither."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.process import Moment, generate
+from sdg.diffusion.process import walk
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Level, Timeline
 from sdg.errors import SDGError
+from sdg.guidance.guidance import Steering
 from sdg.pixels import to_bytes
 from sdg.sampling.aims import Aims
 from sdg.sampling.constraints import Constraints
-from sdg.sampling.method import Method, Sample
+from sdg.sampling.method import Method, Sample, View
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.start import Start
 from sdg.sampling.trace import Trace
@@ -78,24 +79,22 @@ class GuidedSampling(Method):
         """The paths of ``references`` and of the terms' own references, each once."""
         return self.aims.pictures(references) if self.aims else super().pictures(references)
 
-    def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
-        """The samples of one group."""
+    def chain(self, entries: Sequence[PlanEntry]) -> Generator[View, None, list[Sample]]:
+        """Draw one group, step by step."""
         trace = Trace(self.snapshots)
         steer = self.aims(entries) if self.aims else None
+        guided: Steering | None = None
 
         def guide(x: Tensor, level: Level) -> Tensor | None:
-            steering = steer(x, level) if steer else None
-            if steering is None:
+            nonlocal guided
+            guided = steer(x, level) if steer else None
+            if guided is None:
                 return None
-            if not steering.reused:
-                trace.steered(level, steering)
-            return steering.gradient
+            if not guided.reused:
+                trace.steered(level, guided)
+            return guided.gradient
 
-        def observe(moment: Moment) -> None:
-            trace(moment)
-            tick()
-
-        images = generate(
+        moments = walk(
             self.denoiser,
             self.sampler,
             self.timeline,
@@ -103,9 +102,19 @@ class GuidedSampling(Method):
             guide if any(entry.scale for entry in entries) else None,
             start=self.start.picture(self.size, self.device),
             constrain=self.constraints(entries, self.size, self.device),
-            observe=observe,
             device=self.device,
         )
+        for number, moment in enumerate(moments, 1):
+            trace(moment)
+            images = moment.x_s
+            yield View(
+                number,
+                moment.step.t,
+                images if moment.step.last else moment.prior.x0,
+                guided.scores if guided else {},
+                guided.rms if guided else None,
+                trace.clipped[-1],
+            )
         return self._finish(entries, images, steer.scores(images.clamp(-1, 1)) if steer else {}, trace)
 
     def _finish(

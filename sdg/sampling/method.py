@@ -1,12 +1,12 @@
-"""Base class of all sampling methods: a module that draws a plan's samples under Trainer.predict."""
+"""Base class of all sampling methods: what draws the pictures of plan entries."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
-import pytorch_lightning as pl
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from sdg.data.picture import read_picture
 from sdg.errors import SDGError
@@ -27,14 +27,31 @@ class Sample(NamedTuple):
     """Clean images predicted along the chain, side by side, (3, S, n S) uint8."""
 
 
-class Method(pl.LightningModule, ABC):
-    """Draws batches of plan entries. The sample drawn for an entry does not depend on its batch.
+class View(NamedTuple):
+    """A group after one of its steps; everything stays on the device."""
+
+    number: int
+    """Of the step, from 1."""
+    t: int
+    """The original timestep the step began at; for a search, the steps that are left."""
+    predicted: Tensor
+    """The clean pictures expected so far, (B, 3, S, S), about [-1, 1]; after the last step the pictures."""
+    scores: Mapping[str, Tensor] = MappingProxyType({})
+    """F_k of each term where the step began, (B,); empty where nothing was guided."""
+    gradient_rms: Tensor | None = None
+    """Root mean square of the gradient, (B,); None where nothing was guided."""
+    clipped: Tensor | None = None
+    """Share of the prior's prediction at the bounds of [-1, 1], (B,); None for a search."""
+
+
+class Method(nn.Module, ABC):
+    """Draws plan entries. The sample drawn for an entry does not depend on those drawn with it.
 
     Args:
         size: side of the pictures, in pixels.
-        steps: per sample, for the progress bar.
+        steps: per sample.
         scale: guidance scale of the plan's guided samples.
-        group: samples the networks process at a time, whatever the batch size; the last group is padded.
+        group: samples the networks process at a time, however many are drawn; the last group is padded.
             Kernels are chosen by input size and round differently, and long chains amplify that until it is
             visible: only a fixed group size reproduces a picture bit for bit.
     """
@@ -44,8 +61,11 @@ class Method(pl.LightningModule, ABC):
         if group < 1:
             raise SDGError(f"group={group} is no number of samples: use 1 or more")
         self.size, self.steps, self.scale, self.group = size, steps, scale, group
-        self.on_step: Callable[[int], None] = lambda images: None
-        """Called after every step with the number of images in the group, e.g. to move a progress bar."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
 
     @abstractmethod
     def waiting(self, kind: str) -> dict[str, str]:
@@ -74,19 +94,35 @@ class Method(pl.LightningModule, ABC):
     def unknown_words(self, prompt: str) -> list[str]:
         """Words of a prompt that the encoder does not know."""
 
-    @abstractmethod
-    def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
-        """The samples of one full group; must call ``tick`` after every step."""
-
     def pictures(self, references: Sequence[str]) -> list[str]:
         """The paths of all reference pictures, each once."""
         return list(dict.fromkeys(references))
 
-    def predict_step(self, batch: Sequence[PlanEntry], batch_idx: int = 0) -> list[Sample]:
-        """The samples of ``batch``, in its order."""
-        samples = []
-        for i in range(0, len(batch), self.group):
-            entries = batch[i : i + self.group]
-            full = [*entries, *[entries[-1]] * (self.group - len(entries))]
-            samples += self.draw(full, partial(self.on_step, len(entries)))[: len(entries)]
+    @abstractmethod
+    def chain(self, entries: Sequence[PlanEntry]) -> Generator[View, None, list[Sample]]:
+        """Draw one full group: a view after every step, and the samples as the generator's result."""
+
+    def draw(
+        self, entries: Sequence[PlanEntry], on_step: Callable[[int], None] = lambda images: None
+    ) -> list[Sample]:
+        """The samples of ``entries``, in their order.
+
+        Args:
+            on_step: called after every step with the number of images in the group, e.g. to move a bar.
+        """
+        samples: list[Sample] = []
+        for i in range(0, len(entries), self.group):
+            some = entries[i : i + self.group]
+            chain = self.chain(self.padded(some))
+            while True:
+                try:
+                    next(chain)
+                except StopIteration as end:
+                    samples += end.value[: len(some)]
+                    break
+                on_step(len(some))
         return samples
+
+    def padded(self, entries: Sequence[PlanEntry]) -> list[PlanEntry]:
+        """Up to a group of entries, made a full one by repeating the last."""
+        return [*entries, *[entries[-1]] * (self.group - len(entries))]

@@ -1,29 +1,28 @@
 """One sampling run: from configuration to a folder of pictures with a page that shows them."""
 
 import logging
-from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from sdg.checkpoints.places import find_file
 from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
-from sdg.files import file_hash
 from sdg.pixels import to_bytes
 from sdg.processes import first_process
 from sdg.report.grid import open_picture
 from sdg.report.loggers import announce, finish, show_pictures, show_table
 from sdg.report.page import write_page
+from sdg.sampling.build import build_method
 from sdg.sampling.method import Method
 from sdg.sampling.plan import SamplePlan
+from sdg.sampling.predicting import Predicting
+from sdg.sampling.provenance import content_hash, describer, named_files
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
 from sdg.sampling.writer import SamplingBar, StoreWriter
@@ -50,7 +49,7 @@ def sample(config: DictConfig) -> Path:
     references = [str(path) for given in config.references for path in list_pictures(given)]
     if config.batch_size < 1:
         raise SDGError(f"batch_size={config.batch_size} draws nothing: use 1 or more")
-    method: Method = build(config.method)
+    method = build_method(config)
     columns = config.samples_per_prompt
     plan = SamplePlan(prompts, references, columns, config.seed, method.scale, config.unguided)
     # Unusable input ends the run before anything is written.
@@ -58,10 +57,12 @@ def sample(config: DictConfig) -> Path:
     writer = StoreWriter()
     trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
     check_sweep(trainer)
-    settings = _settings(config, prompts, references)
+    settings, origin = _settings(config, prompts, references), describer(config)
     # Kernels that sum in a varying order would give a different sample each time.
     torch.backends.cudnn.deterministic = True
-    store = writer.store = SampleStore(config.output_dir, settings, trainer.global_rank)
+    store = writer.store = SampleStore(
+        config.output_dir, settings, trainer.global_rank, lambda entry: origin(entry).text()
+    )
     if first_process():
         _introduce(store, method, prompts, references)
         writer.loggers = list(build(config.logger).values()) if config.logger else []
@@ -104,8 +105,7 @@ def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard) -> None:
     if not shard.left():
         return
     bar = SamplingBar(len(shard.plan), len(shard.done), method.steps, trainer.world_size)
-    method.on_step = bar
-    trainer.predict(method, datamodule=shard, return_predictions=False)
+    trainer.predict(Predicting(method, bar), datamodule=shard, return_predictions=False)
     bar.close()
 
 
@@ -135,25 +135,9 @@ def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> 
     settings = {key: value for key, value in plain(config).items() if key not in free}
     settings |= {"prompts": prompts, "references": references}
     # Different weights or pictures under the same name give different samples.
-    named = {*_texts(OmegaConf.to_container(config.method, resolve=True)), *references}
-    contents = sorted(f"{file_hash(file)}  {file.name}" for file in map(_file, named) if file)
+    files = [
+        *named_files(config).items(),
+        *((Path(path).name, content_hash(Path(path))) for path in references),
+    ]
+    contents = sorted(f"{digest}  {name}" for name, digest in files)
     return OmegaConf.to_yaml(OmegaConf.create(settings | {"contents": contents}))
-
-
-def _file(text: str) -> Path | None:
-    """The file that a setting names, if any: a picture, or weights named in any supported way."""
-    try:
-        return find_file(text)
-    except SDGError:
-        return None
-
-
-def _texts(settings: Any) -> Iterator[str]:
-    """Every string in a tree of settings."""
-    if isinstance(settings, str):
-        yield settings
-    elif isinstance(settings, Mapping):
-        settings = list(settings.values())
-    if isinstance(settings, list):
-        for value in settings:
-            yield from _texts(value)

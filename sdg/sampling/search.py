@@ -1,17 +1,15 @@
 """StyleGAN+CLIP as a sampling method: searches a latent of the generator for each sample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 
 import torch
 from torch import Tensor
 
 from sdg.baselines.latent import LatentSearch
-from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.pixels import to_bytes
-from sdg.sampling.method import Method, Sample
+from sdg.sampling.method import Method, Sample, View
 from sdg.sampling.plan import PlanEntry
-from sdg.sampling.start import Start
 
 
 class LatentSampling(Method):
@@ -20,24 +18,9 @@ class LatentSampling(Method):
     Args:
         search: finds the latents; its CLIP also encodes the prompts.
         trace: whether records include the loss of every step.
-        start: must be noise, and ``constraint`` None: a latent has no states to constrain.
-
-    Raises:
-        SDGError: a start picture or a constraint is given.
     """
 
-    def __init__(
-        self,
-        search: LatentSearch,
-        group: int = 4,
-        trace: bool = True,
-        start: Start | None = None,
-        constraint: object | None = None,
-    ):
-        if (start and start.image) or constraint is not None:
-            raise SDGError(
-                "StyleGAN+CLIP takes no start.image and no constraint: choose method=sdg, or leave them out"
-            )
+    def __init__(self, search: LatentSearch, group: int = 4, trace: bool = True):
         super().__init__(search.space.generator.image_size, search.steps, 1.0, group)
         self.search, self.texts, self.trace = search.eval(), TextTargets(search.loss.clip), trace
 
@@ -54,23 +37,28 @@ class LatentSampling(Method):
         """Words of a prompt that CLIP's tokenizer does not know."""
         return self.texts.unknown_words(prompt)
 
-    def draw(self, entries: Sequence[PlanEntry], tick: Callable[[], None]) -> list[Sample]:
-        """The samples of one group. Unguided ones show their starting latents, without a search."""
+    def chain(self, entries: Sequence[PlanEntry]) -> Generator[View, None, list[Sample]]:
+        """Draw one group, step by step. Unguided samples show their starting latents, without a search."""
         keys = [entry.key for entry in entries]
-        free = torch.tensor([not entry.aimed for entry in entries], device=self.device)
+        free = torch.tensor([not entry.aimed for entry in entries], device=self.device)[:, None, None, None]
         target, losses = self.texts([entry.prompt for entry in entries]), []
+        still = self.search.untouched(keys) if free.any() else None
 
-        def observe(step: int, loss: Tensor) -> None:
-            losses.append(loss)
-            tick()
+        def shown(images: Tensor) -> Tensor:
+            return images if still is None else torch.where(free, still, images)
 
-        if free.all():
-            images = self.search.untouched(keys)
-            for _ in range(self.steps):
-                tick()
+        images = still
+        if still is not None and free.all():
+            for number in range(1, self.steps + 1):
+                yield View(number, self.steps - number, still)
         else:
-            found, still = self.search(target, keys, observe).images, self.search.untouched(keys)
-            images = torch.where(free[:, None, None, None], still, found)
+            for number, seen in enumerate(self.search.walk(target, keys), 1):
+                images = shown(seen.images)
+                if seen.losses is None:  # the end of the search
+                    break
+                losses.append(seen.losses)
+                yield View(number, self.steps - number, images, {"text": -seen.losses})
+        assert images is not None
         return self._finish(entries, images, target, losses)
 
     def _finish(

@@ -1,20 +1,19 @@
 """SampleStore: the folder of a sampling run. Every picture in it is complete and has a record."""
 
 import hashlib
-import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.files import whole_file, write_whole
 from sdg.sampling.plan import PlanEntry
+from sdg.sampling.provenance import png
 
 _ID, _LOST = re.compile(rb'\{"id": (\d+),'), re.compile(rb'"lost": (\d+)\}\n\Z')
 """How a record begins, and how a lost sample's record ends."""
@@ -34,12 +33,20 @@ class SampleStore:
         folder: pictures go to ``folder/samples``.
         settings: text that describes everything the samples depend on, kept as ``config.yaml``.
         rank: of this process; rank 0 checks the folder and writes ``config.yaml``.
+        describe: what a picture's file says about how it was made; see :class:`~.provenance.Origin`.
 
     Raises:
         SDGError: the folder holds samples of other settings or unrelated files, or cannot be written.
     """
 
-    def __init__(self, folder: str | Path, settings: str, rank: int = 0):
+    def __init__(
+        self,
+        folder: str | Path,
+        settings: str,
+        rank: int = 0,
+        describe: Callable[[PlanEntry], str | None] = lambda entry: None,
+    ):
+        self.describe = describe
         self.folder = Path(folder)
         self.samples = self.folder / "samples"
         self.manifest = self.folder / (f"manifest-{rank}.jsonl" if rank else "manifest.jsonl")
@@ -79,7 +86,7 @@ class SampleStore:
         if entry.reference is not None:
             files["reference_file"] = reference_file(entry.reference)
         with whole_file(self.samples / entry.file) as picture:
-            picture.write(_png(image))
+            picture.write(png(image, self.describe(entry)))
             self._note(entry.record() | files | record)
         self.done.add(entry.id)
 
@@ -91,7 +98,7 @@ class SampleStore:
         """Store another picture, (3, H, W) uint8, as ``folder/name``."""
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, _png(image))
+        write_whole(path, png(image))
 
     def finish(self) -> dict[int, int]:
         """Merge all processes' manifests into one, with one record per picture, in order of id.
@@ -153,12 +160,6 @@ def reference_file(path: str) -> str:
     """
     stem = re.sub(r"[^\w-]", "_", Path(path).stem, flags=re.ASCII)[:64]
     return f"references/{stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}.png"
-
-
-def _png(image: Tensor) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(stream, format="png")
-    return stream.getvalue()
 
 
 def _mend(manifest: Path) -> None:

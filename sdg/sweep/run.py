@@ -10,7 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sdg.config import ROOT, plain
+from sdg.composition import ROOT
+from sdg.config import plain
 from sdg.errors import SDGError
 from sdg.files import held, write_whole
 

@@ -4,16 +4,17 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from sdg.baselines.clip_loss import CLIPLoss
 from sdg.baselines.latent import LatentSearch
 from sdg.baselines.latent_space import LatentSpace
 from sdg.checkpoints import save_weights
-from sdg.config import ROOT, build
+from sdg.composition import compose
+from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
+from sdg.sampling.build import build_method
 from tests.baselines.examples import make_clip, make_generator, normal
 from tests.tiny import NETWORKS
 
@@ -33,8 +34,8 @@ def target(*rows: int) -> Tensor:
 
 @pytest.mark.parametrize("space", ["z", "w", "w_plus"])
 def test_the_score_rises(space: str) -> None:
-    history = list[Tensor]()
-    found = make_search(space)(target(0, 1, 2, 3), KEYS, lambda step, losses: history.append(losses))
+    *steps, found = make_search(space).walk(target(0, 1, 2, 3), KEYS)
+    history = [seen.losses for seen in steps if seen.losses is not None]
     assert len(history) == 20
     quarters = torch.stack(history).mean(dim=1).view(4, 5).mean(dim=1)
     assert (quarters.diff() < 0).all()
@@ -98,7 +99,9 @@ def test_the_best_of_the_candidates_is_chosen() -> None:
     first = list[Tensor]()
     for candidates in (1, 8):
         search = make_search(candidates=candidates, steps=1)
-        search(target(0, 1, 2, 3), KEYS, lambda step, losses: first.append(losses))
+        begin = next(iter(search.walk(target(0, 1, 2, 3), KEYS)))
+        assert begin.losses is not None
+        first.append(begin.losses)
     assert (first[1] <= first[0]).all()
     assert first[1].mean() < first[0].mean() - 0.01
     search, source = make_search(), NoiseSource(KEYS, "latent")
@@ -164,12 +167,10 @@ def test_every_preset_searches(preset: str, like: dict, tmp_path: Any) -> None:
     overrides += [f"generator.network.{override}" for override in tiny]
     overrides += [f"generator.checkpoint={tmp_path}/generator.safetensors"]
     overrides += [f"encoder.clip_checkpoint={tmp_path}/clip.safetensors"]
-    groups = ["+paths=default", "+encoder=toyfaces", "+generator=toyfaces", f"+method={preset}"]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose(overrides=[*groups, *overrides])
+    config = compose("sample", [f"method={preset}", *overrides])
     save_weights(tmp_path / "generator.safetensors", build(config.generator.network))
     save_weights(tmp_path / "clip.safetensors", build(config.encoder.clip))
-    search: LatentSearch = build(config.method.search)
+    search = build_method(config).search
     assert {name: getattr(search, name) for name in like} == like
     search.steps = 2
     assert search(torch.ones(2, 16), KEYS[:2]).images.isfinite().all()

@@ -15,7 +15,7 @@ from sdg.checkpoints.__main__ import main
 from sdg.checkpoints.inspect import inspect
 from sdg.checkpoints.public import FFHQ, public_name
 from sdg.checkpoints.weights import save_state
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.networks.unet import ADMUNet
 from tests.checkpoints.files import save_script
 

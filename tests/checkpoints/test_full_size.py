@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from sdg.checkpoints import save_weights, unfilled
-from sdg.config import ROOT, build
+from sdg.composition import ROOT
+from sdg.config import build
 from tests.golden.fill import fill, fill_state_dict
 from tests.tiny import configure
 

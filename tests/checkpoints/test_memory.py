@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sdg.checkpoints.weights import save_state
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.networks.unet import ADMUNet
 from tests.checkpoints.files import save_legacy
 

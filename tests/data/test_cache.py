@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.data import prepare
 from sdg.data.cache import CachedSquares, cache_place
 from sdg.data.folder import FolderSource

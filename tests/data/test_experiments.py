@@ -13,7 +13,8 @@ import torch
 from hydra.errors import InstantiationException
 
 from sdg.checkpoints import read_state, save_weights
-from sdg.config import ROOT, build
+from sdg.composition import ROOT
+from sdg.config import build
 from sdg.data.file_data import FileData
 from sdg.sampling.run import sample
 from sdg.training.run import train

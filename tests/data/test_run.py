@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.data.file_data import FileData
 from sdg.data.run import prepare
 from sdg.errors import SDGError

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.figures import __main__ as figures
 from experiments.figures.gallery import GALLERY, write_gallery
-from sdg.config import ROOT
+from sdg.composition import ROOT
 
 
 class Links(HTMLParser):

@@ -22,7 +22,8 @@ from experiments.table1.rows import BY_PICTURE, SHUFFLED, SIZES, rows
 from experiments.table1.table import Column, text, verdicts
 from experiments.table1.worlds import DATA
 from experiments.text_alignment.prompts import files
-from sdg.config import ROOT, build
+from sdg.composition import ROOT
+from sdg.config import build
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics.distance import Frechet

@@ -13,7 +13,8 @@ from PIL import Image
 
 import sdg
 from sdg.checkpoints import save_weights
-from sdg.config import ROOT, build
+from sdg.composition import ROOT
+from sdg.config import build
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES, SPLITS, faces
 from sdg.errors import SDGError
 from sdg.metrics.alignment import TextAlignment

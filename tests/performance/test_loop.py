@@ -120,7 +120,7 @@ def calls(module: nn.Module) -> list[int]:
 
 
 def draw(method: GuidedSampling, group: list[PlanEntry]) -> None:
-    method.draw(group, lambda: None)
+    method.draw(group)
 
 
 def counted(steps: int, group: list[PlanEntry], **settings: Any) -> Counts:
@@ -198,7 +198,7 @@ def test_a_gpu_is_never_waited_for(pictures: list[str]) -> None:
     """From the end of the first step to that of the last."""
     method, taken = make(4, everything(), device="cuda"), []
 
-    def tick() -> None:
+    def tick(images: int = GROUP) -> None:
         taken.append(len(taken))
         torch.cuda.set_sync_debug_mode("error" if len(taken) < 4 else "default")
 
@@ -285,7 +285,7 @@ def test_a_prompt_is_encoded_once_in_a_run() -> None:
     texts = calls(method.aims.texts.clip.model.transformer)
     method.check(["a face", "a hat"], [])
     for _ in range(2):
-        method.predict_step(entries(count=2 * GROUP))
+        method.draw(entries(count=2 * GROUP))
     assert texts == [1, 1]
 
 
@@ -369,7 +369,7 @@ def test_nothing_is_compiled_anew_after_the_first_step(channels_last: bool) -> N
     method.aims.guidance.encoder.compile(backend="eager", fullgraph=True)
     taken: list[int] = []
 
-    def tick() -> None:
+    def tick(images: int = GROUP) -> None:
         taken.append(len(taken))
         # The scores of the finished pictures need no gradient, and may be compiled anew for it.
         torch.compiler.set_stance("fail_on_recompile" if len(taken) < 4 else "default")

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from sdg.config import build
+from sdg.sampling.build import build_method
 from tests.sampling.test_controls import pictures, run
 from tests.tiny import configure, make_weights
 
@@ -57,7 +57,7 @@ def test_each_network_is_one_graph_and_nothing_else_changes(
     assert len(graphs) == 3
     assert pictures(tmp_path / "fast") == pictures(tmp_path / "plain")
     plain, fast = (
-        build(configure("sample", [*weights, f"compile={flag}"]).method) for flag in ("false", "true")
+        build_method(configure("sample", [*weights, f"compile={flag}"])) for flag in ("false", "true")
     )
     assert fast.state_dict().keys() == plain.state_dict().keys()
 
@@ -74,7 +74,7 @@ def test_channels_last_draws_the_same_pictures(weights: list[str], tmp_path: Pat
     run(weights, tmp_path / "plain", PROMPT)
     run(weights, tmp_path / "fast", PROMPT, setting)
     assert_neighbours(tmp_path)
-    method = build(configure("sample", [*weights, setting]).method)
+    method = build_method(configure("sample", [*weights, setting]))
     for network in (method.denoiser.network, method.aims.guidance.encoder):
         maps = [layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d)]
         assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in maps)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hydra.errors import InstantiationException
 
-from sdg.config import ROOT, one_line
+from sdg.composition import ROOT
+from sdg.config import one_line
 from sdg.errors import SDGError
 from sdg.sampling.run import sample
 from tests.tiny import configure

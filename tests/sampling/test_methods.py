@@ -16,6 +16,7 @@ from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.networks.time_encoder import Features
 from sdg.randomness import keyed_generator
+from sdg.sampling.build import build_method
 from sdg.sampling.plan import PlanEntry
 from tests.sampling.test_controls import pictures, records, run
 from tests.tiny import configure, make_weights
@@ -137,7 +138,7 @@ def test_latents_are_searched_from_the_picture_beside(weights: list[str], tmp_pa
 
 def test_the_score_of_a_latent_is_that_of_the_picture_that_is_kept(weights: list[str]) -> None:
     """Not that of the unclamped output, which may lie outside [-1, 1]."""
-    method = build(configure("sample", [*weights, *SEARCH]).method)
+    method = build_method(configure("sample", [*weights, *SEARCH]))
     method.texts.clip.encode_image = lambda images: images.flatten(1)[:, :16]
     images, target = torch.full((1, 3, 32, 32), 3.0), torch.full((1, 16), 0.25)
     (sample,) = method._finish([PlanEntry(0, "a face", None, 0, 0, 1.0)], images, target, [])

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from tests.sampling.test_controls import pictures, run
 from tests.tiny import make_weights
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
 from sdg.files import file_hash
+from sdg.sampling.build import build_method
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.run import sample
 from tests.tiny import configure, make_weights
@@ -158,7 +158,7 @@ def test_half_precision_sees_nearly_the_same(weights: list[str]) -> None:
     x = NoiseSource([(0, i) for i in range(4)]).normal((3, 32, 32))
     clean, gradients = [], []
     for dtype in ("float32", "bfloat16"):
-        method = build(configure("sample", [*weights, f"dtype={dtype}", "sampler.steps=4"]).method)
+        method = build_method(configure("sample", [*weights, f"dtype={dtype}", "sampler.steps=4"]))
         networks = (method.denoiser.network, method.aims.guidance.encoder)
         assert {p.dtype for network in networks for p in network.parameters()} == {getattr(torch, dtype)}
         step = method.timeline.steps[2]
@@ -174,4 +174,4 @@ def test_half_precision_sees_nearly_the_same(weights: list[str]) -> None:
 
 def test_an_unknown_dtype_is_refused(weights: list[str]) -> None:
     with pytest.raises(Exception, match="dtype=int8 is unknown"):
-        build(configure("sample", [*weights, "dtype=int8", "prompts=[a face]"]).method)
+        build_method(configure("sample", [*weights, "dtype=int8", "prompts=[a face]"]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 
 JOB = """#!/bin/sh
 start=$(date +%s%N)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 
 COMMAND = """
 from pathlib import Path

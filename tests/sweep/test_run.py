@@ -13,7 +13,7 @@ import yaml
 from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.errors import SDGError
 from sdg.sweep.run import _folder, search
 from tests.tiny import configure

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from tests.tiny import TRAINING, make_weights
 
 COMMON = [*TRAINING, "+experiment=toyfaces_clip", "model.batchnorm=synchronised"]

@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from sdg.checkpoints import read_state
-from sdg.config import ROOT
+from sdg.composition import ROOT
 from sdg.errors import SDGError
 from sdg.training.run import train
 from sdg.training.sample_grid import SampleGrid

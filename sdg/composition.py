@@ -1,0 +1,124 @@
+"""Where configuration is found, and how it is composed outside of a command line.
+
+Groups are looked for in ``./conf``, if the working folder has one, then in sdg's own ``conf``: a user's files
+can add options to a group, or take the place of ours.
+"""
+
+import copy
+import os
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import hydra
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sdg import schema
+
+_INSTALLED = Path(__file__).resolve().parent / "shipped"
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parent.parent
+"""Holds ``conf/`` and ``checkpoints/``: the checkout or, in an installed package, a folder of it."""
+CONF = ROOT / "conf"
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Hydra composes in a global state."""
+
+
+def compose(command: str, words: Sequence[str] = ()) -> DictConfig:
+    """The configuration of ``python <command>.py <words>``, a copy of one's own.
+
+    Groups are composed once for each process; after that, other values for the same groups cost little and
+    read no file.
+
+    Raises:
+        HydraException, OmegaConfBaseException: a word cannot be read, or names nothing that is there.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(words))
+    values = [override for override in parsed if _is_value(override)]
+    others = tuple(word for word, override in zip(words, parsed, strict=True) if not _is_value(override))
+    with _ONE_AT_A_TIME:
+        config = copy.deepcopy(_groups(command, others, _user_files()))
+        try:
+            for override in values:  # as Hydra applies them
+                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        except OmegaConfBaseException:
+            _hydra(command, words)  # says it better
+            raise
+    return config
+
+
+def user_conf() -> Path | None:
+    """The ``conf`` folder of the working folder, if it has one that is not ours."""
+    own = Path.cwd() / "conf"
+    return own if own.is_dir() and own.resolve() != CONF else None
+
+
+def _is_value(override: Override) -> bool:
+    """Whether an override changes a value, rather than a group's choice, or what keys there are."""
+    group = override.key_or_group
+    folders = (CONF, user_conf() or CONF)
+    plain = override.type == OverrideType.CHANGE and "/" not in group
+    return plain and not any((path / group).is_dir() for path in folders)
+
+
+def _user_files() -> tuple[tuple[str, int], ...]:
+    """The user's configuration files, with the times of their last change."""
+    own = user_conf()
+    files = sorted(own.rglob("*.yaml")) if own else []
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files)
+
+
+@lru_cache(maxsize=64)
+def _groups(command: str, words: tuple[str, ...], files: tuple[tuple[str, int], ...]) -> DictConfig:
+    return _hydra(command, words)
+
+
+def _hydra(command: str, words: Sequence[str]) -> DictConfig:
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose(command, list(words))
+
+
+class RememberedFiles(FileConfigSource):
+    """YAML files, parsed once and again only if they change."""
+
+    _parsed: ClassVar[dict[str, tuple[int, ConfigResult]]] = {}
+
+    @staticmethod
+    def scheme() -> str:
+        return "remembered"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        file = os.path.join(self.path, self._normalize_file_name(config_path))
+        changed = os.stat(file).st_mtime_ns if os.path.exists(file) else 0
+        kept = self._parsed.get(file)
+        if kept is None or kept[0] != changed:
+            kept = self._parsed[file] = changed, super().load_config(config_path)
+        result = kept[1]
+        return ConfigResult(result.provider, result.path, copy.deepcopy(result.config), dict(result.header))
+
+
+class SearchPath(SearchPathPlugin):
+    """Puts the user's folder before ours, and both into memory."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for element in search_path.get_path():
+            if element.path is not None and element.path.removeprefix("file://") == str(CONF):
+                element.path = f"{RememberedFiles.scheme()}://{CONF}"
+        if own := user_conf():
+            search_path.prepend("user", f"{RememberedFiles.scheme()}://{own}")
+
+
+os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
+schema.register()
+for plugin in (RememberedFiles, SearchPath):
+    Plugins.instance().register(plugin)

@@ -1,0 +1,156 @@
+"""Networks: what is loaded, once for each process, whatever is then asked of it."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import nn
+
+from sdg.checkpoints import load_weights, locate, unfilled
+from sdg.config import build
+from sdg.diffusion.denoiser import Denoiser
+from sdg.errors import SDGError
+from sdg.guidance.targets import TextTargets
+from sdg.networks.fast import quicken
+from sdg.networks.stylegan2 import StyleGAN2
+from sdg.networks.time_encoder import from_clip
+
+Settings = dict[str, Any]
+"""A part of the configuration, not yet built."""
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How prior and encoder compute.
+
+    Args:
+        dtype: of their weights and arithmetic; x_t, tables, scores and the sum of gradients stay float32.
+        channels_last, compile: see :func:`~sdg.networks.fast.quicken`.
+
+    Raises:
+        SDGError: an unknown dtype.
+    """
+
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    channels_last: bool = False
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float32", "bfloat16", "float16"):
+            raise SDGError(f"dtype={self.dtype} is unknown: use float32, bfloat16 or float16")
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The dtype itself."""
+        return getattr(torch, self.dtype)
+
+    def __call__(self, network: ModuleT) -> ModuleT:
+        """``network``, made to compute like this in place."""
+        quicken(network, channels_last=self.channels_last, compile=self.compile)
+        return network
+
+
+class Networks:
+    """Networks with their weights, each loaded when first asked for and kept.
+
+    Each method takes the settings of a group (conf/prior, conf/encoder, conf/generator). Equal settings give
+    the same object, so what is given out is frozen and must not be changed.
+
+    Args:
+        device: where the networks are put.
+        prior: a denoiser in memory, taken whatever prior the settings name.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu", prior: Denoiser | None = None):
+        self.device = torch.device(device)
+        self.prior = prior and prior.eval().requires_grad_(False).to(self.device)
+        self._kept: dict[str, nn.Module] = {}
+
+    def find(
+        self, model: Settings, encoder: Settings, files: Sequence[str], setting: str = "prior.checkpoint"
+    ) -> None:
+        """Look for weight files before the first of them is loaded, which takes time.
+
+        Args:
+            model: a prior or a generator, whose checkpoint the command line calls ``setting``.
+            files: those of the encoder's that are needed: ``clip_checkpoint``, ``checkpoint``.
+
+        Raises:
+            SDGError: a file cannot be found.
+        """
+        if self.prior is None or setting != "prior.checkpoint":
+            _own_file(model, setting)
+        for name in files:
+            _file(encoder, name)
+
+    def denoiser(self, prior: Settings, compute: Compute) -> Denoiser:
+        """The prior, frozen.
+
+        Raises:
+            SDGError: here and below: weights that cannot be found or do not fit.
+        """
+
+        def load() -> Denoiser:
+            with unfilled():  # networks take no memory until their weights are read
+                denoiser: Denoiser = build(prior["denoiser"])
+            load_weights(denoiser.network, _own_file(prior), compute.precision)
+            compute(denoiser.network)
+            return denoiser
+
+        return self.prior or self._once("denoiser", load, prior, asdict(compute))
+
+    def forget(self) -> None:
+        """Let go of all networks."""
+        self._kept.clear()
+
+    def texts(self, encoder: Settings) -> TextTargets:
+        """CLIP, with the embeddings of all sentences that it has read."""
+
+        def load() -> TextTargets:
+            with unfilled():
+                clip = build(encoder["clip"])
+            return TextTargets(load_weights(clip, _file(encoder, "clip_checkpoint")))
+
+        return self._once("texts", load, encoder["clip"], encoder["clip_checkpoint"])
+
+    def tower(self, encoder: Settings, compute: Compute, clean: bool = False) -> nn.Module:
+        """The image encoder that guides: fine-tuned on noisy pictures or, if ``clean``, as it is in CLIP."""
+
+        def load() -> nn.Module:
+            if clean:
+                visual = self.texts(encoder).clip.model.visual
+                return compute(from_clip(visual, build(encoder["network"])).to(compute.precision))
+            with unfilled():
+                tower: nn.Module = build(encoder["network"])
+            return compute(load_weights(tower, _file(encoder, "checkpoint"), compute.precision))
+
+        return self._once("tower", load, encoder, asdict(compute), clean)
+
+    def generator(self, generator: Settings) -> StyleGAN2:
+        """The generator of a GAN."""
+
+        def load() -> StyleGAN2:
+            file = _own_file(generator, "generator.checkpoint")
+            return load_weights(build(generator["network"]), file)
+
+        return self._once("generator", load, generator)
+
+    def _once(self, kind: str, load: Callable[[], ModuleT], *settings: Any) -> ModuleT:
+        key = json.dumps([kind, *settings], sort_keys=True, default=str)
+        if key not in self._kept:
+            self._kept[key] = load().eval().requires_grad_(False).to(self.device)
+        return self._kept[key]  # type: ignore[return-value]  # the key says of which type
+
+
+def _own_file(model: Settings, setting: str = "prior.checkpoint") -> Path:
+    where = (model.get("url"), model.get("sha256"), model.get("download", False))
+    return locate(model["checkpoint"], *where, setting=setting)
+
+
+def _file(encoder: Settings, key: str) -> Path:
+    return locate(encoder[key], setting=f"encoder.{key}")

@@ -1,0 +1,6 @@
+"""sdg from Python: networks held in memory, and everything else chosen anew for each call."""
+
+from sdg.studio.picture import Picture, Pictures, Step
+from sdg.studio.studio import Studio, again, load
+
+__all__ = ["Picture", "Pictures", "Step", "Studio", "again", "load"]
