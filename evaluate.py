@@ -1,16 +1,6 @@
 """Measure a folder of samples: ``python evaluate.py samples=DIR mentions=FILE`` (see ``--help``)."""
 
-from omegaconf import DictConfig
-
-from sdg.config import entry
-
-
-@entry("evaluate")
-def main(config: DictConfig) -> None:
-    from sdg.metrics.run import evaluate, table
-
-    print(table(evaluate(config)))
-
+from sdg.commands.evaluate import main
 
 if __name__ == "__main__":
     main()

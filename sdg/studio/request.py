@@ -1,7 +1,6 @@
 """What is asked of a studio: sentences, pictures and settings, as the command line would say it."""
 
 import difflib
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -13,24 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from sdg.composition import CONF, compose, user_conf
 from sdg.errors import SDGError
 from sdg.schema import SampleConfig
+from sdg.words import SHORT, in_full, is_setting, written
 
-SHORT = {
-    "n": "samples_per_prompt",
-    "scale": "guidance.scale",
-    "steps": "sampler.steps",
-    "every": "guidance.every",
-    "start": "start.image",
-    "strength": "start.strength",
-    "mask": "start.mask",
-}
-"""Short names of settings."""
 PICTURED = ("content", "structure", "style")
 """Terms that a keyword gives a picture."""
+_FULL = SHORT | {"start": "start.image"}
+"""Short names of keywords."""
 _MIXED = ("text", "content")
 """The terms of conf/guidance/mix.yaml."""
-_OTHER_VALUES = ("null", "true", "false", "nan", "inf")
-"""Words that Hydra reads as something else than text."""
-_SETTING = re.compile(r"(\+\+?|~)?[A-Za-z_][\w./@]*=.*|~[A-Za-z_][\w./@]*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -62,52 +51,6 @@ class Request:
         return compose("sample", self.overrides)
 
 
-def is_setting(word: str) -> bool:
-    """Whether a word is a setting such as ``sampler=fast``, and not a sentence."""
-    return bool(_SETTING.fullmatch(word))
-
-
-def written(value: Any) -> str:
-    """A value as Hydra's command line reads it.
-
-    Raises:
-        SDGError: there is no way to write it.
-    """
-    match value:
-        case None:
-            text = "null"
-        case bool():
-            text = str(value).lower()
-        case int() | float():
-            text = repr(value)
-        case str() | Path():
-            text = _quoted(str(value))
-        case Mapping():
-            text = "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
-        case Sequence():
-            text = "[" + ", ".join(map(written, value)) + "]"
-        case _:
-            raise SDGError(
-                f"{value!r} is no setting: give text, a number, true or false, a list or a dictionary"
-            )
-    return text
-
-
-def _quoted(text: str) -> str:
-    """Text, between quotes unless it is a plain word."""
-    if re.fullmatch(r"[A-Za-z_/][\w./-]*", text) and text.lower() not in (
-        "null",
-        "true",
-        "false",
-        "nan",
-        "inf",
-    ):
-        return text
-    # Before a quote, Hydra reads two backslashes as one; elsewhere it leaves them alone.
-    text = re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ("\\" if found[2] else "") + found[2], text)
-    return '"' + text.replace("${", "\\${") + '"'
-
-
 def request(
     base: Request,
     given: Sequence[str] = (),
@@ -121,7 +64,7 @@ def request(
         given: sentences, and settings as on the command line, in any order.
         prompt: one sentence or several; or one and the weight of the term text.
         pictures: by term, a file's path, or the path and the term's weight relative to its usual one.
-        settings: values by name: of :data:`SHORT`, of a group, or of any setting by its dotted name.
+        settings: values by name: short (:data:`~sdg.words.SHORT`), of a group, or of any setting, dotted.
 
     Raises:
         SDGError: an unknown name, with the nearest that exists, or a value of the wrong kind.
@@ -134,7 +77,7 @@ def request(
             targets[name], weights[name] = _weighted(name, target)
     sentences += _several(targets.pop("text", ()))
     references = [str(path) for key in ("reference", "references") for path in _several(named.pop(key, ()))]
-    words = [word for word in given if is_setting(word)]
+    words = [in_full(word) for word in given if is_setting(word)]
     words += [f"{key}={written(value)}" for key, value in named.items() if _is_group(key)]
     asked = replace(base, words=(*base.words, *words))
     terms = [*(["text"] if sentences else []), *targets]
@@ -161,11 +104,11 @@ def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     top = {field.name for field in fields(SampleConfig)} | {"reference"}
     for name in settings:
-        if name not in SHORT and name.partition(".")[0].lstrip("+~") not in top:
-            close = difflib.get_close_matches(name, [*SHORT, *PICTURED, *top, "prompt"], n=1)
+        if name not in _FULL and name.partition(".")[0].lstrip("+~") not in top:
+            close = difflib.get_close_matches(name, [*_FULL, *PICTURED, *top, "prompt"], n=1)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise SDGError(f"there is no setting {name}{hint}: `sdg draw --help` lists them")
-    return {SHORT.get(name, name): value for name, value in settings.items()}
+    return {_FULL.get(name, name): value for name, value in settings.items()}
 
 
 def _with_terms(asked: Request, terms: Sequence[str]) -> Request:

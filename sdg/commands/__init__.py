@@ -1,0 +1,1 @@
+"""The command ``sdg``, and the entry points ``train``, ``sample`` and ``evaluate``."""

@@ -1,0 +1,16 @@
+"""Measure a folder of samples: ``python evaluate.py samples=DIR mentions=FILE`` (see ``--help``)."""
+
+from omegaconf import DictConfig
+
+from sdg.config import entry
+
+
+@entry("evaluate")
+def main(config: DictConfig) -> None:
+    from sdg.metrics.run import evaluate, table
+
+    print(table(evaluate(config)))
+
+
+if __name__ == "__main__":
+    main()
