@@ -1,6 +1,9 @@
 PYTHON ?= python3
 PY := .venv/bin/python
+RUN := .venv/.runs
 ENV := .venv/.installed
+# make demo BACKEND=cpu: where PyTorch's own packages can be reached, those without CUDA, ten times smaller.
+UV_INSTALL = $(PY) -m uv pip install --python $(PY) -c constraints.txt $(if $(BACKEND),--torch-backend $(BACKEND))
 # A process for each core, but no more than this: each of them loads torch.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal
 
@@ -10,7 +13,7 @@ PYTEST := $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(ENV)  ## draw faces steered by sentences and write a page to look at
+demo: $(RUN)  ## draw faces steered by sentences and write a page to look at
 	$(PY) sample.py +experiment=demo
 	@echo "Now open outputs/demo/index.html"
 
@@ -42,13 +45,18 @@ typecheck: $(ENV)  ## check types
 
 env: $(ENV)  ## make the environment in .venv, or bring it up to date
 
-# Written last, so an interrupted installation starts again.
-$(ENV): pyproject.toml constraints.txt
+# What drawing and training need; each file is written last, so an interrupted installation starts again.
+$(RUN): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
 	  { echo "sdg needs Python 3.11, 3.12 or 3.13, which '$(PYTHON)' is not: name one, as in 'make PYTHON=python3.12'" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(PY) -m uv pip install --python $(PY) -c constraints.txt -e '.[dev]'
+	$(UV_INSTALL) -e .
+	@touch $@
+
+# What developing needs besides.
+$(ENV): $(RUN)
+	$(UV_INSTALL) -e '.[dev]'
 	@touch $@
 
 clean:  ## remove caches and build leftovers
