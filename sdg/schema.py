@@ -1,9 +1,10 @@
 """The typed top level of each command's configuration; constructors check the groups below it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
 
 
 @dataclass
@@ -79,9 +80,47 @@ class EvaluateConfig:
     output_dir: str | None = None
 
 
+@dataclass
+class PrepareConfig:
+    """``python -m sdg.data prepare``: see conf/prepare.yaml for what the settings mean."""
+
+    paths: Any = None
+    data: Any = None
+    size: Any = None
+
+
+@dataclass
+class SweepConfig:
+    """``python -m sdg.sweep``: see conf/sweep.yaml for what the settings mean."""
+
+    paths: Any = None
+    name: str = MISSING
+    trials: int = 20
+    seed: int = 0
+    output_dir: str = "outputs/sweep"
+    space: Any = MISSING
+    commands: Any = MISSING
+    objective: str = MISSING
+    direction: str = "maximize"
+    keep: Any = None
+
+
+COMMANDS: dict[str, Any] = {
+    "train": TrainConfig,
+    "sample": SampleConfig,
+    "evaluate": EvaluateConfig,
+    "prepare": PrepareConfig,
+    "sweep": SweepConfig,
+}
+
+
+def top_level(command: str) -> list[str]:
+    """The names at the top level of a command's configuration."""
+    return [field.name for field in fields(COMMANDS[command])]
+
+
 def register() -> None:
-    """Make the schemas known to Hydra as ``train_schema``, ``sample_schema`` and ``evaluate_schema``."""
+    """Make the schemas known to Hydra: ``train_schema``, ``sample_schema`` and so on."""
     store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="sample_schema", node=SampleConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
+    for command, schema in COMMANDS.items():
+        store.store(name=f"{command}_schema", node=schema)
