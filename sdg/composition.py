@@ -6,29 +6,37 @@ can add options to a group, or take the place of ours.
 
 import copy
 import os
+import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import hydra
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sdg import schema
+from sdg.settings import known
 
 _INSTALLED = Path(__file__).resolve().parent / "shipped"
 ROOT = _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parent.parent
 """Holds ``conf/`` and ``checkpoints/``: the checkout or, in an installed package, a folder of it."""
 CONF = ROOT / "conf"
+
+_NO_SETTING = re.compile(
+    r"Could not (?:override|delete) '([\w.]+)'|Could not delete from config\. '([\w.]+)' does not exist"
+)
 
 _ONE_AT_A_TIME = threading.RLock()
 """Hydra composes in a global state."""
@@ -54,7 +62,46 @@ def compose(command: str, words: Sequence[str] = ()) -> DictConfig:
         except OmegaConfBaseException:
             _hydra(command, words)  # says it better
             raise
+    check(command, config)
     return config
+
+
+def check(command: str, config: DictConfig) -> None:
+    """Raise SDGError for a setting that nothing reads, with the nearest known one; see :mod:`.settings`."""
+    known.check(_plain(config), schema.top_level(command), conf_folders())
+
+
+def explained(error: ConfigCompositionException, command: str, words: Sequence[str]) -> str | None:
+    """The line about a word that names no setting; None if the error is about something else.
+
+    Args:
+        words: what ``command`` was given.
+    """
+    match = _NO_SETTING.search(str(error))
+    if match is None:
+        return None
+    name = match[1] or match[2]
+    if added := [word for word in words if word.startswith("experiment=") and name == "experiment"]:
+        return f"an experiment is added to the settings: write +{added[0]}"
+    others = [word for word in words if word.lstrip("+~").partition("=")[0].partition("@")[0] != name]
+    with _ONE_AT_A_TIME:
+        GlobalHydra.instance().clear()
+        try:
+            config = _hydra(command, others)
+        except HydraException:  # another word is wrong, too
+            config = _hydra(command, ())
+    return known.unknown(name, _plain(config), conf_folders())
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """Interpolations stay unresolved."""
+    return cast(dict[str, Any], OmegaConf.to_container(config))
+
+
+def conf_folders() -> tuple[Path, ...]:
+    """Where configuration groups are found: the user's folder first, if there is one."""
+    own = user_conf()
+    return (CONF,) if own is None else (own, CONF)
 
 
 def user_conf() -> Path | None:

@@ -15,14 +15,23 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sdg.composition import CONF
+from sdg.composition import CONF, check, conf_folders, explained
 from sdg.errors import SDGError
+from sdg.settings.experiments import list_experiments, table
+from sdg.settings.help import page
+from sdg.settings.words import settings_in, tidy
 
 _VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
 """Whether the user wants tracebacks; read before a command sets Hydra's variable unconditionally. Processes
@@ -30,6 +39,11 @@ that a command starts inherit the answer."""
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """Disk full, over quota, turned read-only, or failing: what can go wrong in the middle of a run."""
+
+_WHAT_TO_TRAIN = """\
+Say what to train, for example  python train.py +experiment=toyfaces_clip (see --help):
+
+{}"""
 
 
 def build(config: DictConfig | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -77,6 +91,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             # In a sweep, Hydra finishes the other jobs before it re-raises this one's exception.
             with nullcontext() if sweep else errors_in_one_line():
                 _refuse_second_additions(config_name, running.overrides.task)
+                check(config_name, config)
                 return task(config)
 
         functools.update_wrapper(job, task)
@@ -91,11 +106,27 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             # Otherwise Hydra prints its own shortened traceback and exits.
             os.environ["HYDRA_FULL_ERROR"] = "1"
             with errors_in_one_line():
-                return command()
+                return _answer(config_name, command)
 
         return main
 
     return decorate
+
+
+def _answer(config_name: str, command: Callable[[], Any]) -> Any:
+    """What the words on the command line ask for: a page of help, or to run ``command`` with them."""
+    folders = conf_folders()
+    if {"-h", "--help"} & {*sys.argv}:
+        return print(page(config_name, folders))
+    words = sys.argv[1:] = tidy(config_name, sys.argv[1:], folders)
+    if config_name == "train" and not words:
+        return print(_WHAT_TO_TRAIN.format(table(list_experiments("train", folders))))
+    try:
+        return command()
+    except ConfigCompositionException as error:
+        if line := explained(error, config_name, settings_in(words)):
+            raise SDGError(line) from error
+        raise
 
 
 def _refuse_second_additions(config_name: str, words: Sequence[str]) -> None:
@@ -140,12 +171,26 @@ def one_line(error: BaseException) -> str:
         chain.append(cause)
         cause = cause.__cause__
     ours = [link for link in chain if isinstance(link, SDGError)]
-    parts = [str(link) for link in (ours[-1:] or chain)]
+    # Hydra repeats the error that an object's constructor raised, once for each object around it.
+    parts = [_said(link) for link in (ours[-1:] or chain) if not isinstance(link, InstantiationException)]
+    if len(chain) > 1 and isinstance(chain[0], InstantiationException) and not ours:
+        parts = [*_places(chain)[-1:], *parts]
+    parts = parts or [str(error)]
     # Hydra and OmegaConf append where they looked, and the key and object concerned.
     parts = [part.split("\nConfig search path")[0].split("\n    full_key:")[0] for part in parts]
     line = ": ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
     line = line.replace("str is not a ListConfig, list or tuple", "a list is written as key=[value]")
     return line + _suggestion(chain)
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _places(chain: Sequence[BaseException]) -> list[str]:
+    """Where the objects that could not be built are in the configuration, outermost first."""
+    found = [re.search(r"full_key: (\S+)", str(link)) for link in chain]
+    return [match[1] for match in found if match]
 
 
 def _suggestion(chain: Sequence[BaseException]) -> str:

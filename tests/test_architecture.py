@@ -20,7 +20,7 @@ FLOORS = (
 """From top to bottom: a package imports itself, packages of lower floors, and the ground."""
 PACKAGES = set[str]().union(*FLOORS)
 GROUND = {"errors", "randomness", "files", "pixels", "processes"}
-HYDRA_SIDE = {"config", "composition", "schema", "words"}
+HYDRA_SIDE = {"config", "composition", "schema", "settings", "words"}
 """For the commands and for files named in COMPOSED."""
 COMPOSED = {"__main__.py", "run.py", "build.py", "networks.py"}
 """Commands of packages, what each command calls, and what a method is built by and from."""

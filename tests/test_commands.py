@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sdg.composition import ROOT
-from sdg.config import errors_in_one_line, one_line
+from sdg.composition import CONF, ROOT
+from sdg.config import build, errors_in_one_line, one_line
 from sdg.errors import SDGError
 from sdg.files import whole_file
+from sdg.settings.help import page
 
 
 def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
@@ -36,7 +37,14 @@ def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
             "Could not find 'experiment/toyfaces_clap' Available options",
         ),
         (["train.py", "data=toyface"], "(did you mean toyfaces?)"),
-        (["sample.py", "guidance.scal=3"], "Could not override 'guidance.scal'"),
+        (["sample.py", "guidance.scal=3"], "guidance.scal is no setting: did you mean guidance.scale?"),
+        (["sample.py", "seeed=1"], "seeed is no setting: did you mean seed?"),
+        (["sample.py", "guidence=style"], "guidence is no setting: did you mean guidance?"),
+        (["sample.py", "~guidnce"], "guidnce is no setting: did you mean guidance?"),
+        (["sample.py", "+steps=3", "+scale=0"], "steps is no setting: did you mean sampler.steps?"),
+        (["sample.py", "experiment=demo"], "an experiment is added to the settings: write +experiment=demo"),
+        (["sample.py", "a smiling face"], "type python sample.py 'prompts=[\"a smiling face\"]'"),
+        (["sample.py", "+experiment=ffhq_clip"], "type python train.py +experiment=ffhq_clip"),
     ],
 )
 def test_a_mistake_ends_in_one_line(tmp_path: Path, words: list[str], message: str):
@@ -67,7 +75,8 @@ def test_common_slips_are_told_what_to_write(tmp_path: Path, failing: str, words
 
 
 def test_a_term_of_a_new_name_is_added(tmp_path: Path, failing: str):
-    assert command(tmp_path, failing, "guidance=mix", "+guidance.terms.more={weight: 2}").returncode == 0
+    term = "+guidance.terms.more={_target_: sdg.guidance.text.Text, weight: 2}"
+    assert command(tmp_path, failing, "guidance=mix", term).returncode == 0
 
 
 @pytest.fixture
@@ -106,11 +115,19 @@ def test_a_sweep_ends_its_other_jobs_before_it_names_the_one_that_failed(tmp_pat
     ]
 
 
-def test_help_shows_an_example_and_the_groups(tmp_path: Path):
-    for name in ("train", "sample"):
+def test_help_is_a_page_of_the_command(tmp_path: Path):
+    for name, experiment in (("train", "toyfaces_clip"), ("sample", "demo")):
         text = command(tmp_path, str(ROOT / f"{name}.py"), "--help").stdout
-        assert f"python {name}.py" in text
-        assert "experiment: " in text
+        assert text == page(name, [CONF]) + "\n"
+        assert experiment in text
+
+
+def test_train_alone_lists_what_it_can_train(tmp_path: Path):
+    result = command(tmp_path, str(ROOT / "train.py"))
+    assert "python train.py +experiment=toyfaces_clip" in result.stdout
+    for path in (CONF / "experiment").glob("*.yaml"):
+        assert (f"  {path.stem}  " in result.stdout) == ("python train.py" in path.read_text("utf-8"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
@@ -140,3 +157,11 @@ def test_our_message_is_found_below_the_layers():
     error = RuntimeError("wrapped")
     error.__cause__ = SDGError("use\nless")
     assert one_line(error) == "use less"
+
+
+def test_an_error_of_a_constructor_is_told_once_and_with_its_place():
+    node = {"prior": {"_target_": "sdg.errors.SDGError", "x": {"_target_": "builtins.int", "_args_": ["no"]}}}
+    with pytest.raises(Exception, match="Error in call") as failed:
+        build(node)
+    line = "prior.x: invalid literal for int() with base 10: 'no'"
+    assert one_line(failed.value) == line

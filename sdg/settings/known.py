@@ -16,6 +16,12 @@ _BUILT = ("callbacks", "features", "guidance.terms", "logger", "metrics")
 _EMPTY = ("callbacks", "constraint", "logger")
 """Groups that may be null."""
 _SEEDS = 1 << 32
+_KINDS: dict[str, tuple[Any, str]] = {
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+}
+"""What annotated arguments accept, in Python and in words."""
 
 
 def check(settings: Mapping[str, Any], top: Sequence[str], folders: Sequence[Path]) -> None:
@@ -30,11 +36,12 @@ def check(settings: Mapping[str, Any], top: Sequence[str], folders: Sequence[Pat
             outside 0…4294967295.
     """
     for place, node in _nodes("", settings):
-        names = top if not place else _names(place, node, folders)
+        names = _names(place, node, folders) if place else dict.fromkeys(top, "")
         for key in node:
             if names is not None and key not in names and key not in _HYDRA:
                 known = {name: value for name, value in settings.items() if name in top}
                 raise SDGError(unknown(_join(place, key), known, folders))
+            _check_kind(_join(place, key), node[key], (names or {}).get(key, ""))
         if place in _BUILT:
             _check_objects(place, node, folders)
     for key, value in settings.items():
@@ -50,8 +57,8 @@ def choices(folders: Sequence[Path], group: str) -> list[str]:
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
 
 
-def _names(place: str, node: Mapping[str, Any], folders: Sequence[Path]) -> Sequence[str] | None:
-    """What is read in a mapping; None: any name."""
+def _names(place: str, node: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, str] | None:
+    """What is read in a mapping, with annotations; None: any name."""
     if "_target_" in node:
         return keywords(node["_target_"])
     # What no single constructor takes: one of the group's files has each name that is read.
@@ -60,10 +67,10 @@ def _names(place: str, node: Mapping[str, Any], folders: Sequence[Path]) -> Sequ
 
 
 @functools.cache
-def _in_files(group: str, folders: tuple[Path, ...]) -> tuple[str, ...] | None:
+def _in_files(group: str, folders: tuple[Path, ...]) -> dict[str, str] | None:
     texts = [path.read_text(encoding="utf-8") for at in folders for path in (at / group).glob("*.yaml")]
     names = {name for text in texts for name in re.findall(r"^([a-zA-Z]\w*):", text, re.MULTILINE)}
-    return tuple(sorted(names - {"defaults"})) or None
+    return dict.fromkeys(sorted(names - {"defaults"}), "") or None
 
 
 def unknown(typed: str, settings: Mapping[str, Any], folders: Sequence[Path]) -> str:
@@ -87,7 +94,7 @@ def unknown(typed: str, settings: Mapping[str, Any], folders: Sequence[Path]) ->
 
 
 def _nearest(typed: str, known: Iterable[str]) -> str | None:
-    """The known dotted name that a typed one resembles most; its last part alone may tell, as in ``steps``."""
+    """The known dotted name that a typed one resembles most; its last part alone may tell."""
     place, _, key = typed.rpartition(".")
     last = {name: name.rpartition(".")[2] for name in known if name != typed}
     beside = {last[name]: name for name in last if name == _join(place, last[name])}
@@ -103,6 +110,17 @@ def _nearest(typed: str, known: Iterable[str]) -> str | None:
     )
 
 
+def _check_kind(name: str, value: Any, annotation: str) -> None:
+    """Raise SDGError for a value that is clearly not of the annotated kind."""
+    kind = annotation.removesuffix(" | None")
+    if kind not in _KINDS or (isinstance(value, str) and "${" in value) or isinstance(value, Mapping):
+        return
+    accepted, words = _KINDS[kind]
+    fits = isinstance(value, accepted) and (kind == "bool") == isinstance(value, bool)
+    if not (fits or (value is None and kind != annotation)):
+        raise SDGError(f"{name}={'null' if value is None else value} does not fit: give {words}")
+
+
 def _check_objects(place: str, node: Mapping[str, Any], folders: Sequence[Path]) -> None:
     group = place.partition(".")[0]
     for name, value in node.items():
@@ -116,10 +134,13 @@ def _check_objects(place: str, node: Mapping[str, Any], folders: Sequence[Path])
 
 
 def _target_like(name: str, folders: Sequence[Path]) -> str | None:
-    """The class of the object of this name in a group's files."""
-    pattern = re.compile(rf"\b{re.escape(name)}:\s*\{{?\s*_target_: *([\w.]+)")
-    for path in [path for folder in folders for path in sorted(folder.glob("*.yaml"))]:
-        if match := pattern.search(path.read_text(encoding="utf-8")):
+    """The class of the object of this name in the files of a group, or in a file of this name."""
+    within = re.compile(rf"\b{re.escape(name)}:\s*\{{?\s*_target_: *([\w.]+)")
+    for path in [path for folder in folders for path in sorted(folder.rglob("*.yaml"))]:
+        text = path.read_text(encoding="utf-8")
+        alone = path.stem == name and path.parent not in folders
+        own = re.search(r"^_target_: *([\w.]+)", text, re.MULTILINE) if alone else None
+        if match := own or within.search(text):
             return match[1]
     return None
 

@@ -10,10 +10,10 @@ _Definition = ast.ClassDef | ast.FunctionDef
 
 
 @functools.cache
-def keywords(target: str) -> tuple[str, ...] | None:
-    """The keywords that ``target`` (``package.module.Class``, or a function) takes, in its own order.
+def keywords(target: str) -> dict[str, str] | None:
+    """The keywords that ``target`` (``package.module.Class``, or a function) takes, with their annotations.
 
-    None if it takes any, or if its source does not tell.
+    None if it takes any keyword, or if its source does not tell; an annotation is empty if there is none.
     """
     parts = target.split(".")
     package = _package(parts[0])
@@ -67,30 +67,34 @@ def _imported(module: Path, node: ast.ImportFrom, names: list[str]) -> tuple[Pat
     return _find(package, [*inner[1:], *names]) if package else None
 
 
-def _parameters(module: Path, definition: _Definition, method: bool) -> tuple[str, ...] | None:
+def _parameters(module: Path, definition: _Definition, method: bool) -> dict[str, str] | None:
     if isinstance(definition, ast.FunctionDef):
         arguments = definition.args
         if arguments.kwarg is not None:
             return None
         bound = method and not any(_name(d) == "staticmethod" for d in definition.decorator_list)
         given = [*arguments.posonlyargs, *arguments.args][1 if bound else 0 :]
-        return tuple(argument.arg for argument in [*given, *arguments.kwonlyargs])
+        return {argument.arg: _annotation(argument) for argument in [*given, *arguments.kwonlyargs]}
     init = next((part for part in definition.body if _is_function(part, "__init__")), None)
     if isinstance(init, ast.FunctionDef):
         return _parameters(module, init, True)
     listed = any(_name(mark) == "dataclass" for mark in definition.decorator_list)
     if listed or any(_name(base) == "NamedTuple" for base in definition.bases):
-        return tuple(_fields(definition))
+        return dict(_fields(definition))
     # Without an __init__ of its own, a class takes what its first base takes.
     base = _name(definition.bases[0]) if definition.bases else None
     found = _find_in(module, [base]) if base else None
     return None if found is None else _parameters(*found)
 
 
-def _fields(definition: ast.ClassDef) -> Iterator[str]:
+def _fields(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for part in definition.body:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
-            yield part.target.id
+            yield part.target.id, ast.unparse(part.annotation)
+
+
+def _annotation(argument: ast.arg) -> str:
+    return ast.unparse(argument.annotation) if argument.annotation else ""
 
 
 def _is_function(node: ast.stmt, name: str) -> bool:

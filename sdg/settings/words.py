@@ -1,40 +1,103 @@
-"""The words of a command line before Hydra reads them: what people type, and Hydra would misunderstand."""
+"""The words of a command line before Hydra reads them: what people type, and Hydra would misread."""
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from sdg.errors import SDGError
+from sdg.settings.experiments import command_of, list_experiments
 from sdg.settings.known import choices
 
-_HOME = re.compile(r"(?<=[=\[,])(\s*)(~[\w.-]*)(?=/|[\],]|$)")
-"""``~`` or ``~name`` where a path may begin, outside quotes."""
-_GROUP = re.compile(r"(\+{0,2})([\w/]+)=(.*)", re.DOTALL)
+_HOME = re.compile(r"(?<=[=\[,])(\s*)(~[\w.-]*)(?=/|\s*[\],]|$)")
+"""``~`` or ``~name`` where a path begins, outside of quotes."""
+_CHOICE = re.compile(r"([\w/]+)=(.*)", re.DOTALL)
+_NO_GROUP = {
+    "callbacks": "callbacks=[]",
+    "constraint": "~constraint",
+    "logger": "logger=[]",
+}
+"""How Hydra wants it said that there is nothing in a group."""
+_WITH_VALUE = {
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c"),
+    *("--package", "-p", "--info", "-i", "--experimental-rerun"),
+}
+"""Hydra's flags whose value is the next word."""
+
+
+def settings_in(words: Sequence[str]) -> list[str]:
+    """The words that are no flags of Hydra and no values of them."""
+    before = ["", *words]
+    return [
+        word
+        for flag, word in zip(before, words, strict=False)
+        if not word.startswith("-") and flag not in _WITH_VALUE
+    ]
 
 
 def tidy(command: str, words: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """The words as Hydra takes them: ``~`` is the home folder, as in shells, and an empty group is written its way.
+    """The words, with ``~`` for the home folder and ``group=null`` as Hydra takes them.
 
     Args:
         folders: where the files of the configuration groups are.
 
     Raises:
         SDGError: a sentence where a setting is expected, an experiment of another command, or a group that
-            is null.
+            cannot be null.
     """
-    settings = [word for word in words if not word.startswith("-")]
-    if bare := [word for word in _bare(words)]:
-        raise SDGError(_what_to_type(command, bare, settings, folders))
-    tidied = []
-    for word in words:
-        match = _GROUP.fullmatch(word)
-        if match and match[2] == "experiment":
-            _check_experiment(command, match[3], folders)
-        if match and match[3] == "null" and not match[1] and (options := choices(folders, match[2])):
-            if match[2] not in _NONE:
-                raise SDGError(f"{word} names nothing: choose {match[2]}={'|'.join(options)}")
-            tidied += _NONE[match[2]]
-        else:
-            tidied.append(word if word.startswith(("-", "prompts=")) else _at_home(word))
-    return tidied
+    if bare := [word for word in settings_in(words) if _is_bare(word)]:
+        raise SDGError(_what_to_type(command, bare, words, folders))
+    return [_tidy(command, word, folders) for word in words]
+
+
+def _tidy(command: str, word: str, folders: Sequence[Path]) -> str:
+    if match := _CHOICE.fullmatch(word.lstrip("+")):
+        group, value = match.groups()
+        if group == "experiment":
+            _check_experiment(command, value, folders)
+        elif value == "null" and not word.startswith("+") and (options := choices(folders, group)):
+            if group not in _NO_GROUP:
+                raise SDGError(f"{word} names nothing: choose {group}={'|'.join(options)}")
+            return _NO_GROUP[group]
+    if word.startswith("~") and word[1:] in _NO_GROUP:
+        return _NO_GROUP[word[1:]]
+    return word if word.startswith("prompts=") or "=" not in word else _HOME.sub(_at_home, word)
+
+
+def _at_home(match: re.Match[str]) -> str:
+    path = os.path.expanduser(match[2])
+    # Other names would need quotes, which Hydra's own message asks for.
+    return match[1] + (path if re.fullmatch(r"[\w/.+-]+", path) else match[2])
+
+
+def _is_bare(word: str) -> bool:
+    """Whether a word neither sets nor deletes (``~key``) a setting."""
+    return "=" not in word and not re.fullmatch(r"~[\w.@/]+", word)
+
+
+def _what_to_type(command: str, bare: Sequence[str], words: Sequence[str], folders: Sequence[Path]) -> str:
+    """The line about words that are no settings: what to type instead, if it can be told."""
+    others = [shlex.quote(word) for word in words if word not in bare]
+    said = " ".join(bare)
+    setting = ""
+    if command == "sample":
+        setting = shlex.quote('prompts=["' + said.replace("\\", "\\\\").replace('"', '\\"') + '"]')
+    elif command == "evaluate" and len(bare) == 1:
+        setting = shlex.quote(f"samples={said}")
+    elif said in list_experiments(command, folders):
+        setting = f"+experiment={said}"
+    remedy = "a setting is written key=value, and --help lists them"
+    if setting:
+        remedy = f"type {' '.join(['python', f'{command}.py', setting, *others])}"
+    return f"{said!r} is no setting: {remedy}"
+
+
+def _check_experiment(command: str, value: str, folders: Sequence[Path]) -> None:
+    """Raise SDGError if an experiment belongs to another command, or is unknown."""
+    for name in re.findall(r"\w+", value):
+        owner = command_of(name, folders)
+        if owner not in (None, command):
+            raise SDGError(
+                f"{name} is an experiment of {owner}.py: type python {owner}.py +experiment={name}"
+            )
