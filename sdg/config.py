@@ -31,7 +31,7 @@ from sdg.composition import CONF, check, conf_folders, explained
 from sdg.errors import SDGError
 from sdg.settings.experiments import list_experiments, table
 from sdg.settings.help import page
-from sdg.settings.words import settings_in, tidy
+from sdg.settings.typed import settings_in, tidy
 
 _VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
 """Whether the user wants tracebacks; read before a command sets Hydra's variable unconditionally. Processes

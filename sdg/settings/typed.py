@@ -9,6 +9,7 @@ from pathlib import Path
 from sdg.errors import SDGError
 from sdg.settings.experiments import command_of, list_experiments
 from sdg.settings.known import choices
+from sdg.words import written
 
 _HOME = re.compile(r"(?<=[=\[,])(\s*)(~[\w.-]*)(?=/|\s*[\],]|$)")
 """``~`` or ``~name`` where a path begins, outside of quotes."""
@@ -82,7 +83,7 @@ def _what_to_type(command: str, bare: Sequence[str], words: Sequence[str], folde
     said = " ".join(bare)
     setting = ""
     if command == "sample":
-        setting = shlex.quote('prompts=["' + said.replace("\\", "\\\\").replace('"', '\\"') + '"]')
+        setting = shlex.quote(f"prompts={written([said])}")
     elif command == "evaluate" and len(bare) == 1:
         setting = shlex.quote(f"samples={said}")
     elif said in list_experiments(command, folders):

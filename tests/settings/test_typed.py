@@ -6,7 +6,7 @@ import pytest
 
 from sdg.composition import CONF
 from sdg.errors import SDGError
-from sdg.settings.words import settings_in, tidy
+from sdg.settings.typed import settings_in, tidy
 
 
 @pytest.fixture(autouse=True)
