@@ -92,13 +92,15 @@ class Timeline:
     Args:
         schedule: ᾱ of the original chain.
         steps: ADM's respacing: an integer (or its string) n keeps n timesteps spread evenly over the whole
-            chain, both ends included (for n = 1, the noisiest); ``"ddimN"`` keeps N timesteps at a constant
-            integer stride from 0, as DDIM's authors do.
+            chain, both ends included (for n = 1, the noisiest); ``"10,10,20"`` does so in as many equal
+            sections of the chain, from timestep 0 on; ``"ddimN"`` keeps N timesteps at a constant integer
+            stride from 0, as DDIM's authors do.
         strength: how much of the chain is run, from 1 (all of it) down to its last step alone; for beginning
             from a noised image instead of from noise (SDEdit, Meng et al. 2022).
 
     Raises:
-        SDGError: the chain has fewer steps, no stride gives exactly N, or ``strength`` is out of range.
+        SDGError: the chain or a section has fewer steps, no stride gives exactly N, or ``strength`` is out of
+            range.
     """
 
     def __init__(self, schedule: NoiseSchedule, steps: int | str, strength: float = 1.0):
@@ -128,14 +130,18 @@ class Timeline:
 
 def respace(total: int, steps: int | str) -> tuple[int, ...]:
     """The kept timesteps in ascending order: ``respace(1000, 100)`` is 0, 10, 20, 30, 40, 50, 61, …, 999."""
-    text = str(steps)
-    count = text.removeprefix("ddim")
-    if not count.isdecimal() or int(count) == 0:
-        raise SDGError(f"sampler.steps={steps} is not a number of steps: use for example 50 or ddim25")
-    n = int(count)
+    text = str(steps).replace(" ", "")
+    parts = text.removeprefix("ddim").split(",")
+    ddim = text.startswith("ddim")
+    if not all(part.isdecimal() and int(part) for part in parts) or (ddim and len(parts) > 1):
+        raise SDGError(
+            f"sampler.steps={steps} is not a number of steps: use for example 50, ddim25 or 10,20,30"
+        )
+    counts = [int(part) for part in parts]
+    n = sum(counts)
     if n > total:
         raise SDGError(f"sampler.steps={steps} is more than the schedule's {total}: use {total} or fewer")
-    if text.startswith("ddim"):
+    if ddim:
         strides = (stride for stride in range(1, total) if len(range(0, total, stride)) == n)
         stride = next(strides, None)
         if stride is None:
@@ -143,8 +149,24 @@ def respace(total: int, steps: int | str) -> tuple[int, ...]:
                 f"no stride visits exactly {n} of {total} timesteps: use sampler.steps={n} instead"
             )
         return tuple(range(0, total, stride))
-    if n == 1:
+    if counts == [1]:  # ADM would keep 0, from which nothing can be drawn
         return (total - 1,)
+    # As equal as they can be, the first ones longer by one.
+    sizes = [total // len(counts) + (i < total % len(counts)) for i in range(len(counts))]
+    starts = accumulate(sizes[:-1], initial=0)
+    return tuple(
+        start + position
+        for start, size, count in zip(starts, sizes, counts, strict=True)
+        for position in _spread(size, count, steps)
+    )
+
+
+def _spread(size: int, count: int, steps: int | str) -> list[int]:
+    """``count`` of ``size`` timesteps, spread evenly, both ends included; for one, the first."""
+    if count > size:
+        raise SDGError(
+            f"sampler.steps={steps} wants {count} steps of a section of {size}: ask for fewer there"
+        )
     # Accumulated, not multiplied, as in ADM: where a position falls midway, rounding errors decide.
-    positions = accumulate(repeat((total - 1) / (n - 1), n - 1), initial=0.0)
-    return tuple(round(position) for position in positions)
+    stride = (size - 1) / (count - 1) if count > 1 else 1
+    return [round(position) for position in accumulate(repeat(stride, count - 1), initial=0.0)]

@@ -91,6 +91,26 @@ def test_variance_lies_between_posterior_and_forward() -> None:
             torch.testing.assert_close(learned, torch.full_like(x0, expected), rtol=1e-12, atol=0)
 
 
+def test_fixed_variances_are_the_ends_of_the_learned_one_at_every_step() -> None:
+    """Also at the last, where β̃ would be 0 and guidance silent: there it is that of the step before.
+
+    ADM's own fixed variances differ at that step: 0 for small, and β̃_1 for large (docs/method).
+    """
+    x0 = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    timeline = Timeline(SCHEDULE, 100)
+    for step in timeline:
+        for kind, fraction in (("small", 0.0), ("large", 1.0)):
+            learned = DDPM().variance(Prediction(x0, torch.full_like(x0, fraction)), step)
+            fixed = DDPM(kind).variance(Prediction(x0), step)  # type: ignore[arg-type]
+            assert float(learned) == pytest.approx(float(fixed), rel=1e-12)
+    last, before = timeline.steps[:2]
+    beta_tilde = before.beta * (1 - last.alpha_bar) / (1 - before.alpha_bar)
+    assert DDPM("small").variance(Prediction(x0), last) == pytest.approx(beta_tilde, rel=1e-12)
+    assert DDPM("large").variance(Prediction(x0), last) == pytest.approx(
+        1e-4, rel=1e-9
+    )  # β_0 of the schedule
+
+
 def test_the_last_step_ignores_noise() -> None:
     last = Timeline(SCHEDULE, 100).steps[0]
     x_t, prediction = normal(1, 3, 4, 4), Prediction(normal(1, 3, 4, 4, seed=1))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from sdg.diffusion.denoiser import Denoiser, Parameterisation, Prediction
 from sdg.diffusion.sampler import correct_score
@@ -85,6 +85,35 @@ def test_clean_image_and_its_corrected_score_equal_the_golden_arrays(file: str, 
     torch.testing.assert_close(prediction.x0.float(), golden[f"i{index}.pred_xstart"], rtol=0, atol=5e-5)
     corrected = correct_score(prediction, golden["gradient"].double(), step).x0
     torch.testing.assert_close(corrected.float(), golden[f"i{index}.ddim_guided_x0"], rtol=1e-5, atol=3e-4)
+
+
+@pytest.mark.parametrize("parameterisation", ALL)
+def test_a_network_in_half_precision_is_read_in_the_precision_of_the_state(
+    parameterisation: Parameterisation,
+) -> None:
+    """Its own arithmetic is in bfloat16; what its rounded output means is computed in float32."""
+
+    class Half(nn.Module):
+        def __init__(self, output: Tensor) -> None:
+            super().__init__()
+            self.output, self.seen = nn.Parameter(output.bfloat16()), list[Tensor]()
+
+        def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+            self.seen.append(x_t)
+            return self.output
+
+    step = Timeline(SCHEDULE, 100).steps[50]
+    x_t, output = normal(2, 3, 4, 4).float(), normal(2, 6, 4, 4, seed=1)
+    network = Half(output)
+    half = Denoiser(network, SCHEDULE, 4, parameterisation=parameterisation, clip=False)(x_t, step)
+    rounded = network.output.detach().float()
+    full = Denoiser(Fixed(rounded), SCHEDULE, 4, parameterisation=parameterisation, clip=False)(x_t, step)
+    assert network.seen[0].dtype == torch.bfloat16
+    assert half.x0.dtype == torch.float32
+    assert torch.equal(half.x0, full.x0)
+    assert half.variance_fraction is not None
+    assert full.variance_fraction is not None
+    assert torch.equal(half.variance_fraction, full.variance_fraction)
 
 
 def test_a_network_of_the_wrong_width_is_refused() -> None:

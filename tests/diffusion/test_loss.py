@@ -43,6 +43,31 @@ def test_simple_loss_is_the_distance_to_the_networks_own_target(parameterisation
     torch.testing.assert_close(loss_of(true[parameterisation] + error, parameterisation), expected)
 
 
+def test_weights_of_pixels_are_those_of_their_squared_errors() -> None:
+    """A pixel of weight 3 counts three times, one of weight 0 not at all; the bound heeds no weights."""
+    weights = torch.zeros(4, 4, dtype=torch.float64)
+    weights[0, 1], weights[2, 3] = 3.0, 13.0
+    error, v = normal(5, 3, 4, 4, seed=2), normal(5, 3, 4, 4, seed=3)
+    plain = Denoiser(Fixed(NOISE + error), SCHEDULE, 4, clip=False)
+    expected = (3 * error[..., 0, 1].square() + 13 * error[..., 2, 3].square()).sum(1) / 48
+    torch.testing.assert_close(diffusion_loss(plain, X0, T, NOISE, weights), expected)
+    learned = Denoiser(Fixed(torch.cat([NOISE + error, v], 1)), SCHEDULE, 4, clip=False)
+    bound = diffusion_loss(learned, X0, T, NOISE) - error.square().mean((1, 2, 3))
+    torch.testing.assert_close(diffusion_loss(learned, X0, T, NOISE, weights), expected + bound)
+
+
+def test_the_loss_of_a_half_precision_output_is_taken_in_that_of_the_pictures() -> None:
+    """The output is rounded, as the network leaves it; nothing after that is."""
+    output = (NOISE + normal(5, 3, 4, 4, seed=2)).repeat(1, 2, 1, 1).float().bfloat16()
+    x0, noise = X0.float(), NOISE.float()
+    half, full = (
+        diffusion_loss(Denoiser(Fixed(each), SCHEDULE, 4, clip=False), x0, T, noise)
+        for each in (output, output.float())
+    )
+    assert half.dtype == torch.float32
+    assert torch.equal(half, full)
+
+
 def test_the_weight_of_almost_clean_images_is_clipped_where_one_says() -> None:
     """The limit 2 is v's weight at σ² = ½: below, errors of x0 count twice; above, as those of v."""
     denoiser = Denoiser(Fixed(X0 + 1), SCHEDULE, 4, parameterisation="x0", clip=False)

@@ -60,6 +60,39 @@ def test_even_spacing_keeps_both_ends() -> None:
     assert respace(1000, 1) == (999,)
 
 
+def adm_sections(total: int, counts: list[int]) -> list[int]:
+    """ADM's rule, in the plainest way: equal sections, the steps of each found by adding up its stride."""
+    kept: list[int] = []
+    start = 0
+    for i, count in enumerate(counts):
+        size = total // len(counts) + (1 if i < total % len(counts) else 0)
+        stride = (size - 1) / (count - 1) if count > 1 else 1
+        position = 0.0
+        for _ in range(count):
+            kept.append(start + round(position))
+            position += stride
+        start += size
+    return kept
+
+
+@pytest.mark.parametrize(
+    "counts", [[10, 10, 20], [10, 10, 10, 10, 10], [2, 3, 5, 7], [1, 1, 1], [25, 1], [334, 2, 9]]
+)
+def test_sections_of_the_chain_have_their_own_numbers_of_steps(counts: list[int]) -> None:
+    kept = respace(1000, ",".join(map(str, counts)))
+    assert list(kept) == adm_sections(1000, counts)
+    assert len(kept) == sum(counts)
+    assert respace(1000, ", ".join(map(str, counts))) == kept
+
+
+def test_ten_steps_of_the_first_two_thirds_and_twenty_of_the_last() -> None:
+    """By hand: 1000 timesteps are sections of 334, 333 and 333."""
+    kept = respace(1000, "10,10,20")
+    assert (kept[0], kept[9], kept[10], kept[19], kept[20], kept[39]) == (0, 333, 334, 666, 667, 999)
+    assert kept[:3] == (0, 37, 74)
+    assert kept[20:23] == (667, 684, 702)  # 17.47 apart
+
+
 def test_a_position_midway_is_rounded_as_adm_rounds_it() -> None:
     """49.95 added up ten times is a little less than 499.5, while ten times 49.95 is exactly that."""
     assert respace(1000, 21)[10] == 499
@@ -82,6 +115,11 @@ def test_ddim_spacing_has_a_constant_stride_and_misses_the_last_timestep() -> No
         ("fast", "use for example 50"),
         ("", "use for example 50"),
         (12.5, "use for example 50"),
+        ("10,,20", "use for example 50"),
+        ("10,0,20", "use for example 50"),
+        ("ddim10,10", "use for example 50"),
+        ("600,600", "use 1000 or fewer"),
+        ("501,10", "501 steps of a section of 500: ask for fewer there"),
     ],
 )
 def test_impossible_steps_name_the_remedy(steps: int | str, remedy: str) -> None:
@@ -94,6 +132,7 @@ def test_one_step_is_a_chain() -> None:
     assert step.last
     assert step.t == 999
     assert step.beta == pytest.approx(1 - step.alpha_bar)
+    assert step.log_beta_tilde == step.log_beta  # there is no other index whose value could stand in
 
 
 # --- where the walk begins
@@ -103,7 +142,16 @@ def test_strength_walks_the_end_of_the_whole_chain() -> None:
     """The last steps of it, unchanged: not a chain of their own."""
     schedule = NoiseSchedule.linear()
     whole = Timeline(schedule, 20)
-    for strength, walked in [(1.0, 20), (0.5, 10), (0.3, 6), (0.06, 1), (0.001, 1)]:
+    for strength, walked in [
+        (1.0, 20),
+        (0.5, 10),
+        (0.3, 6),
+        (0.29, 6),
+        (0.28, 6),
+        (0.27, 5),
+        (0.06, 1),
+        (0.001, 1),
+    ]:
         part = Timeline(schedule, 20, strength)
         assert len(part) == walked
         assert list(part) == list(whole)[-walked:]

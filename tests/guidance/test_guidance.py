@@ -11,7 +11,8 @@ from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.text import Text
-from sdg.networks.time_clip import TimeResNet
+from sdg.guidance.weight import Linear
+from sdg.networks.time_clip import Features, TimeResNet
 from tests.golden.fill import fill_state_dict
 
 SIZE, DIM = 32, 16
@@ -71,6 +72,36 @@ def test_weighted_terms_add_up() -> None:
     torch.testing.assert_close(gradient({"one": 2.0, "two": -0.5}), 2.0 * one - 0.5 * two)
     assert torch.equal(gradient({"one": 1.0, "two": 0.0}), one)
     assert torch.equal(make_guidance(terms=("one",))(X_T, LEVEL, {"one": Y}, ONES).gradient, one)
+
+
+def test_a_weight_is_that_of_the_level() -> None:
+    """One that rises from 0 to 4 weighs 0, 1 and 3 at progress 0, 0.25 and 0.75."""
+    constant, rising = make_guidance(), make_guidance()
+    rising.terms["text"].weight = Linear(0.0, 4.0)
+    unit = constant(X_T, LEVEL, {"text": Y}, ONES).gradient
+    for progress, weight in ((0.0, 0.0), (0.25, 1.0), (0.75, 3.0)):
+        gradient = rising(X_T, Level(500, 0.3, progress), {"text": Y}, ONES).gradient
+        torch.testing.assert_close(gradient, weight * unit)
+
+
+class Half(nn.Module):
+    """An encoder whose weights, and so whose features, are bfloat16."""
+
+    def forward(self, x: Tensor, t: Tensor) -> Features:
+        rounded = x.bfloat16()
+        return Features((rounded, 2 * rounded), rounded.flatten(1)[:, :DIM])
+
+
+def test_features_of_half_precision_are_scored_in_the_precision_of_the_state() -> None:
+    """They are rounded, as the encoder leaves them; scores and gradients are computed in float32."""
+    x, y = X_T.float(), Y.float()
+    features = Guidance(Half(), {"text": Text()}, 1.0).encode(x, LEVEL)
+    assert {each.dtype for each in (*features.stages, features.pooled)} == {torch.float32}
+    assert torch.equal(features.stages[1], 2 * x.bfloat16().float())
+    steering = Guidance(Half(), {"text": Text()}, 1.0)(x, LEVEL, {"text": y}, ONES.float())
+    expected = F.cosine_similarity(x.bfloat16().float().flatten(1)[:, :DIM], y)
+    torch.testing.assert_close(steering.scores["text"], expected, rtol=1e-6, atol=1e-6)
+    assert steering.gradient.dtype == torch.float32
 
 
 def test_each_sample_has_its_own_scale_and_zero_is_exactly_zero() -> None:

@@ -49,6 +49,19 @@ def test_clamp_shortens_the_long_ones_only() -> None:
     torch.testing.assert_close(rms(gradient(scale=-1000.0, clamp=0.2)), torch.full((3,), 0.2))
 
 
+def test_what_is_clamped_and_told_is_the_gradient_with_its_scale() -> None:
+    """0.5, 0.25 and 0.08 times the scale 4: all but the last are above 0.5, and all are told unclamped."""
+    guidance = Guidance(Linear(), {"text": Text()}, scale=1.0, clamp=0.5)
+    steering = guidance(X, LEVEL, {"text": TARGET}, torch.full((3,), 4.0))
+    torch.testing.assert_close(rms(steering.gradient), torch.tensor([0.5, 0.5, 0.32]))
+    torch.testing.assert_close(steering.rms, torch.tensor([2.0, 1.0, 0.32]))
+
+
+def test_a_normalised_gradient_is_clamped_at_its_new_size() -> None:
+    assert torch.allclose(rms(gradient(scale=7.0, normalise=True, clamp=3.0)), torch.full((3,), 3.0))
+    assert torch.allclose(rms(gradient(scale=2.0, normalise=True, clamp=3.0)), torch.full((3,), 2.0))
+
+
 def test_normalise_gives_every_gradient_the_scale_as_its_size_and_keeps_the_direction() -> None:
     normalised = gradient(scale=7.0, normalise=True)
     torch.testing.assert_close(rms(normalised), torch.full((3,), 7.0))

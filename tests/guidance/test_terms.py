@@ -90,6 +90,16 @@ def test_style_has_the_released_numbers_for_a_batch_of_one(gram: str) -> None:
     assert score.item() == pytest.approx(released_style(own, wanted), rel=1e-9)
 
 
+def test_style_weighs_its_stages() -> None:
+    """Each alone, and in a sum with weights of its own; a stage that is not named is ignored."""
+    alone = {name: Style({name: 1.0})(OWN, WANTED) for name in ("stem", "layer2", "layer4")}
+    for k, name in ((0, "stem"), (2, "layer2"), (4, "layer4")):
+        expected = -1e10 / 5 * gram_distance(OWN.stages[k], WANTED.stages[k])
+        torch.testing.assert_close(alone[name], expected)
+    weighted = Style({"stem": 0.5, "layer2": 3.0, "layer4": 0.0})(OWN, WANTED)
+    torch.testing.assert_close(weighted, 0.5 * alone["stem"] + 3.0 * alone["layer2"])
+
+
 def test_style_of_a_batch_is_the_style_of_each() -> None:
     alone = [
         Style()(
