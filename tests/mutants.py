@@ -52,8 +52,7 @@ OPERATORS = re.compile(
     "|ReplaceComparisonOperator_(Eq_NotEq|NotEq_Eq|Lt_LtE|LtE_Lt|Gt_GtE|GtE_Gt|Lt_Gt|Gt_Lt|LtE_GtE|GtE_LtE"
     "|Is_IsNot|IsNot_Is))"
 )
-"""Those most like a slip of the hand. Impossible ones (``a >> b`` of floats) are left out: any test that comes by
-notices them."""
+"""Those most like a slip of the hand; impossible ones, ``a >> b`` of floats, are left out."""
 SILENT = re.compile(r"^-\s*@(abstractmethod|override)|^-    \w+: [^=]*$", re.MULTILINE)
 """Changes that no program can notice: what only a type checker reads."""
 SLOWEST = 300
@@ -166,6 +165,8 @@ def _be_pytest(tree: Path, log: Path, tests: list[str]) -> NoReturn:
         os.setsid()
         os.chdir(tree)
         os.environ["PYTHONPATH"] = str(tree)
+        # A script's own folder comes first, and tests/experiments would hide experiments.
+        sys.path[:] = [folder for folder in sys.path if Path(folder) != Path(__file__).parent]
         file = os.open(log, os.O_WRONLY)
         os.dup2(file, 1)
         os.dup2(file, 2)
@@ -222,6 +223,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
         copy_tree(tree)
+        for room in args.rooms:
+            if run_tests(tree, [f"tests/{room}"])[0] != "survived":
+                sys.exit(
+                    f"error: the tests of {room} fail as they are: {run_tests(tree, [f'tests/{room}'])[1]}"
+                )
         for mutant in chosen:
             if mutant.key not in done:
                 done[mutant.key] = try_out(tree, mutant)

@@ -79,6 +79,16 @@ def test_whitened_latents_are_measured_from_the_mean() -> None:
     torch.testing.assert_close(latents.std(dim=0), torch.ones(8), atol=0.1, rtol=0)
 
 
+def test_a_search_trains_neither_the_generator_nor_clip() -> None:
+    """Both are frozen and in eval mode, as CLIP's batch norms must be for samples not to interact."""
+    generator, clip = make_generator().train(), make_clip().train()
+    LatentSpace(generator)
+    CLIPLoss(clip)
+    for network in (generator, clip):
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+        assert not any(module.training for module in network.modules())
+
+
 @pytest.mark.parametrize("space", ["z", "w", "w_plus"])
 def test_truncation_to_nothing_leaves_the_mean_picture(space: str) -> None:
     found = make_search(space, truncation=0.0, steps=0, noise="stored")(target(0, 1), KEYS[:2])

@@ -66,6 +66,7 @@ def test_normalise_gives_every_gradient_the_scale_as_its_size_and_keeps_the_dire
     normalised = gradient(scale=7.0, normalise=True)
     torch.testing.assert_close(rms(normalised), torch.full((3,), 7.0))
     torch.testing.assert_close(normalised / 7, gradient() / FREE[:, None, None, None])
+    torch.testing.assert_close(gradient(scale=-7.0, normalise=True), -normalised)
     assert torch.equal(gradient(scale=0.0, normalise=True), torch.zeros_like(X))
     # At the maximum of the cosine the gradient is zero, and cannot be normalised.
     assert torch.equal(

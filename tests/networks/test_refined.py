@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdg.checkpoints.identify import identify
+from sdg.networks.embedding import timestep_embedding
 from sdg.networks.refined import RefinedUNet
 from sdg.networks.unet import ADMUNet
 from sdg.randomness import keyed_generator
@@ -51,6 +52,24 @@ def test_the_correction_sees_what_is_near_and_knows_the_time() -> None:
     assert changed[10, 10]
     assert max((rows - 10).abs().max(), (columns - 10).abs().max()) <= 7
     assert not torch.allclose(network(x, T), network(x, T + 500))
+
+
+@torch.no_grad()
+def test_the_correction_is_what_its_weights_say() -> None:
+    """Layer by layer: those in the middle alone are residual, and each has a scale and a shift of its own."""
+    network, x, t = randomise(make(depth=2)).double(), images().double(), torch.tensor([20, 700])
+    coarse = network.unet(x, t)
+    hidden = F.silu(network.time[0](timestep_embedding(t, 64).double()))
+    scales_and_shifts = network.time[2](hidden).view(2, 3, 2, 8, 1, 1)  # sample, layer, scale or shift
+
+    def modulated(h: torch.Tensor, layer: int) -> torch.Tensor:
+        scale, shift = scales_and_shifts[:, layer].unbind(1)
+        return F.silu(h * (1 + scale) + shift)
+
+    h = modulated(network.enter(F.pixel_unshuffle(torch.cat([x, coarse], dim=1), 2)), 0)
+    h = h + modulated(network.layers[0](h), 1)
+    h = h + modulated(network.layers[1](h), 2)
+    torch.testing.assert_close(network(x, t), coarse + F.pixel_shuffle(network.leave(h), 2))
 
 
 def test_gradients_reach_every_weight_but_those_behind_a_zero() -> None:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
-from sdg.networks.stylegan2 import ModulatedConv, StyleGAN2, truncate
-from sdg.networks.stylegan2_discriminator import Discriminator, batch_deviation
+from sdg.networks.stylegan2 import ModulatedConv, PixelNorm, StyleGAN2, truncate
+from sdg.networks.stylegan2_discriminator import Discriminator, ResidualDown, batch_deviation
 from sdg.randomness import keyed_generator
 from tests.golden.fill import fill_equalized
 
@@ -126,6 +126,20 @@ def test_modulating_the_input_is_modulating_the_weights() -> None:
         torch.testing.assert_close(conv(x, w)[sample : sample + 1], by_hand, rtol=1e-4, atol=1e-5)
 
 
+@torch.no_grad()
+def test_the_epsilons_are_1e_8() -> None:
+    """Where what is divided by is of that size itself: latents and styles of 1e-4."""
+    z = 1e-4 * torch.tensor([[1.0, -1.0, 1.0, 1.0]], dtype=torch.float64)
+    torch.testing.assert_close(PixelNorm()(z), z / (1e-8 + 1e-8) ** 0.5)
+    conv = ModulatedConv(4, 6, 3, latent_dim=8).double()
+    conv.modulation.weight.zero_()
+    conv.modulation.bias.fill_(1e-4)
+    x = normal(1, 4, 5, 5).double()
+    kernel = 1e-4 * conv.weight[0] / 6  # 6 = √(4 · 3 · 3)
+    kernel = kernel / (kernel.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt()
+    torch.testing.assert_close(conv(x, torch.zeros(1, 8).double()), F.conv2d(x, kernel, padding=1))
+
+
 @pytest.mark.parametrize("image_size", [4, 48, 0])
 def test_sizes_that_no_stylegan_has_are_refused(image_size: int) -> None:
     with pytest.raises(SDGError, match=rf"not {image_size}: choose one of these"):
@@ -148,6 +162,63 @@ def test_the_deviation_of_a_batch_is_told_apart_by_group() -> None:
     expected = ((x[1] - x[3]).abs() / 2).mean()
     torch.testing.assert_close(deviation[1].mean(), expected, rtol=1e-3, atol=1e-3)
     assert batch_deviation(x[:3], 4).unique().numel() == 1  # 3 pictures cannot form groups of 4
+
+
+def by_hand(block: ResidualDown, x: Tensor) -> Tensor:
+    """A block of the discriminator from its weights alone (Karras et al. 2020, figure 7)."""
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float64) / 8
+
+    def blur(maps: Tensor) -> Tensor:
+        """Rows, then columns, each a weighted mean of four."""
+        for dim in (2, 3):
+            padded = F.pad(maps, (1, 1, 0, 0) if dim == 3 else (0, 0, 1, 1))
+            size = maps.shape[dim] - 1
+            maps = sum((row[k] * padded.narrow(dim, k, size) for k in range(4)), torch.zeros(()).double())
+        return maps
+
+    def leaky(maps: Tensor) -> Tensor:
+        return 2**0.5 * torch.where(maps < 0, 0.2 * maps, maps)
+
+    channels = x.shape[1]
+    first = F.conv2d(x, block.conv1.weight / (9 * channels) ** 0.5, padding=1)
+    first = leaky(first + block.conv1.bias[:, None, None])
+    second = F.conv2d(blur(first), block.conv2.weight / (9 * channels) ** 0.5, stride=2, padding=1)
+    second = leaky(second + block.conv2.bias[:, None, None])
+    skip = F.conv2d(blur(x), block.skip.weight / channels**0.5, stride=2)
+    return (second + skip) / 2**0.5
+
+
+@torch.no_grad()
+def test_a_block_of_the_discriminator_blurs_shrinks_and_adds_its_skip() -> None:
+    block = ResidualDown(4, 6).double()
+    for conv, key in ((block.conv1, 2), (block.conv2, 3)):
+        conv.bias.copy_(normal(*conv.bias.shape, key=key))
+    x = normal(2, 4, 8, 8).double()
+    torch.testing.assert_close(block(x), by_hand(block, x))
+
+
+@torch.no_grad()
+def test_the_discriminators_layers_are_equalised_and_in_order() -> None:
+    """The whole network from its weights alone: pixels, two blocks, the deviation, the logit."""
+    critic = Discriminator(16, channel_max=8, group=2).double()
+    for i, (name, value) in enumerate(critic.named_parameters()):
+        if name.endswith("bias"):
+            value.copy_(0.1 * normal(*value.shape, key=i))
+    x = normal(4, 3, 16, 16).double()
+
+    def leaky(maps: Tensor) -> Tensor:
+        return 2**0.5 * torch.where(maps < 0, 0.2 * maps, maps)
+
+    h = leaky(F.conv2d(x, critic.from_rgb.weight / 3**0.5, critic.from_rgb.bias))
+    for block in critic.blocks:
+        h = by_hand(block, h)
+    groups = h.view(2, 2, *h.shape[1:])  # pictures 0 and 2, and 1 and 3
+    deviation = (groups.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    h = torch.cat([h, deviation.repeat(2).view(4, 1, 1, 1).expand(4, 1, 4, 4)], dim=1)
+    h = leaky(F.conv2d(h, critic.last_conv.weight / (9 * 9) ** 0.5, critic.last_conv.bias, padding=1))
+    h = leaky(F.linear(h.flatten(1), critic.hidden.weight / (16 * 8) ** 0.5, critic.hidden.bias))
+    logits = F.linear(h, critic.logit.weight / 8**0.5, critic.logit.bias)[:, 0]
+    torch.testing.assert_close(critic(x).double(), logits, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("patch", [1, 2])

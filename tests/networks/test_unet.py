@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sdg.errors import SDGError
-from sdg.networks.unet import ADMUNet, GroupNorm32
+from sdg.networks.unet import ADMUNet, GroupNorm32, ResBlock
 from tests.golden.fill import fill, fill_state_dict
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -100,6 +100,33 @@ def test_half_precision_takes_statistics_in_float32(dtype: torch.dtype, modulate
     actual = norm(x, *film)
     assert actual.dtype == dtype
     assert (actual - expected).abs().max() <= torch.finfo(dtype).eps * expected.abs().max()
+
+
+@torch.no_grad()
+def test_the_norm_divides_by_the_deviation_with_an_epsilon_of_1e_5() -> None:
+    """Of ±0.001, whose variance is 1e-6: golden arrays, with variances near 1, cannot tell 1e-5 from 1e-6."""
+    x = 1e-3 * torch.tensor([1.0, -1.0]).repeat(32, 2).view(1, 32, 2, 2)
+    torch.testing.assert_close(GroupNorm32(32)(x), x / (1e-6 + 1e-5) ** 0.5, rtol=1e-5, atol=0)
+
+
+def test_dropout_drops_its_share_and_scales_up_the_rest_in_training_only() -> None:
+    unet = make_unet(dropout=0.25)
+    seen: list[tuple[Tensor, Tensor]] = []
+    for block in unet.modules():
+        if isinstance(block, ResBlock):
+            block.out_layers[2].register_forward_hook(lambda _, given, out: seen.append((given[0], out)))
+    torch.manual_seed(0)  # dropout draws from the global generator
+    unet.train()(make_images(8), torch.tensor([500]))
+    assert len(seen) == 10  # one in every residual block
+    kept = [out != 0 for _, out in seen]
+    assert sum(int(each.sum()) for each in kept) / sum(each.numel() for each in kept) == pytest.approx(
+        0.75, abs=0.01
+    )
+    for (given, out), where in zip(seen, kept, strict=True):
+        torch.testing.assert_close(out[where], given[where] / 0.75)
+    seen.clear()
+    unet.eval()(make_images(8), torch.tensor([500]))
+    assert all(torch.equal(given, out) for given, out in seen)
 
 
 @torch.no_grad()
