@@ -89,11 +89,10 @@ def as_markdown(runs: Sequence[Run], columns: Sequence[Column]) -> str:
     """The settings that differ, values with their 95 % intervals, and every protocol below the table."""
     varied = differing([run.settings for run in runs])
     titles = ["run", *varied, *(column.title for column in columns)]
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    lines = [_row(titles), "|---" * len(titles) + "|"]
     for run in runs:
         cells = [run.name, *(short(run.settings.get(name, "")) for name in varied)]
-        cells += [words(column.cell(run)) for column in columns]
-        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+        lines.append(_row([*cells, *(words(column.cell(run)) for column in columns)]))
     notes: dict[str, str] = {}
     for column in columns:
         number = column.title.removeprefix(column.measure)
@@ -125,6 +124,11 @@ def words(cell: dict | None) -> str:
         return "–"
     interval = " … ".join(f"{end:.3g}" for end in cell.get("interval", ()))
     return f"{cell['value']:.3g}" + (f" ({interval})" if interval else "")
+
+
+def _row(cells: Sequence[str]) -> str:
+    """A line of a Markdown table; a bar inside a cell would begin another."""
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def _read(path: Path, name: str) -> Run:

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sdg.report.runs import Column, Run, words
 from sdg.report.scatter import draw_scatter
@@ -18,10 +19,9 @@ _SCRIPT = """
 for (const head of document.querySelectorAll("th")) head.onclick = () => {
   const body = document.querySelector("tbody"), column = head.cellIndex;
   const turn = head.dataset.turn = head.dataset.turn === "1" ? "-1" : "1";
-  const key = row => row.cells[column].dataset.value;
-  const order = (a, b) => !a || !b ? !a - !b
-    : turn * (isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b);
-  body.append(...[...body.rows].sort((a, b) => order(key(a), key(b))));
+  const place = row => Number(row.cells[column].dataset.place);
+  const order = (a, b) => !a - !b || turn * (a - b);
+  body.append(...[...body.rows].sort((a, b) => order(place(a), place(b))));
 };
 """
 
@@ -33,9 +33,16 @@ def as_page(runs: Sequence[Run], columns: Sequence[Column], pairs: Sequence[tupl
         pairs: measures to plot against each other: (x, y).
     """
     varied = differing([run.settings for run in runs])
-    titles = ["run", *varied, *(column.title for column in columns)]
-    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
-    rows = "\n".join(f"<tr>{''.join(_cells(run, varied, columns))}</tr>" for run in runs)
+    table = [_Column("run", [run.name for run in runs], [run.name for run in runs])]
+    for name in varied:
+        values = [run.settings.get(name, "") for run in runs]
+        table.append(_Column(name, values, [short(value) for value in values]))
+    for column in columns:
+        cells = [column.cell(run) for run in runs]
+        values = ["" if cell is None else str(cell["value"]) for cell in cells]
+        table.append(_Column(column.title, values, [words(cell) for cell in cells]))
+    head = "".join(f"<th>{html.escape(column.title)}</th>" for column in table)
+    rows = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(*map(_cells, table), strict=True))
     plots = "\n".join(draw_scatter(runs, x, y) for x, y in pairs)
     notes = "".join(
         f"<li><b>{html.escape(column.title)}</b>: {html.escape(column.protocol)}</li>" for column in columns
@@ -48,9 +55,31 @@ def as_page(runs: Sequence[Run], columns: Sequence[Column], pairs: Sequence[tupl
     )
 
 
-def _cells(run: Run, varied: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    shown = [(text, short(text)) for text in (run.settings.get(name, "") for name in varied)]
-    shown.insert(0, (run.name, run.name))
-    found = [column.cell(run) for column in columns]
-    shown += [("" if cell is None else str(cell["value"]), words(cell)) for cell in found]
-    return [f'<td data-value="{html.escape(key)}">{html.escape(text)}</td>' for key, text in shown]
+class _Column(NamedTuple):
+    """A column of the table, run by run."""
+
+    title: str
+    values: list[str]
+    """What it is sorted by; empty where there is none."""
+    shown: list[str]
+
+
+def _cells(column: _Column) -> list[str]:
+    places = sort_places(column.values)
+    return [
+        f'<td data-place="{place}">{html.escape(text)}</td>'
+        for place, text in zip(places, column.shown, strict=True)
+    ]
+
+
+def sort_places(values: Sequence[str]) -> list[int]:
+    """The place of each value among all, from 1, equal ones sharing theirs; 0 for a missing one.
+
+    Numbers are in order of size, if all are numbers; anything else is in the order of the alphabet.
+    """
+    known = sorted({value for value in values if value})
+    try:
+        order = sorted(known, key=float)
+    except ValueError:
+        order = sorted(known, key=str.casefold)
+    return [order.index(value) + 1 if value else 0 for value in values]

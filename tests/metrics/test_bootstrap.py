@@ -34,6 +34,23 @@ def test_what_is_drawn_together_is_resampled_together() -> None:
     assert high - low == pytest.approx(high_12 - low_12, rel=0.1)
 
 
+def test_every_factor_is_resampled_by_itself() -> None:
+    """A statistic of one factor alone has the interval of that factor, whichever it is."""
+    x, sizes = normal(50), list[tuple[int, int]]()
+
+    def of_second(p: Tensor, s: Tensor) -> Tensor:
+        sizes.append((len(p), len(s)))
+        assert p.max() < 3
+        return x[s].mean().view(1)
+
+    ((low, high),) = bootstrap(of_second, 3, 50, draws=2000)
+    half = 1.96 * x.std().item() / math.sqrt(50)
+    assert high - low == pytest.approx(2 * half, rel=0.1)
+    assert set(sizes) == {(3, 50)}
+    ((low, high),) = bootstrap(lambda p, s: x[p].mean().view(1), 50, 3, draws=2000)
+    assert high - low == pytest.approx(2 * half, rel=0.1)
+
+
 def test_a_seed_repeats_and_nan_is_left_out() -> None:
     x = normal(20)
     x[0] = math.nan

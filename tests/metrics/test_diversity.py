@@ -45,6 +45,25 @@ def test_a_folder_of_strangers_is_one_target(tmp_path: Path) -> None:
     assert fewer.value == pytest.approx(3)
 
 
+def test_of_a_large_target_samples_at_even_distances_are_paired(tmp_path: Path) -> None:
+    """A cap of 3 of 6 pairs samples 0, 2 and 4; the first three would be as far apart as can be."""
+    records = [record("a", i) for i in range(6)]
+    colours = plain(WHITE, BLACK, WHITE, BLACK, GREY, BLACK)
+    found = viewed(Known(records, colours), tmp_path, mean=Thumbnail(1))
+    (capped,) = PairwiseDistance("mean", most=3)(found)
+    assert capped.value == pytest.approx(3 * (0 + 0.8**2 + 0.8**2) / 3)
+
+
+def test_the_cap_is_a_hundred(tmp_path: Path) -> None:
+    """Of 200, every other sample is paired: all white, though the others are black."""
+    colours = plain(*[WHITE, BLACK] * 100)
+    found = viewed(Known([record("a", i) for i in range(200)], colours), tmp_path, mean=Thumbnail(1))
+    assert PairwiseDistance("mean")(found)[0].value == 0
+    eye = found.features.extractor("mean")
+    assert isinstance(eye, Thumbnail)
+    assert eye.seen == 100
+
+
 def test_normalised_features_differ_by_direction_alone(tmp_path: Path) -> None:
     images = plain(WHITE, GREY)
     found = viewed(Known(pixels=images), tmp_path, mean=Thumbnail(1))

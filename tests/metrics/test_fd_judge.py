@@ -7,6 +7,8 @@ import torch
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.fd_judge import JudgeFrechet
+from sdg.metrics.frechet import Moments, frechet_distance
+from sdg.metrics.judged import Judged
 from tests.metrics.examples import LookupJudge, evidence, face, judged, record, write_mentions
 
 MENTIONS = {"teal": {"background": "teal"}, "navy": {"background": "navy"}}
@@ -34,6 +36,38 @@ def test_faultless_samples_score_the_floor(tmp_path: Path) -> None:
         assert measure.count == count
         assert measure.beside is not None
         assert 0 < measure.value < 2 * measure.beside[1]
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_the_floor_is_drawn_from_faces_that_nothing_else_shows(
+    guided: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default four renders for each sample, and four sets in the samples' place, a face for each noise.
+
+    All of these faces are different, so no set is compared with itself, and the floor is the sets' mean.
+    """
+    found, asked = drawn(tmp_path, obedient=True), list[torch.Tensor]()
+    faces = found.judge.faces
+
+    def recorded(numbers: torch.Tensor, mentioned: torch.Tensor) -> Judged:
+        asked.append(numbers)
+        return faces(numbers, mentioned)
+
+    monkeypatch.setattr(found.judge, "faces", recorded)
+    (measure,) = JudgeFrechet(guided)(found)
+    reference, *sets = asked
+    count = len(found.guided) if guided else len(found.unguided)
+    assert reference.unique().numel() == len(reference) == 4 * count
+    assert [len(each) for each in sets] == [count] * 4
+    assert [each.unique().numel() for each in sets] == [NOISES] * 4
+    assert torch.cat(asked).unique().numel() == 4 * count + 4 * NOISES
+    if guided:  # both prompts have the same noises
+        assert all(torch.equal(*each.chunk(2)) for each in sets)
+
+    mentioned = found.mentioned() if guided else torch.full((count, 8), -1)
+    renders = Moments.of(faces(reference, mentioned.repeat(4, 1)).features)
+    by_hand = [frechet_distance(Moments.of(faces(each, mentioned).features), renders) for each in sets]
+    assert measure.beside == ("floor", pytest.approx(sum(by_hand) / 4))
 
 
 def test_guided_samples_are_held_against_what_their_prompts_mention(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.metrics import kernel
 from sdg.metrics.kernel import KernelDistance, mmd_interval, squared_mmd, subset_mmd
-from tests.metrics.examples import Known, Thumbnail, viewed
+from tests.metrics.examples import Known, Thumbnail, record, viewed
 
 TRUTH = 4 + 32 - 2 * 7
 """E (xy + 1)^3 for x, y from N(0, 1), from N(1, 1), and from one of each, by their moments."""
@@ -79,6 +79,32 @@ def test_measures_samples_against_the_reference(tmp_path: Path) -> None:
     assert other.interval is not None
     assert same.value < other.interval[0] < other.value < other.interval[1]
     assert same.count == 30
+
+
+def test_by_default_a_hundred_subsets_of_a_thousand(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (60, 3, 4, 4), generator=generator, dtype=torch.uint8)
+    eye = Thumbnail()
+    evidence = viewed(Known(pixels=pixels[:30]), tmp_path, Known(pixels=pixels[30:]), thumbs=eye)
+    (measure,) = KernelDistance("thumbs", subset_size=10, draws=10)(evidence)
+    assert measure.value == subset_mmd(eye(pixels[:30]), eye(pixels[30:]), size=10, subsets=100)
+    with pytest.raises(SDGError, match="needs 1000 pictures a set or more, here are 30"):
+        KernelDistance("thumbs")(evidence)
+
+
+def test_its_set_is_the_guided_samples_alone(tmp_path: Path) -> None:
+    """Unguided ones stand in the same folder, and would be far away; a cap of half takes every other one."""
+    generator = torch.Generator().manual_seed(0)
+    guided, reference = torch.randint(256, (2, 40, 3, 4, 4), generator=generator, dtype=torch.uint8)
+    records = [record(None, i) for i in range(40)] + [record("a", i) for i in range(40)]
+    samples, eye = Known(records, torch.cat([guided // 4, guided])), Thumbnail()
+    for most, mine in ((100, eye(guided)), (20, eye(guided[::2]))):
+        evidence = viewed(samples, tmp_path / str(most), Known(pixels=reference), thumbs=eye)
+        (measure,) = KernelDistance("thumbs", subset_size=20, subsets=3, most=most, draws=10)(evidence)
+        theirs = eye(reference if most == 100 else reference[::2])
+        assert measure.value == subset_mmd(mine, theirs, size=20, subsets=3)
+        assert measure.interval == mmd_interval(mine, theirs, draws=10)
+        assert measure.count == len(mine)
 
 
 def test_needs_as_many_pictures_as_a_subset_has() -> None:

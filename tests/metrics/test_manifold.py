@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sdg.errors import SDGError
@@ -34,6 +35,39 @@ def test_all_four_by_hand_on_a_line() -> None:
     assert found.density.tolist() == [2, 1, 0, 0]
     assert found.recall.tolist() == [1, 1, 0, 0, 0, 0]
     assert found.coverage.tolist() == [1, 1, 0, 0, 0, 0]
+
+
+def test_density_and_coverage_have_balls_of_their_own() -> None:
+    """On a line with gaps 1, 2 and 4: radii 1, 1, 2, 4 for k = 1, and 3, 2, 3, 6 for k = 2."""
+    reference = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    samples = torch.tensor([[-2.0], [2.5], [13.0], [40.0]])
+    found = prdc(samples, reference, k=1, k_density=2)
+    assert found.precision.tolist() == [0, 1, 0, 0]  # 2.5 is within 2 of 3
+    assert found.density.tolist() == [1 / 2, 4 / 2, 1 / 2, 0]  # -2 is near 0; 2.5 is near all; 13 is near 7
+    assert found.coverage.tolist() == [1, 1, 1, 1]
+    swapped = prdc(samples, reference, k=2, k_density=1)
+    assert swapped.precision.tolist() == [1, 1, 1, 0]
+    assert swapped.density.tolist() == [0, 1, 0, 0]
+    assert swapped.coverage.tolist() == [0, 0, 1, 0]
+
+
+def test_three_neighbours_for_precision_and_recall_and_five_for_density_and_coverage(tmp_path: Path) -> None:
+    """The published choices are the defaults, of the function and of the metric."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (60, 3, 4, 4), generator=generator, dtype=torch.uint8)
+    pixels[:30] = pixels[:30] // 8 * 7  # darker: every measure then depends on its k
+    a, b = (F.adaptive_avg_pool2d(part.float() / 255, 2).flatten(1) for part in pixels.split(30))
+    three, five = prdc(a, b, k=3, k_density=3), prdc(a, b, k=5, k_density=5)
+    expected = [three.precision, three.recall, five.density, five.coverage]
+    for ours, theirs in zip(prdc(a, b), expected, strict=True):
+        assert torch.equal(ours, theirs)
+    for other, theirs in zip([*five[:2], *three[2:]], expected, strict=True):
+        assert not torch.equal(other, theirs)
+    evidence = viewed(Known(pixels=pixels[:30]), tmp_path, Known(pixels=pixels[30:]), thumbs=Thumbnail())
+    measured = Manifold("thumbs")(evidence)
+    assert [each.value for each in measured] == pytest.approx([each.mean().item() for each in expected])
+    (fewer, *_) = Manifold("thumbs", k=5, k_density=3)(evidence)
+    assert fewer.value == pytest.approx(five.precision.mean().item())
 
 
 def test_strips_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,23 @@ def test_a_reference_has_the_samples_size_or_is_cut_to_it(tmp_path: Path) -> Non
         whole(open_reference(tmp_path, (32, 32), "adm"))
 
 
+def test_squares_are_others_when_they_are_cut_otherwise(tmp_path: Path) -> None:
+    """Their digest, by which features are kept, holds how they were prepared, their side, and every file."""
+    paint(tmp_path / "a" / "0.png", (90, 90, 90), size=(40, 40))
+    paint(tmp_path / "b" / "0.png", (90, 90, 91), size=(40, 40))
+    digests = [
+        open_reference(tmp_path / folder, (side, side), preparation).digest
+        for folder, side, preparation in (
+            ("a", 16, "adm"),
+            ("a", 16, "box"),
+            ("a", 8, "adm"),
+            ("b", 16, "adm"),
+        )
+    ]
+    assert len(set(digests)) == 4
+    assert open_reference(tmp_path / "a", (16, 16), "adm").digest == digests[0]
+
+
 def test_renders_are_unseen_faces() -> None:
     reference = open_reference("toyfaces:3", (16, 16))
     images, _ = faces(0, torch.arange(3) + SPLITS["test"].start, 16)

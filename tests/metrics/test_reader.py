@@ -66,6 +66,13 @@ def test_a_reference_is_read_once_for_ever_if_it_stays_the_same(tmp_path: Path) 
     assert not list((tmp_path / "cache").glob("*.part"))
 
 
+def test_spaced_rows_are_at_even_distances_from_the_first_on() -> None:
+    assert spaced(10, 4) == [0, 2, 5, 7]
+    assert spaced(9, 3) == [0, 3, 6]
+    assert spaced(3, 3) == spaced(3, 5) == [0, 1, 2]
+    assert spaced(100, 1) == [0]
+
+
 def test_a_damaged_or_forbidden_cache_is_told_in_one_line(tmp_path: Path) -> None:
     reader = FeatureReader({"thumbs": Thumbnail}, tmp_path / "cache")
     reader.reference_moments("thumbs", pictures())

@@ -47,6 +47,33 @@ def test_counts_the_samples_whose_prompt_is_among_the_first(tmp_path: Path) -> N
     assert top.interval == pytest.approx((1 / 3, 1))
 
 
+# Four more, of length 1 as red, green and blue are.
+OTHERS = {"pink": (0.8, 0.0, 0.6), "gold": (0.8, 0.6, 0.0), "teal": (0.0, 0.6, 0.8), "sky": (0.0, 0.8, 0.6)}
+MORE = {name: torch.tensor(colour) for name, colour in OTHERS.items()}
+
+
+def pool_file(tmp_path: Path, *names: str) -> Path:
+    file = tmp_path / f"{len(names)}.txt"
+    file.write_text("\n".join(names) + "\n")
+    return file
+
+
+def test_chance_finds_k_of_the_pool_and_no_k_reaches_all_of_it(tmp_path: Path) -> None:
+    words, one = WORDS | MORE, {"red": ["red", "green"]}
+    seven = pool_file(tmp_path, "green", "blue", *MORE)
+    tops = TextRetrieval("eye", pool=seven, least=1)(drawn(tmp_path, one, words))
+    assert [(top.name, top.beside) for top in tops] == [
+        ("top_1", ("chance", pytest.approx(1 / 7))),
+        ("top_5", ("chance", pytest.approx(5 / 7))),
+    ]
+    # The green sample fits four others better than red, and pink and blue as badly.
+    assert [top.value for top in tops] == [0.5, 0.5]
+    five = pool_file(tmp_path, "green", "blue", "pink", "gold")
+    assert [top.name for top in TextRetrieval("eye", pool=five, least=1)(drawn(tmp_path, one, words))] == [
+        "top_1"
+    ]
+
+
 def test_shuffled_prompts_lose(tmp_path: Path) -> None:
     shuffled = dict(zip(["green", "blue", "red"], OBEDIENCE.values(), strict=True))
     right, wrong = (
@@ -91,6 +118,21 @@ def test_the_gap_is_what_the_guide_alone_believes(tmp_path: Path) -> None:
     assert (gap.name, gap.value, gap.beside, gap.count) == ("top_1", 1, ("by the guide", 1), 3)
     (none,) = AdversarialGap("eye", "eye", least=3)(found)
     assert (none.value, none.interval) == (0, (0, 0))
+
+
+def test_the_gap_is_taken_in_the_larger_pool(tmp_path: Path) -> None:
+    """A pool of seven has a top_5, and refuses to be taken for eight; the run's prompts alone are one."""
+    words = WORDS | MORE
+    found = drawn(tmp_path, {"red": ["red", "green"]}, words)
+    found.features.built["guide"] = Thumbnail(1, words | {"red": torch.full((3,), 2.0)})
+    seven = pool_file(tmp_path, "green", "blue", *MORE)
+    gaps = AdversarialGap("guide", "eye", pool=seven, least=7)(found)
+    assert [(gap.name, gap.value, gap.beside) for gap in gaps] == [
+        ("top_1", 0.5, ("by the guide", 1)),
+        ("top_5", 0.5, ("by the guide", 1)),
+    ]
+    with pytest.raises(SDGError, match="pool of 8 different texts, here are 7"):
+        AdversarialGap("guide", "eye", pool=seven, least=8)(found)
 
 
 @pytest.mark.parametrize("metric", [TextRetrieval("eye"), ReferenceRetrieval("eye")])

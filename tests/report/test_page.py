@@ -1,11 +1,17 @@
 """The page shows every picture, the unguided one of the same noise beside it, and trusts no prompt."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from PIL import Image
 
+from sdg.report import page as module
 from sdg.report.grid import draw_grid
 from sdg.report.page import write_page
+from sdg.report.record import label
 
 
 def test_each_guided_picture_stands_beside_its_own_unguided_one(tmp_path: Path):
@@ -42,3 +48,127 @@ def test_grid_places_rows_below_each_other():
     ]
     assert len(red) == len(blue) == 10
     assert max(red) < min(blue)
+
+
+def sample(folder: Path, number: int, prompt: str | None, index: int, **more: Any) -> dict:
+    """The record of a sample, and its picture, of a colour of its own."""
+    Image.new("RGB", (8, 8), (10 * number, 0, 0)).save(folder / f"{number}.png")
+    return {
+        **{"prompt": prompt, "reference": None, "seed": 0, "index": index, "file": f"{number}.png"},
+        **{"scores": {"text": 0.5} if prompt else {}, "scale": 1.0 if prompt else 0.0},
+        **more,
+    }
+
+
+class Sheet:
+    """What a grid was asked to show, in place of the grid: numbers of pictures, read off their colours."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, list[int]]] = []
+        self.columns: list[str] = []
+        self.layout: dict[str, int] = {}
+
+    def __call__(
+        self, rows: Sequence[tuple[str, Sequence[Image.Image]]], columns: Sequence[str], **layout: int
+    ) -> Image.Image:
+        self.rows = [(label, [image.getpixel((0, 0))[0] // 10 for image in images]) for label, images in rows]  # type: ignore[index, operator]
+        self.columns, self.layout = list(columns), layout
+        return Image.new("RGB", (1, 1))
+
+
+@pytest.fixture
+def sheet(monkeypatch: pytest.MonkeyPatch) -> Sheet:
+    sheet = Sheet()
+    monkeypatch.setattr(module, "draw_grid", sheet)
+    return sheet
+
+
+def test_the_grid_has_each_pair_under_its_words(tmp_path: Path, sheet: Sheet) -> None:
+    records = [sample(tmp_path, i, None, i) for i in (0, 1)]
+    records += [
+        sample(tmp_path, 2 + 2 * p + i, prompt, i) for p, prompt in enumerate(("red", "blue")) for i in (0, 1)
+    ]
+    write_page(tmp_path, records, title="pairs")
+    assert sheet.rows == [("red", [0, 2, 1, 3]), ("blue", [0, 4, 1, 5])]
+    assert sheet.columns == ["unguided", "guided"] * 2
+    assert sheet.layout == {"group": 2, "lead": 0}
+
+
+def test_the_grid_begins_with_the_reference(tmp_path: Path, sheet: Sheet) -> None:
+    Image.new("RGB", (8, 8), (90, 0, 0)).save(tmp_path / "copy.png")
+    more = {"reference": "/somewhere/face.png", "reference_file": "copy.png", "scale": 1.0}
+    records = [sample(tmp_path, 0, None, 0), sample(tmp_path, 1, None, 0, **more)]
+    page = write_page(tmp_path, records, title="towards a picture").read_text()
+    assert sheet.rows == [("face", [9, 0, 1])]
+    assert sheet.columns == ["reference", "unguided", "guided"]
+    assert sheet.layout == {"group": 2, "lead": 1}
+    assert '<h2><img src="copy.png" alt="the reference">face</h2>' in page
+
+
+def test_without_pairs_the_grid_says_what_all_of_them_are(tmp_path: Path, sheet: Sheet) -> None:
+    write_page(tmp_path, [sample(tmp_path, i, None, i) for i in range(3)], title="alone")
+    assert (sheet.rows, sheet.columns) == ([("unguided", [0, 1, 2])], ["unguided"] * 3)
+    write_page(tmp_path, [sample(tmp_path, i, "red", i) for i in range(2)], title="guided")
+    assert (sheet.rows, sheet.columns) == ([("red", [0, 1])], ["guided"] * 2)
+    many = [sample(tmp_path, i, f"row {i // 9}", i % 9) for i in range(25 * 9)]
+    write_page(tmp_path, many, title="many")
+    assert [len(pictures) for _, pictures in sheet.rows] == [8] * 24  # the first of 9, and of 25 rows
+
+
+def test_a_caption_has_seed_number_and_every_score(tmp_path: Path) -> None:
+    scores = {"text": 0.123456, "style": -12.5}
+    page = write_page(tmp_path, [sample(tmp_path, 0, "red", 3, seed=7, scores=scores)], "scores").read_text()
+    assert "<figcaption>seed 7.3 · text 0.123 · style -12.5</figcaption>" in page
+
+
+def test_the_details_have_the_strips_and_a_curve_of_all_samples_for_each_number(tmp_path: Path) -> None:
+    def traced(number: int, rise: float) -> dict:
+        guided = {"scores": {"text": [0.0, rise]}, "gradient_rms": [2.0, rise]}
+        trace = {"guided": guided, "clipped": [0.0, rise / 4, rise / 2]}
+        return sample(tmp_path, number, "red", number, trace=trace, strip=f"strip{number}.png")
+
+    untraced = sample(tmp_path, 2, "red", 2, trace={"guided": None, "clipped": [0.0]})
+    page = write_page(tmp_path, [traced(0, 1.0), traced(1, 0.5), untraced], title="traces").read_text()
+    (details,) = re.findall("<details><summary>on the way</summary>(.*?)</details>", page, re.S)
+    assert re.findall('<img class="strip" src="(.*?)"', details) == ["strip0.png", "strip1.png"]
+    figures = re.findall(r"<figcaption>(.*?), step by step</figcaption>(.*?)</figure>", details, re.S)
+    assert [title for title, _ in figures] == ["score text", "gradient rms", "clipped"]
+    ends = [re.findall(r',([^," ]+)" />', svg) for _, svg in figures]
+    assert ends == [["4.0", "40.0"], ["52.0", "76.0"], ["4.0", "40.0"]]  # of 0 … 1, of 0.5 … 2, of 0 … 0.5
+
+    lost = sample(tmp_path, 0, "red", 0, trace={"loss": [3.0, 1.0]})
+    page = write_page(tmp_path, [lost], title="a search").read_text()
+    assert "<figcaption>loss, step by step</figcaption>" in page
+    assert "<details>" not in write_page(tmp_path, [sample(tmp_path, 0, "red", 0)], "none").read_text()
+
+
+def test_a_label_names_every_target() -> None:
+    nothing: dict[str, Any] = {"prompt": None, "reference": None, "scale": 0.0}
+    assert label(nothing) == "unguided"
+    assert label(nothing | {"scale": 1.0}) == "guided"
+    assert label(nothing | {"prompt": "red"}) == "red"
+    assert label(nothing | {"prompt": "red", "reference": "a/face.png"}) == "red + face"
+
+
+def test_a_grids_words_stand_left_of_their_row_and_above_their_column():
+    """Ink is where a word is, and nowhere where there is none; wider gaps part groups and the lead."""
+    cells = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue", "yellow", "aqua")]
+    plain = draw_grid([("", cells), ("", cells)], ["", "", "", "", ""], cell=20, group=2, lead=1, label=60)
+    words = draw_grid(
+        [("", cells), ("word", cells)], ["", "", "W", "", ""], cell=20, group=2, lead=1, label=60
+    )
+    lefts = [80, 116, 140, 176, 200]
+    for image in (plain, words):
+        assert image.size == (240, 20 + 24 + 20 + 8 + 20 + 20)
+        for left, colour in zip(
+            lefts, ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)), strict=True
+        ):
+            for top in (44, 72):
+                assert {image.getpixel((left + x, top + y)) for x in (0, 19) for y in (0, 19)} == {colour}
+            assert image.getpixel((left - 1, 50)) == (255, 255, 255)
+    ink = [(x, y) for x in range(240) for y in range(112) if plain.getpixel((x, y)) != words.getpixel((x, y))]
+    beside, above = [place for place in ink if place[0] < 80], [place for place in ink if place[0] >= 80]
+    assert beside
+    assert all(20 <= x < 80 and 66 < y < 98 for x, y in beside)
+    assert above
+    assert all(140 <= x < 160 and y < 44 for x, y in above)

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from sdg.errors import SDGError
 from sdg.report.__main__ import main
-from sdg.report.runs import as_csv, as_markdown, find_runs, list_columns
+from sdg.report.runs import Run, as_csv, as_markdown, find_runs, list_columns
+from sdg.report.runs_page import as_page, sort_places
 from sdg.report.scatter import pareto
 
 
@@ -114,8 +116,8 @@ def test_the_page_sorts_and_sets_measures_against_each_other(tmp_path: Path) -> 
     file = tmp_path / "out" / "runs.html"
     page = file.read_text(encoding="utf-8")
     assert page.count("<tr>") == 7
-    assert '<td data-value="0.9">0.9</td>' in page
-    assert '<td data-value="">–</td>' in page
+    assert '<td data-place="6">0.9</td>' in page  # the largest of six different alignments
+    assert '<td data-place="0">–</td>' in page
     assert "spread/all against alignment/mentioned" in page
     assert page.count("<circle") == 4  # runs that have both, and the mean of two
     assert page.count('fill="#c2452d"') == 2  # 20_1 and 80_0: nothing is better in both
@@ -127,6 +129,68 @@ def test_the_page_sorts_and_sets_measures_against_each_other(tmp_path: Path) -> 
         SystemExit, match="--plot fid: no run has that measure; choose among alignment/mentioned"
     ):
         main(["runs", str(folder), "--plot", "fid", "spread/all"])
+
+
+def cells(page: str) -> list[list[tuple[str, str]]]:
+    """(place, text) of every cell of a page's table, row by row."""
+    body = page.split("<tbody>")[1].split("</tbody>", maxsplit=1)[0]
+    return [
+        re.findall(r'<td data-place="(\d+)">(.*?)</td>', row)
+        for row in re.findall("<tr>(.*?)</tr>", body, re.S)
+    ]
+
+
+def test_a_row_of_the_page_has_name_settings_and_measures_under_their_titles(tmp_path: Path) -> None:
+    long = "a face with " + "very " * 20 + "red hair"
+    for name, prompt, score in (("one", "<b>bold</b>", 0.5), ("two", long, 0.25)):
+        write(tmp_path / name, {"score": {"value": score, "count": 4, "interval": [0.1, 0.9]}}, score="a & b")
+        (tmp_path / name / "config.yaml").write_text(json.dumps({"prompt": prompt}))
+    found = find_runs([tmp_path])
+    page = as_page(found, list_columns(found), [])
+    assert re.findall("<th>(.*?)</th>", page) == ["run", "prompt", "score"]
+    assert cells(page) == [
+        [("1", "one"), ("1", "&lt;b&gt;bold&lt;/b&gt;"), ("2", "0.5 (0.1 … 0.9)")],
+        [("2", "two"), ("2", f"{long[:47]}…"), ("1", "0.25 (0.1 … 0.9)")],
+    ]
+    assert "<h1>2 rows</h1>" in page
+    assert "<li><b>score</b>: a &amp; b</li>" in page
+
+
+def test_a_column_is_sorted_by_size_or_by_name_and_what_is_missing_has_no_place() -> None:
+    assert sort_places(["10", "9", "", "-1e3", "9"]) == [3, 2, 0, 1, 2]
+    assert sort_places(["b", "10", "A", "9", ""]) == [
+        4,
+        1,
+        3,
+        2,
+        0,
+    ]  # not all are numbers: "10" is before "9"
+
+
+def test_the_pages_script_sorts_by_place_turns_at_the_next_click_and_keeps_the_missing_last() -> None:
+    """It is too short to go wrong in many ways; these are the lines that decide."""
+    page = as_page([Run("one", {}, {}, {})], [], [])
+    for line in (
+        'head.dataset.turn = head.dataset.turn === "1" ? "-1" : "1";',
+        "const place = row => Number(row.cells[column].dataset.place);",
+        "const order = (a, b) => !a - !b || turn * (a - b);",
+        "body.append(...[...body.rows].sort((a, b) => order(place(a), place(b))));",
+    ):
+        assert line in page
+
+
+def test_bars_inside_a_cell_do_not_end_it(tmp_path: Path) -> None:
+    for name, prompt in (("one", "a hat | glasses:-0.5"), ("two", "a hat")):
+        write(tmp_path / name, {"score/a|b": {"value": 1.0, "count": 4}}, score="mean")
+        (tmp_path / name / "config.yaml").write_text(json.dumps({"prompt": prompt}))
+    found = find_runs([tmp_path])
+    lines = as_markdown(found, list_columns(found)).splitlines()
+    assert lines[:4] == [
+        r"| run | prompt | score/a\|b |",
+        "|---|---|---|",
+        r"| one | a hat \| glasses:-0.5 | 1 |",
+        "| two | a hat | 1 |",
+    ]
 
 
 def test_the_best_compromises() -> None:
