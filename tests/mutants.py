@@ -55,6 +55,8 @@ OPERATORS = re.compile(
 """Those most like a slip of the hand; impossible ones, ``a >> b`` of floats, are left out."""
 SILENT = re.compile(r"^-\s*@(abstractmethod|override)|^-    \w+: [^=]*$", re.MULTILINE)
 """Changes that no program can notice: what only a type checker reads."""
+_CRASHED = (3, 4, 5, 70)
+"""Exit statuses of a pytest that failed itself; 70 is of the forked process."""
 SLOWEST = 300
 """Seconds after which a change counts as noticed: the tests hang."""
 
@@ -128,12 +130,14 @@ def tests_of(path: str) -> list[str]:
 
 
 def copy_tree(folder: Path) -> None:
-    """The tree, in a folder: what is changed or imported is copied, the rest is linked."""
+    """The tree, in an empty folder, with a link to the weights."""
     for entry in ROOT.iterdir():
-        if entry.name in ("sdg", "tests", "experiments"):
-            shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif entry.name not in (".git", ".venv", "outputs"):
+        if entry.name == "checkpoints":
             (folder / entry.name).symlink_to(entry)
+        elif entry.is_file():
+            shutil.copy(entry, folder)
+        elif entry.name[0] != "." and entry.name != "outputs":
+            shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def run_tests(tree: Path, tests: list[str]) -> tuple[str, str]:
@@ -155,12 +159,14 @@ def run_tests(tree: Path, tests: list[str]) -> tuple[str, str]:
         return "timeout", ""
     text = log.read_text(encoding="utf-8", errors="replace")
     failed = re.search(r"^(?:FAILED|ERROR) (.*)$", text, re.MULTILINE)
+    if status in _CRASHED:
+        raise RuntimeError(f"pytest did not run:\n{text}")
     return ("survived" if status == 0 else "killed"), failed[1] if failed else f"exit status {status}"
 
 
 def _be_pytest(tree: Path, log: Path, tests: list[str]) -> NoReturn:
     """What the forked process does; it never returns."""
-    status = 70
+    status = _CRASHED[-1]
     try:
         os.setsid()
         os.chdir(tree)
