@@ -276,4 +276,4 @@ for name, values in agreements.items():
 #   goes; `03_bring_your_own.py` does this with your own pictures.
 # - `python sample.py method=clip_x0 'prompts=["a smiling face"]' guidance.scale=100` guides with plain CLIP
 #   instead, by showing it the clean picture that the diffusion model predicts.
-# - `docs/method.md` (The encoder) describes every layer; the code is in `sdg/networks/time_encoder.py`.
+# - `docs/networks.md` (The encoder) describes every layer; the code is in `sdg/networks/time_encoder.py`.

@@ -57,7 +57,7 @@ SILENT = re.compile(r"^-\s*@(abstractmethod|override)|^-    \w+: [^=]*$", re.MUL
 """Changes that no program can notice: what only a type checker reads."""
 _CRASHED = (3, 4, 5, 70)
 """Exit statuses of a pytest that failed itself; 70 is of the forked process."""
-SLOWEST = 300
+SLOWEST = 600
 """Seconds after which a change counts as noticed: the tests hang."""
 
 
@@ -93,18 +93,18 @@ def places(file: Path) -> dict[int, list[tuple[str, int]]]:
     return found
 
 
-def sample(room: str, count: int, seed: int) -> list[Mutant]:
+def sample(tree: Path, room: str, count: int, seed: int) -> list[Mutant]:
     """``count`` changes of a room, each of another line."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
     chance, chosen = random.Random(f"{seed} {room}"), list[Mutant]()
-    by_line = [
+    lines = [
         (file, changes)
-        for file in sorted((ROOT / "sdg" / room).rglob("*.py"))
+        for file in sorted((tree / "sdg" / room).rglob("*.py"))
         for _, changes in sorted(places(file).items())
     ]
-    for file, changes in chance.sample(by_line, len(by_line)):
+    for file, changes in chance.sample(lines, len(lines)):
         if len(chosen) == count:
             break
         operator, occurrence = chance.choice(changes)
@@ -112,7 +112,7 @@ def sample(room: str, count: int, seed: int) -> list[Mutant]:
         source = mutate_code(code, get_operator(operator)(), occurrence)
         change = difference(code, source)
         if not SILENT.search(change):
-            chosen.append(Mutant(file.relative_to(ROOT).as_posix(), operator, change, source))
+            chosen.append(Mutant(file.relative_to(tree).as_posix(), operator, change, source))
     return chosen
 
 
@@ -122,11 +122,11 @@ def difference(old: str, new: str) -> str:
     return "\n".join(line for line in lines if line[:3] not in ("---", "+++") and line[:2] != "@@")
 
 
-def tests_of(path: str) -> list[str]:
-    """The tests of a file of ``sdg/``: first those that bear its name, then the rest of its room."""
+def tests_of(tree: Path, path: str) -> list[str]:
+    """The tests of a file of ``sdg/``: first those that bear its name, then all of its room."""
     room, module = Path(path).parts[1], Path(path).stem
     named = f"tests/{room}/test_{module}.py"
-    return [*([named] if (ROOT / named).exists() else []), f"tests/{room}"]
+    return [*([named] if (tree / named).exists() else []), f"tests/{room}"]
 
 
 def copy_tree(folder: Path) -> None:
@@ -140,8 +140,12 @@ def copy_tree(folder: Path) -> None:
             shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def run_tests(tree: Path, tests: list[str]) -> tuple[str, str]:
-    """Run tests in a forked process: "killed", "survived" or "timeout", and the first test that failed."""
+def run_tests(tree: Path, tests: str) -> tuple[str, str]:
+    """Run tests in a forked process: "killed", "survived" or "timeout", and the first test that failed.
+
+    Args:
+        tests: a file or folder, from the root of the tree.
+    """
     log = tree / "pytest.log"
     log.write_bytes(b"")
     child = os.fork()
@@ -164,7 +168,7 @@ def run_tests(tree: Path, tests: list[str]) -> tuple[str, str]:
     return ("survived" if status == 0 else "killed"), failed[1] if failed else f"exit status {status}"
 
 
-def _be_pytest(tree: Path, log: Path, tests: list[str]) -> NoReturn:
+def _be_pytest(tree: Path, log: Path, tests: str) -> NoReturn:
     """What the forked process does; it never returns."""
     status = _CRASHED[-1]
     try:
@@ -180,7 +184,7 @@ def _be_pytest(tree: Path, log: Path, tests: list[str]) -> NoReturn:
 
         # Plugins of pytest that the libraries have imported are not rewritten: no matter.
         quiet = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
-        status = pytest.main(["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", *quiet, *tests])
+        status = pytest.main(["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", *quiet, tests])
     except BaseException:
         traceback.print_exc()
     finally:
@@ -194,59 +198,56 @@ def try_out(tree: Path, mutant: Mutant) -> dict[str, object]:
     began, file = time.monotonic(), tree / mutant.path
     original = file.read_text(encoding="utf-8")
     file.write_text(mutant.source, encoding="utf-8")
-    verdict, by = run_tests(tree, tests_of(mutant.path))
+    for tests in tests_of(tree, mutant.path):
+        verdict, by = run_tests(tree, tests)
+        if verdict != "survived":
+            break
     file.write_text(original, encoding="utf-8")
-    seconds = round(time.monotonic() - began, 1)
-    return {
-        "mutant": mutant.key,
-        "operator": mutant.operator,
-        "verdict": verdict,
-        "by": by,
-        "seconds": seconds,
-    }
+    took = round(time.monotonic() - began, 1)
+    return {"mutant": mutant.key, "operator": mutant.operator, "verdict": verdict, "by": by, "seconds": took}
+
+
+def try_room(tree: Path, chosen: list[Mutant], results: Path) -> list[dict[str, object]]:
+    """The records of changes to one room, those in ``results`` among them; new ones are added there."""
+    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    done = {record["mutant"]: record for record in map(json.loads, lines)}
+    if any(mutant.key not in done for mutant in chosen):
+        room = f"tests/{Path(chosen[0].path).parts[1]}"
+        verdict, by = run_tests(tree, room)
+        if verdict != "survived":
+            sys.exit(f"error: of {room}, unchanged, {by or verdict} fails already: mend that first")
+    for mutant in chosen:
+        if mutant.key not in done:
+            done[mutant.key] = try_out(tree, mutant)
+            with results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[mutant.key], ensure_ascii=False) + "\n")
+        record = done[mutant.key]
+        print(f"{record['verdict']}, {record['seconds']} s, {record['by']}\n{mutant.key}\n", flush=True)
+    return [done[mutant.key] for mutant in chosen]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("rooms", nargs="*", default=ROOMS, help="packages of sdg/; by default all but a few")
-    parser.add_argument("--count", type=int, default=20, help="changes for each room")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("rooms", nargs="*", default=ROOMS, help="packages of sdg/")
+    parser.add_argument("--count", type=int, default=20, help="changes in each room")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-
-    results = ROOT / "outputs" / "mutants" / "results.jsonl"
-    results.parent.mkdir(parents=True, exist_ok=True)
-    known = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    done = {record["mutant"]: record for record in known}
-
-    os.environ["OMP_NUM_THREADS"] = "1"
-    sys.dont_write_bytecode = True
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    chosen = [mutant for room in args.rooms for mutant in sample(room, args.count, args.seed)]
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.dont_write_bytecode = (
+        True  # a change of the same second and size would be taken for what was compiled
+    )
     for library in LIBRARIES:
         importlib.import_module(library)
+    results = ROOT / "outputs" / "mutants" / "results.jsonl"
+    results.parent.mkdir(parents=True, exist_ok=True)
+    records = []
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
         copy_tree(tree)
         for room in args.rooms:
-            if run_tests(tree, [f"tests/{room}"])[0] != "survived":
-                sys.exit(
-                    f"error: the tests of {room} fail as they are: {run_tests(tree, [f'tests/{room}'])[1]}"
-                )
-        for mutant in chosen:
-            if mutant.key not in done:
-                done[mutant.key] = try_out(tree, mutant)
-                with results.open("a") as file:
-                    file.write(json.dumps(done[mutant.key]) + "\n")
-            record = done[mutant.key]
-            print(
-                f"{record['verdict']:8} {record['seconds']:5} s  {mutant.key}\n          {record['by']}",
-                flush=True,
-            )
-    verdicts = [done[mutant.key]["verdict"] for mutant in chosen]
-    noticed = len(verdicts) - verdicts.count("survived")
-    print(f"{noticed} of {len(verdicts)} noticed ({100 * noticed / len(verdicts):.0f} %)")
+            records += try_room(tree, sample(tree, room, args.count, args.seed), results)
+    noticed = sum(record["verdict"] != "survived" for record in records)
+    print(f"{noticed} of {len(records)} noticed ({100 * noticed / len(records):.0f} %)")
 
 
 if __name__ == "__main__":

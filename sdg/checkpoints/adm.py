@@ -18,7 +18,7 @@ def adm_architecture(
 ) -> dict[str, Any]:
     """The arguments of :class:`ADMUNet` that a state dict was made with.
 
-    For the layout that follows from them, see docs/method.md, the prior. Dropout leaves no trace in weights.
+    For the layout that follows from them, see docs/networks.md. Dropout leaves no trace in weights.
 
     Args:
         state: tensors, of which only the shapes are read; meta tensors will do.

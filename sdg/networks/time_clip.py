@@ -5,7 +5,7 @@ After every BatchNorm of the stem and every bn1, bn2, bn3 of a bottleneck, befor
     y <- y * (1 + scale(t)) + shift(t)
 
 The norms inside ``downsample`` are left alone. Parameter names are those of the released fine-tuned encoders
-(docs/method.md, the encoder), which is why the stem and three of the four stages live in ``visual_frozen``.
+(docs/networks.md, the encoder), which is why the stem and three of the four stages live in ``visual_frozen``.
 
 References:
     | More Control for Free! Image Synthesis with Semantic Diffusion Guidance (Liu et al., 2021)
@@ -33,7 +33,7 @@ CLIP_TO_TIME = {
     "layer4": "layer4",
     "attnpool": "attn_pool",
 }
-"""First part of a parameter's name in CLIP's tower -> in ours (docs/method.md, the encoder)."""
+"""First part of a parameter's name in CLIP's tower -> in ours (docs/networks.md, the encoder)."""
 
 
 class TimeResNet(TimeEncoder):

@@ -133,7 +133,7 @@ def from_clip(
     """Start ``network`` from a copy of CLIP's image tower; returns it.
 
     With the default options and in eval mode it then *is* that tower at every t, with its grid of positions
-    resized to the network's image size (docs/method.md, the encoder).
+    resized to the network's image size (docs/networks.md, the encoder).
 
     Args:
         visual: ``visual`` of an open_clip model. It is left untouched.

@@ -77,8 +77,9 @@ def test_weights_that_are_not_there_are_named_before_any_is_read(
     assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]
 
 
-def test_the_commands_of_the_guide_compose() -> None:
-    lines = (ROOT / "docs" / "checkpoints.md").read_text("utf-8").splitlines()
+@pytest.mark.parametrize("guide", ["checkpoints.md", "release.md"])
+def test_the_commands_of_a_guide_compose(guide: str) -> None:
+    lines = (ROOT / "docs" / guide).read_text("utf-8").splitlines()
     commands = [line for line in lines if line.startswith(("python train.py", "python sample.py"))]
     assert len(commands) >= 6
     for command in commands:
