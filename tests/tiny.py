@@ -40,6 +40,12 @@ TRAINING = [
 ]
 
 
+GENERATOR = [
+    f"generator.network.{size}"
+    for size in ("latent_dim=8", "mapping_layers=2", "channel_max=8", "image_size=32")
+]
+
+
 def configure(name: str, overrides: list[str]) -> DictConfig:
     """What ``python <name>.py <overrides>`` would run with."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -68,3 +74,12 @@ def make_weights(folder: Path) -> list[str]:
                 parameter.data.normal_(std=fan_in**-0.5, generator=generator)
         save_weights(folder / f"{key}.safetensors", network)
     return [*NETWORKS, *(f"{key}={folder / key}.safetensors" for key in files)]
+
+
+def make_generator(folder: Path) -> str:
+    """Random weights for a tiny StyleGAN2 (:data:`GENERATOR`), as a file; the override that names it."""
+    generator = build(configure("sample", GENERATOR).generator.network)
+    for parameter in generator.parameters():
+        parameter.data.normal_(std=0.5, generator=keyed_generator("tiny generator", parameter.ndim))
+    save_weights(folder / "generator.safetensors", generator)
+    return f"generator.checkpoint={folder}/generator.safetensors"

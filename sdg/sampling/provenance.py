@@ -47,9 +47,15 @@ class Origin(NamedTuple):
         return OmegaConf.create({"paths": {"root": str(root)}, "method": self.method})
 
 
-def describer(config: DictConfig) -> Callable[[PlanEntry], Origin]:
-    """The origin of each picture that a configuration draws."""
+def describer(config: DictConfig, own_prior: bool = False) -> Callable[[PlanEntry], Origin]:
+    """The origin of each picture that a configuration draws.
+
+    Args:
+        own_prior: whether it is drawn by a prior that is in no file, and so cannot be drawn from its origin.
+    """
     settings, files = _method_settings(config), named_files(config)
+    if own_prior:
+        files["prior in memory"] = "unknown"
     return lambda entry: Origin(settings, files | reference_file_hash(entry), entry)
 
 

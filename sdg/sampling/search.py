@@ -52,13 +52,14 @@ class LatentSampling(Method):
             for number in range(1, self.steps + 1):
                 yield View(number, self.steps - number, still)
         else:
-            for number, seen in enumerate(self.search.walk(target, keys), 1):
-                images = shown(seen.images)
-                if seen.losses is None:  # the end of the search
-                    break
-                losses.append(seen.losses)
-                yield View(number, self.steps - number, images, {"text": -seen.losses})
-        assert images is not None
+            found = self.search.walk(target, keys)
+            now = next(found)
+            for number, after in enumerate(found, 1):
+                assert now.losses is not None  # only the last, the result, is not measured
+                losses.append(now.losses)
+                yield View(number, self.steps - number, shown(after.images), {"text": -now.losses})
+                now = after
+            images = shown(now.images)
         return self._finish(entries, images, target, losses)
 
     def _finish(

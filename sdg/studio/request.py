@@ -83,9 +83,9 @@ def request(
     terms = [*(["text"] if sentences else []), *targets]
     if terms and not any(word.startswith("guidance=") for word in words):
         asked = _with_terms(asked, terms)
-    own = [f"guidance.terms.{name}.target={written(path)}" for name, path in targets.items()]
     if targets and not references and not base.references:
-        references = [str(next(iter(targets.values())))]  # so that records and pages show it
+        references = [str(targets.pop(next(iter(targets))))]  # not a term's own, so that the record names it
+    own = [f"guidance.terms.{name}.target={written(path)}" for name, path in targets.items()]
     values = [f"{key}={written(value)}" for key, value in named.items() if not _is_group(key)]
     asked = replace(
         asked,

@@ -1,7 +1,7 @@
 """The studio: networks in memory, and pictures drawn with any other settings at once."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -76,9 +76,9 @@ class Studio:
             SDGError: as the class says; also if a picture became NaN.
         """
         pictures = {"content": content, "structure": structure, "style": style}
-        settings |= {"n": n, "seed": seed, "unguided": unguided}
         with self._drawing():
-            asked, config, method, plan = self._prepare(given, prompt, pictures, settings)
+            asked = self._asked(given, prompt, pictures, n, seed, unguided, settings)
+            config, method, plan = self._prepare(asked)
             samples = method.draw(list(plan))
             return self._pictures(asked, config, method, samples)
 
@@ -99,22 +99,24 @@ class Studio:
         The last step shows the finished pictures. Closing the iterator ends the chain within one step.
         """
         pictures = {"content": content, "structure": structure, "style": style}
-        settings |= {"n": n, "seed": seed, "unguided": unguided}
-        return self._steps(given, prompt, pictures, settings)
+        return self._steps(lambda: self._asked(given, prompt, pictures, n, seed, unguided, settings))
 
     def request(
         self,
         *given: str,
-        prompt: Any = None,
+        prompt: str | tuple[str, float] | Sequence[str] | None = None,
         content: Any = None,
         structure: Any = None,
         style: Any = None,
+        n: int = 1,
+        seed: int = 0,
+        unguided: bool = False,
         **settings: Any,
     ) -> Request:
-        """What a call of :meth:`draw` with these arguments asks for, without drawing it."""
+        """What :meth:`draw` with these arguments is asked for: its words, and the command that draws it."""
+        pictures = {"content": content, "structure": structure, "style": style}
         with _one_line():
-            pictures = {"content": content, "structure": structure, "style": style}
-            asked = request(self.base, given, prompt, pictures, settings)
+            asked = self._asked(given, prompt, pictures, n, seed, unguided, settings)
             asked.config()
             return asked
 
@@ -138,10 +140,21 @@ class Studio:
     ) -> None:
         self.close()
 
-    def _prepare(
-        self, given: Sequence[str], prompt: Any, pictures: dict[str, Any], settings: dict[str, Any]
-    ) -> tuple[Request, DictConfig, Method, SamplePlan]:
-        asked = request(self.base, given, prompt, pictures, settings)
+    def _asked(
+        self,
+        given: Sequence[str],
+        prompt: str | tuple[str, float] | Sequence[str] | None,
+        pictures: Mapping[str, Any],
+        n: int,
+        seed: int,
+        unguided: bool,
+        settings: Mapping[str, Any],
+    ) -> Request:
+        usual = {"n": n, "seed": seed, "unguided": unguided}
+        return request(self.base, given, prompt, pictures, {**usual, **settings})
+
+    def _prepare(self, asked: Request) -> tuple[DictConfig, Method, SamplePlan]:
+        """Everything that can fail, and what comes of it."""
         config = asked.config()
         method = build_method(config, self.networks)
         prompts, references = list(config.prompts), list(config.references)
@@ -149,14 +162,12 @@ class Studio:
             prompts, references, config.samples_per_prompt, config.seed, method.scale, config.unguided
         )
         method.check(prompts, references)
-        return asked, config, method, plan
+        return config, method, plan
 
     @torch.inference_mode(False)  # between steps, what the caller has chosen holds
-    def _steps(
-        self, given: Sequence[str], prompt: Any, pictures: dict[str, Any], settings: dict[str, Any]
-    ) -> Iterator[Step]:
+    def _steps(self, asked: Callable[[], Request]) -> Iterator[Step]:
         with self._drawing():
-            _, _, method, plan = self._prepare(given, prompt, pictures, settings)
+            _, method, plan = self._prepare(asked())
             groups = [list(plan)[i : i + method.group] for i in range(0, len(plan), method.group)]
             chains = [method.chain(method.padded(group)) for group in groups]
             for views in zip(*chains, strict=False):
@@ -172,7 +183,7 @@ class Studio:
                 f"{method.steps}: lower guidance.scale ({method.scale}), or limit the gradient with "
                 "guidance.clamp"
             )
-        origin = describer(config)
+        origin = describer(config, self.networks.prior is not None)
         return Pictures(Picture(sample, origin(sample.entry), asked.command) for sample in samples)
 
     @contextmanager

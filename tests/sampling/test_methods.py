@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from sdg.baselines.predicted_clean import PredictedClean
-from sdg.checkpoints import save_weights
 from sdg.config import build, one_line
 from sdg.data.picture import read_picture
 from sdg.data.toyfaces.references import write_references
@@ -19,12 +18,8 @@ from sdg.randomness import keyed_generator
 from sdg.sampling.build import build_method
 from sdg.sampling.plan import PlanEntry
 from tests.sampling.test_controls import pictures, records, run
-from tests.tiny import configure, make_weights
+from tests.tiny import GENERATOR, configure, make_generator, make_weights
 
-GENERATOR = [
-    f"generator.network.{size}"
-    for size in ("latent_dim=8", "mapping_layers=2", "channel_max=8", "image_size=32")
-]
 SEARCH = ("method=stylegan_clip", "method.search.steps=3")
 
 
@@ -38,11 +33,7 @@ def refs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("weights")
-    generator = build(configure("sample", GENERATOR).generator.network)
-    for parameter in generator.parameters():
-        parameter.data.normal_(std=0.5, generator=keyed_generator("tiny generator", parameter.ndim))
-    save_weights(folder / "generator.safetensors", generator)
-    return [*make_weights(folder), *GENERATOR, f"generator.checkpoint={folder}/generator.safetensors"]
+    return [*make_weights(folder), *GENERATOR, make_generator(folder)]
 
 
 def face(refs: Path) -> str:
