@@ -80,8 +80,14 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
         search: settings of StyleGAN+CLIP that a sweep found.
     """
     toy = data == "toyfaces"
-    published = {} if toy else _PUBLISHED
-    text, image, mix = (published.get(name, ()) for name in ("sdg_text", "sdg_image", "sdg_mix"))
+    scales = {} if toy else _PUBLISHED
+    return _papers(size, scales, toy, search) | _quicker(scales) | _alone(size)
+
+
+def _papers(
+    size: Size, scales: Mapping[str, tuple[str, ...]], toy: bool, search: Sequence[str]
+) -> dict[str, Row]:
+    """The rows of the paper's own table."""
     return {
         "stylegan_clip": Row(
             "StyleGAN+CLIP, text",
@@ -107,7 +113,7 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
             "sdg",
             PROMPTS,
             size.steps,
-            (*_method("sdg", PROMPTS), *text),
+            (*_method("sdg", PROMPTS), *scales.get("sdg_text", ())),
             0.025,
             _paper(28.38, 0.610, 0.553, 0.795, 0.878, 0.947),
         ),
@@ -116,16 +122,22 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
             "sdg",
             REFERENCES,
             size.steps,
-            (*_method("sdg", REFERENCES), *image),
+            (*_method("sdg", REFERENCES), *scales.get("sdg_image", ())),
             0.028,
             _paper(14.37, 0.583, 0.520, 0.742, 0.816, 0.906),
         ),
+    }
+
+
+def _quicker(scales: Mapping[str, tuple[str, ...]]) -> dict[str, Row]:
+    """Fewer steps, and words beside a picture."""
+    return {
         "sdg_text_20": Row(
             "SDG, text, 20 steps of dpmpp_2m_sde",
             "sdg",
             PROMPTS,
             20,
-            (*_method("sdg", PROMPTS), *text, *FEW),
+            (*_method("sdg", PROMPTS), *scales.get("sdg_text", ()), *FEW),
             0.025,
         ),
         "sdg_mix_20": Row(
@@ -133,10 +145,16 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
             "sdg",
             PROMPTS,
             20,
-            ("guidance=mix", *mix, *FEW),
+            ("guidance=mix", *scales.get("sdg_mix", ()), *FEW),
             0.028,
             paired=True,
         ),
+    }
+
+
+def _alone(size: Size) -> dict[str, Row]:
+    """What the models draw without aiming at anything."""
+    return {
         UNGUIDED: Row(
             "unguided, as if towards the prompts",
             "unguided",
