@@ -6,6 +6,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
+from PIL import Image
 
 from sdg.checkpoints import save_weights
 from sdg.composition import ROOT
@@ -44,6 +45,17 @@ GENERATOR = [
     f"generator.network.{size}"
     for size in ("latent_dim=8", "mapping_layers=2", "channel_max=8", "image_size=32")
 ]
+
+
+def pixels(path: Path) -> bytes:
+    """A picture's pixels: of its file, without what the file says of how it was made."""
+    with Image.open(path) as image:
+        return image.tobytes()
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    """The pixels of a run's samples, by file name."""
+    return {path.name: pixels(path) for path in sorted((folder / "samples").iterdir())}
 
 
 def configure(name: str, overrides: list[str]) -> DictConfig:

@@ -13,7 +13,7 @@ from sdg.data.picture import picture_size, read_picture
 from sdg.data.toyfaces.references import write_references
 from sdg.errors import SDGError
 from sdg.sampling.run import sample
-from tests.tiny import configure, make_weights
+from tests.tiny import configure, make_weights, pictures
 
 MIX = (
     "guidance=mix",
@@ -37,10 +37,6 @@ def refs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(weights: list[str], folder: Path, *overrides: str) -> Path:
     settings = ["samples_per_prompt=3", "sampler.steps=4", "guidance.scale=30", f"output_dir={folder}"]
     return sample(configure("sample", [*weights, *settings, "trainer.accelerator=cpu", *overrides]))
-
-
-def pictures(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "samples").iterdir())}
 
 
 def records(folder: Path) -> list[dict]:

@@ -18,7 +18,7 @@ from sdg.randomness import keyed_generator
 from sdg.sampling.build import build_method
 from sdg.sampling.plan import PlanEntry
 from tests.sampling.test_controls import pictures, records, run
-from tests.tiny import GENERATOR, configure, make_generator, make_weights
+from tests.tiny import GENERATOR, configure, make_generator, make_weights, pixels
 
 SEARCH = ("method=stylegan_clip", "method.search.steps=3")
 
@@ -79,8 +79,8 @@ def test_ilvr_holds_low_frequencies_and_composes_with_words(
     free = records(tmp_path / "free")
     for i in range(3):
         # Beside each stands what the prior draws alone, without a constraint.
-        unheld = (tmp_path / "free" / free[i]["file"]).read_bytes()
-        assert (tmp_path / "ilvr" / alone[i]["file"]).read_bytes() == unheld
+        unheld = pixels(tmp_path / "free" / free[i]["file"])
+        assert pixels(tmp_path / "ilvr" / alone[i]["file"]) == unheld
         assert error("ilvr", alone[3 + i]) < 0.3 * error("free", free[i])
         assert error("both", both[3 + i]) < 0.3 * error("free", free[i])
     assert both[3]["scores"].keys() == {"text"}
@@ -114,7 +114,7 @@ def test_latents_are_searched_from_the_picture_beside(weights: list[str], tmp_pa
     run(weights, tmp_path / "still", "method=stylegan_clip", "method.search.steps=0", "prompts=[a face]")
     still = records(tmp_path / "still")
     for before, after in zip(still[:3], still[3:], strict=True):
-        images = [(tmp_path / "still" / record["file"]).read_bytes() for record in (before, after)]
+        images = [pixels(tmp_path / "still" / record["file"]) for record in (before, after)]
         assert images[0] == images[1]
     page = run(
         weights, tmp_path / "moved", "method=stylegan_clip", "method.search.steps=20", "prompts=[a face]"

@@ -13,7 +13,7 @@ from sdg.files import file_hash
 from sdg.sampling.build import build_method
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.run import sample
-from tests.tiny import configure, make_weights
+from tests.tiny import configure, make_weights, pictures
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,6 @@ def run(weights: list[str], folder: Path, *overrides: str) -> Path:
     settings = ["prompts=[a smiling face, a face with red hair]", "samples_per_prompt=3", "sampler.steps=4"]
     folders = [f"output_dir={folder}", "trainer.accelerator=cpu", "guidance.scale=30"]
     return sample(configure("sample", [*weights, *settings, *folders, *overrides]))
-
-
-def pictures(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "samples").iterdir())}
 
 
 @pytest.fixture(scope="module")
