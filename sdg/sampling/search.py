@@ -47,8 +47,8 @@ class LatentSampling(Method):
         def shown(images: Tensor) -> Tensor:
             return images if still is None else torch.where(free, still, images)
 
-        images = still
         if still is not None and free.all():
+            images = still
             for number in range(1, self.steps + 1):
                 yield View(number, self.steps - number, still)
         else:
