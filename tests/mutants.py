@@ -53,8 +53,10 @@ OPERATORS = re.compile(
     "|Is_IsNot|IsNot_Is))"
 )
 """Those most like a slip of the hand; impossible ones, ``a >> b`` of floats, are left out."""
-SILENT = re.compile(r"^-\s*@(abstractmethod|override)|^-    \w+: [^=]*$", re.MULTILINE)
-"""Changes that no program can notice: what only a type checker reads."""
+SILENT = re.compile(
+    r"^-\s*@(abstractmethod|override)|^-    \w+: [^=]*$|^\+.*(: |-> )[\w., |\[\]]* & ", re.MULTILINE
+)
+"""Changes of what only a type checker reads: nothing can notice them, or everything does."""
 _CRASHED = (3, 4, 5, 70)
 """Exit statuses of a pytest that failed itself; 70 is of the forked process."""
 SLOWEST = 600

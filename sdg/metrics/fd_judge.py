@@ -1,7 +1,6 @@
 """Fréchet distance of judge features to fresh renders, beside the floor: what renders themselves score."""
 
 import torch
-from torch import Tensor
 
 from sdg.data.toyfaces import ATTRIBUTES
 from sdg.metrics.evidence import Evidence
@@ -12,9 +11,9 @@ from sdg.metrics.measure import Measure
 class JudgeFrechet:
     """Distance to renders that no network has seen, of samples and of other renders in the samples' place.
 
-    Guided samples are compared with renders that have what their prompts mention. Samples with the same noise
-    look alike, whatever guides them, and so do the renders of the floor: one face for each noise, changed as
-    the prompts say.
+    Guided samples are compared with renders that have what their prompts mention. The floor is what as many
+    faultless pictures score, each of a face of its own: samples that share a noise look more alike than that,
+    so theirs can be above it even if each of them is faultless, and below it only by chance.
 
     Args:
         guided: measure the guided samples instead of the unguided ones.
@@ -27,7 +26,7 @@ class JudgeFrechet:
         self.protocol = (
             f"squared Fréchet distance of judge features of {'guided' if guided else 'unguided'} samples to "
             f"{reference} test renders for each{' that have what its prompt mentions' if guided else ''}; "
-            f"floor: mean over {floors} sets of other renders in the samples' place, one face for each noise"
+            f"floor: mean over {floors} sets of as many other renders in the samples' place"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
@@ -38,17 +37,7 @@ class JudgeFrechet:
         fresh = torch.arange(self.reference * count)
         renders = Moments.of(evidence.judge.faces(fresh, mentioned.repeat(self.reference, 1)).features)
         value = frechet_distance(moments, renders)
-        noises = _numbers([(record["seed"], record["index"]) for record in samples.records])
-        different = int(noises.max()) + 1
-        floors = [
-            evidence.judge.faces(len(fresh) + i * different + noises, mentioned).features
-            for i in range(self.floors)
-        ]
+        others = len(fresh) + torch.arange(self.floors * count)
+        floors = [evidence.judge.faces(numbers, mentioned).features for numbers in others.split(count)]
         floor = sum(frechet_distance(Moments.of(features), renders) for features in floors) / self.floors
         return [Measure("", value, count, beside=("floor", floor))]
-
-
-def _numbers(keys: list[tuple[int, int]]) -> Tensor:
-    """Number the distinct keys from 0: (N,) int64."""
-    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-    return torch.tensor([number[key] for key in keys], dtype=torch.int64)

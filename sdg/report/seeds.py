@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sdg.report.runs import Run
 
 SEED = "seed"
-_QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+_QUANTILES = (12.7062, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.306, 2.26216)
 """Student's t at 97.5 %, for 1 to 9 degrees of freedom."""
 
 

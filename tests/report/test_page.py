@@ -172,3 +172,16 @@ def test_a_grids_words_stand_left_of_their_row_and_above_their_column():
     assert all(20 <= x < 80 and 66 < y < 98 for x, y in beside)
     assert above
     assert all(140 <= x < 160 and y < 44 for x, y in above)
+
+
+def test_pictures_have_a_side_of_128_beside_a_column_of_230():
+    """And gaps of 4, 16 after each group, 8 between rows, and margins of 20."""
+    cells = [Image.new("RGB", (4, 4), "red")] * 2
+    assert draw_grid([("one", cells), ("two", cells)]).size == (
+        20 + 230 + 128 + 16 + 128 + 20,
+        20 + 128 + 8 + 128 + 20,
+    )
+    assert draw_grid([("one", cells)], ["a", "b"], group=2).size == (
+        20 + 230 + 128 + 4 + 128 + 20,
+        20 + 24 + 128 + 20,
+    )

@@ -104,8 +104,8 @@ def test_settings_that_differ_have_columns_and_seeds_have_means(tmp_path: Path) 
     mean = rows[4]
     assert mean["run"] == "mean of 2 seeds: 20_0, 20_1"
     assert float(mean["alignment/mentioned"]) == pytest.approx(0.5)
-    # Of two numbers 0.2 apart the standard error is 0.1, and t of one degree of freedom 12.706.
-    assert float(mean["alignment/mentioned high"]) == pytest.approx(0.5 + 1.2706)
+    # Of two numbers 0.2 apart the standard error is 0.1, and t of one degree of freedom 12.7062.
+    assert float(mean["alignment/mentioned high"]) == pytest.approx(0.5 + 1.27062)
     assert mean["alignment/mentioned n"] == "2"
     assert rows[5]["spread/all"] == ""  # one of its seeds has none
 
