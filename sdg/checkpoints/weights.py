@@ -37,8 +37,10 @@ def save_state(
 ) -> None:
     """Write a state dict as safetensors, floating-point tensors as ``dtype``; whole or not at all.
 
+    A tensor with numbers too large for ``dtype`` is stored in float32, with a warning.
+
     Raises:
-        SDGError: there is no room on the disk.
+        SDGError: there is no room on the disk, or a number is not finite.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +48,11 @@ def save_state(
         key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for key, value in state.items()
     }
+    for key in [key for key, value in converted.items() if not value.isfinite().all()]:
+        converted[key] = state[key].detach().to("cpu", torch.float32).contiguous()
+        if not converted[key].isfinite().all():
+            raise SDGError(f"{key} is not finite, so {path} was not written: keep to the weights before")
+        print(f"warning: {key} is too large for {dtype}: stored as float32 in {path}")
     try:
         with whole_path(path) as part:
             safetensors.torch.save_file(converted, part, metadata)

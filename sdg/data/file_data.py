@@ -69,7 +69,13 @@ class FileData(pl.LightningDataModule):
                 raise SDGError(f"data.{setting}={value} makes no sense: use a whole number from {low} on")
         if on_corrupt not in ("skip", "fail"):
             raise SDGError(f"data.on_corrupt={on_corrupt} is unknown: use skip or fail")
-        self.title, self.size, self.batch_size, self.train_count = name, size, batch_size, train_count
+        self.root, self.title, self.size, self.batch_size, self.train_count = (
+            root,
+            name,
+            size,
+            batch_size,
+            train_count,
+        )
         self.flip, self.on_corrupt, self.seed = flip, on_corrupt, seed
         self.workers = min(workers, _cores())
         self.pin_memory = pin_memory and torch.cuda.is_available()
@@ -79,6 +85,7 @@ class FileData(pl.LightningDataModule):
         self.squares: Squares = CachedSquares(self.cache) if self.cache.exists() else self.source
         self.sets: dict[str, FilePictures] = {}
         self._reported: set[str] = set()
+        self._fingerprint = ""
 
     def __str__(self) -> str:
         counts = " and ".join(f"{len(pictures):,} to {use}" for use, pictures in self.sets.items())
@@ -99,8 +106,21 @@ class FileData(pl.LightningDataModule):
         validation = FilePictures(self.squares, range(split, count), False, self.on_corrupt, self.seed)
         training = FilePictures(self.squares, range(split), self.flip, self.on_corrupt, self.seed)
         self.sets = {"train on": training, "validate on": validation}
+        self._fingerprint = self.source.source.fingerprint()
         if self.trainer is None or self.trainer.is_global_zero:
             print(f"data: {self}{'' if self.squares is self.source else f', prepared in {self.cache}'}")
+
+    def state_dict(self) -> dict[str, str]:
+        """Which pictures a training began with, for its checkpoints."""
+        return {"fingerprint": self._fingerprint}
+
+    def load_state_dict(self, state_dict: dict[str, str]) -> None:
+        """Raises SDGError if a checkpoint's training began with other pictures."""
+        if state_dict["fingerprint"] != self._fingerprint:
+            raise SDGError(
+                f"data.root={self.root} holds other pictures than this training began with: put those back, "
+                "or choose another output_dir"
+            )
 
     def train_dataloader(self) -> DataLoader:
         trainer, pictures = self.trainer, self.sets["train on"]

@@ -215,7 +215,7 @@ class StyleGAN2(nn.Module):
                 f"{'x'.join(map(str, w.shape))}: use latents of the same generator"
             )
         latents = w.unbind(1) if w.ndim == 3 else (w,) * self.layers
-        maps = self._noise_maps(noise, w.device)
+        maps = self._noise_maps(noise, w)
         # Twice as fast on CPUs; the weights have five dimensions, so the input must set the memory format.
         constant = self.input.input.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self.conv1(constant, latents[0], maps[0])
@@ -226,10 +226,10 @@ class StyleGAN2(nn.Module):
             image = to_rgb(x, latents[2 * b + 3], image)
         return image
 
-    def _noise_maps(self, noise: Noise | None, device: torch.device) -> list[Tensor]:
+    def _noise_maps(self, noise: Noise | None, like: Tensor) -> list[Tensor]:
         if noise is None:
             return list(self.noises.buffers())
-        return [noise.normal((1, size, size), device) for size in self.noise_sizes]
+        return [noise.normal((1, size, size), like.device).to(like.dtype) for size in self.noise_sizes]
 
 
 def truncate(w: Tensor, mean: Tensor, psi: float) -> Tensor:

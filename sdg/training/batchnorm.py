@@ -34,8 +34,9 @@ class SynchronisedNorm(nn.BatchNorm2d):
         with torch.no_grad():
             count = len(every) * x.numel() / x.shape[1]
             self.num_batches_tracked.add_(1)
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+            unbiased = variance * count / (count - 1)
+            self.running_var.lerp_(unbiased.to(self.running_var), self.momentum)
         gain = self.weight * (variance + self.eps).rsqrt()
         shift = self.bias - mean * gain
         return (x * gain[:, None, None] + shift[:, None, None]).to(x.dtype)

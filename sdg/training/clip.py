@@ -11,6 +11,8 @@ from sdg.errors import SDGError
 from sdg.networks.clip import CLIP
 from sdg.networks.tokenizer import WordTokenizer
 from sdg.randomness import keyed_generator
+from sdg.training.contrast import Contrast
+from sdg.training.dtypes import full, similarities
 from sdg.training.optimisation import Optimisation
 from sdg.training.ranks import Ranks
 from sdg.training.training import Training
@@ -34,6 +36,8 @@ class CLIPTraining(Training):
         SDGError: the tokenizer is not word-level.
     """
 
+    least_batch = 2
+
     def __init__(
         self,
         clip: CLIP,
@@ -50,6 +54,7 @@ class CLIPTraining(Training):
         self.tokenizer = clip.tokenizer
         self.clip, self.optimisation = clip.to(memory_format=torch.channels_last), optimisation
         self.word_loss, self.word_dropout, self.seed = word_loss, word_dropout, seed
+        self.contrast = Contrast(of_chance=1)
         self.words = nn.Linear(clip.embed_dim, self.tokenizer.size)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
@@ -57,15 +62,16 @@ class CLIPTraining(Training):
         tokens = self.tokenizer(batch["captions"]).to(self.device)
         words = (tokens > 1) & (tokens < self.tokenizer.start)
         ranks = Ranks.current()
-        options: dict[str, Any] = {"generator": generator, "device": self.device}
+        options: dict[str, Any] = {"generator": generator, "device": self.device, "dtype": torch.float32}
         chance = ranks.share(lambda n: torch.rand(n, tokens.shape[1], **options), len(tokens))
         dropped = chance < self.word_dropout
         text = F.normalize(self.clip.model.encode_text(tokens.masked_fill(words & dropped, 1)), dim=-1)
         image = self.clip.encode_image(batch["image"])
         scale = self.clip.model.logit_scale.exp()
         loss = clip_loss(ranks.gather(image), ranks.gather(text), scale, ranks.gather(tokens))
-        logits = self.words(image * image.shape[-1] ** 0.5).float()
-        present = self.tokenizer.bag(batch["descriptions"]).to(self.device)
+        self.contrast.note(loss, len(image) * ranks.size)
+        logits = full(self.words(image * image.shape[-1] ** 0.5))
+        present = self.tokenizer.bag(batch["descriptions"]).to(logits)
         words_loss = F.binary_cross_entropy_with_logits(logits, present, reduction="sum") / len(logits)
         self.log_dict({"train/loss": loss, "train/words": words_loss}, prog_bar=True, sync_dist=True)
         return loss + self.word_loss * words_loss
@@ -88,6 +94,9 @@ class CLIPTraining(Training):
         """The model that the optimiser updates."""
         return self.clip
 
+    def verdict(self) -> str:
+        return self.contrast.verdict()
+
     def compiled(self) -> list[nn.Module]:
         """The two towers: CLIP's forward is never called."""
         return [self.clip.model.visual, self.clip.model.transformer]
@@ -104,7 +113,7 @@ def clip_loss(image: Tensor, text: Tensor, scale: Tensor, tokens: Tensor) -> Ten
         image, text: (B, D), of length 1.
         tokens: (B, L); equal rows are the same caption. If all rows differ, this is CLIP's loss.
     """
-    logits = scale * image.float() @ text.float().T
+    logits = similarities(image, text, scale)
     same = (tokens[:, None] == tokens[None]).all(dim=-1).to(logits)
     target = same / same.sum(dim=1, keepdim=True)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2

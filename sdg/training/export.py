@@ -8,10 +8,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, Timer
-from torch import nn
 
 from sdg.checkpoints import save_weights
 from sdg.files import write_whole
+from sdg.training.finite import check_finite
 from sdg.training.training import Training
 
 
@@ -43,18 +43,21 @@ class Export(Callback):
 
     def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Training)
+        check_finite(trainer)
         if not trainer.is_global_zero:
             return
-        network = pl_module.exported()
         command = " ".join(["python", *sys.argv])
-        save_weights(self.path, network, {"command": command, "steps": str(trainer.global_step)})
-        write_whole(self.path.with_suffix(".md"), self._card(trainer, network, command))
+        weights = pl_module.exported_weights()
+        metadata = {"command": command, "steps": str(trainer.global_step), "weights": weights}
+        save_weights(self.path, pl_module.exported(), metadata)
+        write_whole(self.path.with_suffix(".md"), self._card(trainer, pl_module, command))
 
-    def _card(self, trainer: pl.Trainer, network: nn.Module, command: str) -> str:
+    def _card(self, trainer: pl.Trainer, pl_module: Training, command: str) -> str:
         callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
         timers = [callback for callback in callbacks if isinstance(callback, Timer)]
         minutes = f"{timers[0].time_elapsed('train') / 60:.0f} minutes" if timers else "not timed"
         data = trainer.datamodule  # type: ignore[attr-defined]  # set, but not declared
+        network = pl_module.exported()
         parameters = sum(parameter.numel() for parameter in network.parameters())
         metrics = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}
         lines = [
@@ -64,6 +67,8 @@ class Export(Callback):
             f"- network: {type(network).__name__}, {parameters:,} parameters, stored as float16",
             f"- data: {data}",
             f"- steps: {trainer.global_step:,} of {trainer.max_steps:,}",
+            f"- weights: {pl_module.exported_weights()}",
+            f"- optimisation: {pl_module.optimisation}; {_clipping(trainer)}; precision {trainer.precision}",
             f"- time: {minutes} on {_machine(trainer)}",
             "",
             "| metric at the end of training | value |",
@@ -72,6 +77,13 @@ class Export(Callback):
             "",
         ]
         return "\n".join(lines)
+
+
+def _clipping(trainer: pl.Trainer) -> str:
+    if trainer.gradient_clip_val is None:
+        return "gradients not clipped"
+    what = "each number" if trainer.gradient_clip_algorithm == "value" else "their norm"
+    return f"gradients clipped, {what} at {trainer.gradient_clip_val:g}"
 
 
 def _machine(trainer: pl.Trainer) -> str:

@@ -11,6 +11,7 @@ from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.metrics.judged import answers, scale_nuisances
 from sdg.networks.judge import Judge
 from sdg.randomness import keyed_generator
+from sdg.training.dtypes import full
 from sdg.training.optimisation import Optimisation
 from sdg.training.ranks import Ranks
 from sdg.training.training import Training
@@ -37,9 +38,9 @@ class JudgeTraining(Training):
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         generator = keyed_generator("judge", self.seed, batch["step"], device=self.device)
         judgement = self.judge(self._spoil(batch["image"], generator))
-        nuisance_loss = F.mse_loss(judgement.nuisances.float(), scale_nuisances(batch["nuisances"]))
+        nuisance_loss = F.mse_loss(full(judgement.nuisances), full(scale_nuisances(batch["nuisances"])))
         loss = 10 * nuisance_loss + sum(
-            F.cross_entropy(logits.float(), labels)
+            F.cross_entropy(full(logits), labels)
             for logits, labels in zip(judgement.attributes.values(), batch["attributes"].T, strict=True)
         )
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
@@ -70,8 +71,8 @@ class JudgeTraining(Training):
     def _spoil(self, images: Tensor, generator: torch.Generator) -> Tensor:
         small = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
         ranks = Ranks.current()
-        options: dict[str, Any] = {"generator": generator, "device": images.device}
+        options: dict[str, Any] = {"generator": generator, "device": images.device, "dtype": torch.float32}
         chance = ranks.share(lambda n: torch.rand(2, n, 1, 1, 1, **options).movedim(1, 0), len(images))
         images = torch.where(chance[:, 0] < self.blur, small, images)
         noise = ranks.share(lambda n: torch.randn(n, *images.shape[1:], **options), len(images))
-        return images + self.noise * chance[:, 1] * noise
+        return images + (self.noise * chance[:, 1] * noise).to(images.dtype)

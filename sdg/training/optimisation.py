@@ -8,6 +8,8 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from sdg.errors import SDGError
+
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -18,6 +20,9 @@ class Optimisation:
         lr: peak learning rate.
         warmup: steps of the linear rise.
         final: learning rate at the last step, as a fraction of the peak.
+
+    Raises:
+        SDGError: a number that no training can have.
     """
 
     def __init__(
@@ -28,8 +33,24 @@ class Optimisation:
         warmup: int = 100,
         final: float = 0.02,
     ):
+        for name, value, wanted, right in (
+            ("lr", lr, "a number above 0", lr > 0),
+            ("weight_decay", weight_decay, "0 or more", weight_decay >= 0),
+            ("betas", betas, "two numbers from 0 to below 1", [0 <= b < 1 for b in betas] == [True] * 2),
+            ("warmup", warmup, "0 or more", warmup >= 0),
+            ("final", final, "0 or more", final >= 0),
+        ):
+            if not right:
+                raise SDGError(f"model.optimisation.{name}={value} makes no sense: use {wanted}")
         self.lr, self.weight_decay, self.warmup, self.final = lr, weight_decay, warmup, final
         self.betas = (betas[0], betas[1])
+
+    def __str__(self) -> str:
+        fall = "constant" if self.final == 1 else f"falling to {self.final:g} of it"
+        return (
+            f"AdamW, learning rate {self.lr:g} after {self.warmup} steps of warm-up, then {fall}, "
+            f"betas {self.betas[0]:g} and {self.betas[1]:g}, weight decay {self.weight_decay:g}"
+        )
 
     def __call__(self, parameters: Iterable[nn.Parameter], steps: int) -> OptimizerLRSchedulerConfig:
         """What Lightning's ``configure_optimizers`` returns for a run of ``steps`` steps."""
@@ -51,7 +72,13 @@ class Optimisation:
 
 
 def exponential_average(model: nn.Module, decay: float) -> AveragedModel:
-    """A moving average of ``model``'s parameters, whose decay rises as (1+n)/(10+n) up to ``decay``."""
+    """A moving average of ``model``'s parameters, whose decay rises as (1+n)/(10+n) up to ``decay``.
+
+    Raises:
+        SDGError: a decay outside [0, 1).
+    """
+    if not 0 <= decay < 1:
+        raise SDGError(f"model.ema_decay={decay} averages nothing: use a number from 0 to below 1")
 
     def average(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
         count = int(updates)

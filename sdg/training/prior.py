@@ -43,6 +43,7 @@ class PriorTraining(Training):
         self.denoiser, self.optimisation, self.seed = denoiser, optimisation, seed
         self.timesteps, self.emphasis, self.max_weight = timesteps or Uniform(), emphasis, max_weight
         denoiser.network.to(memory_format=torch.channels_last)
+        self.ema_decay = ema_decay
         self.average = exponential_average(denoiser.network, ema_decay)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
@@ -73,6 +74,9 @@ class PriorTraining(Training):
         """The averaged network: what sampling loads."""
         return self.average.module
 
+    def exported_weights(self) -> str:
+        return f"an exponential average over the steps (decay {self.ema_decay:g})"
+
     def _loss(
         self,
         x0: Tensor,
@@ -82,14 +86,15 @@ class PriorTraining(Training):
         emphasis: Spot | None = None,
         max_weight: float = MAX_WEIGHT,
     ) -> Tensor:
-        options: dict[str, Any] = {"generator": generator, "device": x0.device}
+        # Whatever the training computes in: a half precision would leave out most timesteps.
+        options: dict[str, Any] = {"generator": generator, "device": x0.device, "dtype": torch.float32}
 
         def quantiles(count: int) -> Tensor:
             # Stratified: each image gets its own stratum, and one uniform number shifts all of them.
-            strata = torch.arange(count, device=x0.device) / count
+            strata = torch.arange(count, device=x0.device, dtype=torch.float32) / count
             return (strata + torch.rand((), **options)) % 1
 
         t = timesteps(ranks.share(quantiles, len(x0)), self.denoiser.schedule)
-        noise = ranks.share(lambda n: torch.randn(n, *x0.shape[1:], **options), len(x0))
+        noise = ranks.share(lambda n: torch.randn(n, *x0.shape[1:], **options), len(x0)).to(x0)
         weights = emphasis(x0) if emphasis else None
         return diffusion_loss(self.denoiser, x0, t, noise, weights, max_weight).mean()

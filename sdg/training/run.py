@@ -7,6 +7,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from sdg.checkpoints import load_weights
 from sdg.config import build, check_sweep, plain, resolved
@@ -14,6 +17,9 @@ from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.processes import first_process
 from sdg.report.loggers import announce, finish
+from sdg.training.finite import Finite
+from sdg.training.pace import LoaderClock, Pace
+from sdg.training.settings import check_model, check_settings
 from sdg.training.training import Training
 from sdg.training.whole_checkpoints import WholeCheckpoints, newest_whole
 
@@ -31,18 +37,16 @@ def train(config: DictConfig) -> None:
         SDGError: unusable settings, or a folder that belongs to another run.
     """
     output_dir = Path(config.output_dir)
-    if config.trainer.max_steps < 1:
-        raise SDGError(f"trainer.max_steps={config.trainer.max_steps} trains nothing: use 1 or more")
+    check_settings(config)
     checkpoint = _find_checkpoint(output_dir, config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data: pl.LightningDataModule = build(config.data)
     model: Training = build(config.model)
+    check_model(model, config)
     if config.warm_start is not None:
         load_weights(model.trained(), config.warm_start)
-    callbacks = list(build(config.callbacks or {}).values())
     loggers = list(build(config.logger).values()) if config.logger else []
-    plugins = [WholeCheckpoints()]
-    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers or False, plugins=plugins)
+    trainer = _trainer(config, loggers)
     _check_devices(trainer, model, config)
     if first_process():
         _record(output_dir, config)
@@ -56,10 +60,29 @@ def train(config: DictConfig) -> None:
             # Not true here: our data starts at the step where the checkpoint ends.
             warnings.filterwarnings("ignore", message=".* your dataloader is not resumable")
             trainer.fit(model, data, ckpt_path=checkpoint)
+    except MisconfigurationException as error:  # what Lightning finds only when it begins
+        raise SDGError(f"this training cannot be run: {error}") from error
     finally:
         finish(loggers)
     if first_process():
-        print(f"finished: weights, card, figures and logs are in {output_dir}")
+        print(f"finished: weights, card, figures and logs are in {output_dir}{model.verdict()}")
+
+
+def _trainer(config: DictConfig, loggers: list[Logger]) -> pl.Trainer:
+    clock = None if config.trainer.get("profiler") else LoaderClock()
+    callbacks = [Finite(), Pace(clock), *build(config.callbacks).values()]
+    parts: dict[str, Any] = {
+        "callbacks": callbacks,
+        "logger": loggers or False,
+        "plugins": [WholeCheckpoints()],
+    }
+    if clock is not None:
+        parts["profiler"] = clock
+    if not any(isinstance(callback, Checkpoint) for callback in callbacks):
+        # Lightning would add one of its own, whose files no run goes on from.
+        parts["enable_checkpointing"] = False
+    trainer: pl.Trainer = build(config.trainer, **parts)
+    return trainer
 
 
 def _check_devices(trainer: pl.Trainer, model: Training, config: DictConfig) -> None:

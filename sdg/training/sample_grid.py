@@ -62,10 +62,11 @@ class GeneratorGrid(Callback):
         generator = pl_module.exported()
         assert isinstance(generator, StyleGAN2)
         noise = NoiseSource([(0, i) for i in range(self.count)], "latent")
-        images = generator(noise.normal((generator.latent_dim,), pl_module.device), noise)
+        z = noise.normal((generator.latent_dim,), pl_module.device).to(generator.input.input.dtype)
+        images = generator(z, noise)
         keep_figure(trainer, self.folder, "samples", _sheet(images))
 
 
 def _sheet(images: Tensor) -> Image.Image:
     """Pictures (B, 3, S, S) in [-1, 1], side by side."""
-    return to_pil_image(make_grid((images.clamp(-1, 1) + 1) / 2, nrow=8, padding=2).cpu())
+    return to_pil_image(make_grid((images.float().clamp(-1, 1) + 1) / 2, nrow=8, padding=2).cpu())

@@ -12,7 +12,7 @@ from sdg.diffusion.noise import NoiseSource
 from sdg.networks.stylegan2 import StyleGAN2
 from sdg.networks.stylegan2_discriminator import Discriminator
 from sdg.training.optimisation import Optimisation, exponential_average
-from sdg.training.training import Training
+from sdg.training.training import Training, gradient_norm
 
 
 class StyleGANTraining(Training):
@@ -50,13 +50,14 @@ class StyleGANTraining(Training):
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
         self.r1, self.r1_every = r1, r1_every
         self.path_length, self.path_length_every = path_length, path_length_every
+        self.ema_decay = ema_decay
         self.average = exponential_average(generator, ema_decay)
         self.register_buffer("path_mean", torch.zeros(()))
 
-    def training_step(self, batch: dict, batch_idx: int) -> None:
+    def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         real, step = batch["image"], batch["step"]
         noise = NoiseSource([(self.seed, step * len(real) + i) for i in range(len(real))], "stylegan")
-        fake = self.generator(noise.normal((self.generator.latent_dim,), self.device), noise)
+        fake = self.generator(self._latents(noise, real), noise)
         generator_optimizer, discriminator_optimizer = self._optimizers()
 
         loss_d = self._discriminator_loss(real, fake.detach())
@@ -66,6 +67,7 @@ class StyleGANTraining(Training):
             loss_d = loss_d + self.r1 / 2 * self.r1_every * penalty
         discriminator_optimizer.zero_grad()
         self.manual_backward(loss_d)
+        self.log("train/gradient_norm_discriminator", gradient_norm(discriminator_optimizer.optimizer))
         # Without Lightning's wrapper, which would count a second step: data and checkpoints use that count.
         discriminator_optimizer.optimizer.step()
 
@@ -73,7 +75,8 @@ class StyleGANTraining(Training):
         loss_g = F.softplus(-self.discriminator(fake)).mean()
         self.log("train/generator", loss_g, prog_bar=True)
         if self.path_length and (step + 1) % self.path_length_every == 0:
-            loss_g = loss_g + self.path_length * self.path_length_every * self._path_penalty(noise)
+            penalty = self._path_penalty(self._latents(noise, real), noise)
+            loss_g = loss_g + self.path_length * self.path_length_every * penalty
         generator_optimizer.zero_grad()
         self.manual_backward(loss_g)
         self.discriminator.requires_grad_(True)
@@ -82,6 +85,7 @@ class StyleGANTraining(Training):
         self.average.update_parameters(self.generator)
         for scheduler in self.lr_schedulers():  # type: ignore[union-attr]  # there are two
             scheduler.step()
+        return (loss_d + loss_g).detach()
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         # On unseen real pictures: if this falls below train/real, the discriminator is memorising.
@@ -100,6 +104,9 @@ class StyleGANTraining(Training):
         """The averaged generator, whose latents are searched."""
         return self.average.module
 
+    def exported_weights(self) -> str:
+        return f"an exponential average over the steps (decay {self.ema_decay:g})"
+
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers: Any = self.optimizers()
         return optimizers
@@ -111,14 +118,17 @@ class StyleGANTraining(Training):
         self.log("train/discriminator", loss, prog_bar=True)
         return loss
 
-    def _path_penalty(self, noise: NoiseSource) -> Tensor:
-        """Mean of (‖Jᵀy‖ - its running mean)² over a new batch of generated pictures."""
-        w = self.generator.mapping(noise.normal((self.generator.latent_dim,), self.device))
-        w = w[:, None].expand(-1, self.generator.layers, -1)
-        images = self.generator.synthesis(w, noise)
-        y = noise.normal(images.shape[1:], self.device)
-        lengths = path_lengths(images, w, y)
-        self.path_mean = self.path_mean.lerp(lengths.detach().mean(), 0.01)
+    def _latents(self, noise: NoiseSource, like: Tensor) -> Tensor:
+        return noise.normal((self.generator.latent_dim,), self.device).to(like.dtype)
+
+    def _path_penalty(self, z: Tensor, noise: NoiseSource) -> Tensor:
+        """Mean of (‖Jᵀy‖ - its running mean)² over a batch of pictures from latents z, in float32."""
+        with torch.autocast(self.device.type, enabled=False):
+            w = self.generator.mapping(z)
+            w = w[:, None].expand(-1, self.generator.layers, -1)
+            images = self.generator.synthesis(w, noise)
+            lengths = path_lengths(images, w, noise.normal(images.shape[1:], self.device))
+        self.path_mean.lerp_(lengths.detach().mean().to(self.path_mean), 0.01)
         self.log("train/path_length", self.path_mean)
         return (lengths - self.path_mean).square().mean()
 

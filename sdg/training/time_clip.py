@@ -15,6 +15,8 @@ from sdg.networks.time_encoder import TimeEncoder
 from sdg.randomness import keyed_generator
 from sdg.training.batchnorm import Policy, freeze, set_policy
 from sdg.training.checkpointing import recompute_blocks
+from sdg.training.contrast import Contrast
+from sdg.training.dtypes import similarities
 from sdg.training.optimisation import Optimisation
 from sdg.training.ranks import Ranks
 from sdg.training.teacher_cache import TeacherCache
@@ -40,6 +42,8 @@ class TimeCLIPTraining(Training):
         checkpointing: recompute a ResNet's blocks in the backward pass to save memory.
     """
 
+    least_batch = 2
+
     def __init__(
         self,
         clip: CLIP,
@@ -58,9 +62,10 @@ class TimeCLIPTraining(Training):
             recompute_blocks(self.encoder)
         self.schedule, self.optimisation = schedule, optimisation
         self.batchnorm, self.seed = batchnorm, seed
+        self.contrast = Contrast(of_chance=2)
         # In a list, to be neither trained nor in the checkpoint.
         self._teacher = [clip.eval().requires_grad_(False)]
-        self._cache = TeacherCache(self._ask) if cache_teacher else None
+        self._cache = TeacherCache(self.ask_teacher) if cache_teacher else None
 
     @property
     def teacher(self) -> CLIP:
@@ -68,11 +73,18 @@ class TimeCLIPTraining(Training):
         self._teacher[0].to(self.device)
         return self._teacher[0]
 
+    def ask_teacher(self, images: Tensor) -> Tensor:
+        """The teacher's embeddings (B, D) of images (B, 3, H, W), in its own precision."""
+        teacher = self.teacher
+        return teacher.encode_image(images.to(teacher.model.logit_scale.dtype))
+
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         if self.batchnorm == "frozen":
             freeze(self.encoder)
         generator = keyed_generator("time clip", self.seed, batch["step"], device=self.device)
-        loss = self._loss(batch, generator, Ranks.current())
+        ranks = Ranks.current()
+        loss = self._loss(batch, generator, ranks)
+        self.contrast.note(loss, len(batch["image"]) * ranks.size)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -92,27 +104,30 @@ class TimeCLIPTraining(Training):
         """The student, which guides."""
         return self.encoder
 
+    def verdict(self) -> str:
+        return self.contrast.verdict()
+
     def _loss(self, batch: dict, generator: torch.Generator, ranks: Ranks) -> Tensor:
         images, steps = batch["image"], len(self.schedule)
         options: dict[str, Any] = {"generator": generator, "device": self.device}
         t = ranks.share(lambda n: torch.randint(steps, (n,), **options), len(images))
-        noise = ranks.share(lambda n: torch.randn(n, *images.shape[1:], **options), len(images))
+        shape = images.shape[1:]
+        noise = ranks.share(lambda n: torch.randn(n, *shape, dtype=torch.float32, **options), len(images))
         with torch.no_grad():
             target = self._target(batch)
-        student = F.normalize(self.encoder(self.schedule.diffuse(images, t, noise), t).pooled, dim=-1)
+        student = F.normalize(
+            self.encoder(self.schedule.diffuse(images, t, noise.to(images)), t).pooled, dim=-1
+        )
         with torch.no_grad():
             targets = ranks.gather(target)
         return distillation_loss(ranks.gather(student), targets)
 
     def _target(self, batch: dict) -> Tensor:
         if self._cache is None:
-            return self._ask(batch["image"])
+            return self.ask_teacher(batch["image"])
         if "index" not in batch:
             raise SDGError("encoder.cache_teacher=true needs data from files: use false with this data set")
         return self._cache(batch["image"], batch["index"], batch["flipped"])
-
-    def _ask(self, images: Tensor) -> Tensor:
-        return self.teacher.encode_image(images)
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -123,6 +138,6 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Args:
         student, teacher: (B, D), of length 1.
     """
-    logits = LOGIT_SCALE * student.float() @ teacher.float().T
+    logits = similarities(student, teacher, LOGIT_SCALE)
     diagonal = torch.arange(len(logits), device=logits.device)
     return F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)

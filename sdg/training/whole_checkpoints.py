@@ -55,6 +55,11 @@ class Checkpoints(Checkpoint):
         self.folder, self.every = Path(folder), every
         self._kept = 0
 
+    def newest(self) -> str | None:
+        """The newest checkpoint and its step, in words; None before there is one."""
+        path = self.folder / NEWEST
+        return f"{path} of step {self._kept}" if self._kept and path.exists() else None
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._kept = trainer.global_step
 

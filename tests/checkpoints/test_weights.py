@@ -29,6 +29,26 @@ def test_round_trip_in_half_precision(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
 
 
+def test_what_half_precision_cannot_hold_is_stored_in_float32_with_a_word(tmp_path: Path, capsys):
+    large, small = torch.tensor([1e5, -2.0]), torch.tensor([65504.0])
+    save_state(tmp_path / "w.safetensors", {"large": large, "small": small})
+    stored = read_state(tmp_path / "w.safetensors")
+    assert torch.equal(stored["large"], large)
+    assert stored["small"].dtype == torch.float16
+    output = capsys.readouterr().out
+    assert output.count("warning") == 1
+    assert "warning: large is too large for torch.float16: stored as float32" in output
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused_and_the_file_before_stays(tmp_path: Path, value: float):
+    path = tmp_path / "w.safetensors"
+    save_state(path, {"a": torch.ones(2)})
+    with pytest.raises(SDGError, match=r"a is not finite, so .*w\.safetensors was not written"):
+        save_state(path, {"a": torch.tensor([1.0, value])})
+    assert torch.equal(read_state(path)["a"], torch.ones(2).half())
+
+
 def test_pt_files_of_tensors_load(tmp_path: Path):
     source = network()
     torch.save(source.state_dict(), tmp_path / "w.pt")
