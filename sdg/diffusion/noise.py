@@ -29,7 +29,7 @@ class NoiseSource:
         while the GPU is at work.
         """
         kind = torch.device(device).type
-        noise = torch.empty(len(self.generators), *shape, pin_memory=kind == "cuda")
+        noise = torch.empty(len(self.generators), *shape, dtype=torch.float32, pin_memory=kind == "cuda")
         for row, generator in zip(noise, self.generators, strict=True):
             row.normal_(generator=generator)
         # MPS would read memory that may have been reused by then (pytorch issue 189690).

@@ -75,6 +75,16 @@ def test_a_synchronised_norm_alone_is_batchnorm():
         torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_synchronised_norm_also_computes_in_half_precision():
+    x = torch.randn(6, 5, 4, 3, generator=keyed_generator("x")) * 3 + 7
+    outcomes = []
+    for dtype in (torch.float32, torch.bfloat16):
+        norm = SynchronisedNorm(5).to(dtype)
+        outcomes.append([norm(x.to(dtype)).float(), norm.running_mean.float(), norm.running_var.float()])
+    for expected, got in zip(*outcomes, strict=True):
+        torch.testing.assert_close(got, expected, rtol=0.02, atol=0.02)
+
+
 def test_the_policies_are_named():
     with pytest.raises(SDGError, match="use train, frozen or synchronised"):
         set_policy(nn.Sequential(nn.BatchNorm2d(3)), "moving")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from safetensors import safe_open
 
 from sdg.checkpoints import read_state
 from sdg.composition import ROOT
@@ -27,9 +28,13 @@ def clip_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return make_weights(tmp_path_factory.mktemp("weights"))[-2]
 
 
-def run(experiment: str, folder: Path, steps: int, *overrides: str) -> dict[str, torch.Tensor]:
+def run(
+    experiment: str, folder: Path, steps: int, *overrides: str, toyfaces: bool = True
+) -> dict[str, torch.Tensor]:
+    """Train a tiny network, and what it exports; without toyfaces, ``overrides`` choose the data."""
+    training = [word for word in TRAINING if toyfaces or not word.startswith("data.val_count")]
     own = [f"+experiment={experiment}", f"output_dir={folder}", f"trainer.max_steps={steps}"]
-    config = configure("train", [*own, *TRAINING, *EXTRA.get(experiment, []), *overrides])
+    config = configure("train", [*own, *training, *EXTRA.get(experiment, []), *overrides])
     train(config)
     return read_state(folder / f"{config.name}.safetensors")
 
@@ -72,6 +77,13 @@ def test_a_run_leaves_weights_card_logs_and_figures(tmp_path: Path):
     card = (tmp_path / "run" / "prior.md").read_text()
     assert "steps: 3 of 3" in card
     assert "train/loss" in card
+    assert "- weights: an exponential average over the steps (decay 0.9995)" in card
+    assert (
+        "- optimisation: AdamW, learning rate 0.0005 after 200 steps of warm-up, then constant, betas 0.9 "
+        "and 0.999, weight decay 0; gradients clipped, their norm at 1; precision 32-true"
+    ) in card
+    with safe_open(tmp_path / "run" / "prior.safetensors", "pt") as file:
+        assert file.metadata()["weights"] == "an exponential average over the steps (decay 0.9995)"
     assert list((tmp_path / "run" / "figures").glob("samples_*.png"))
     assert "train/loss" in next((tmp_path / "run" / "logs").rglob("metrics.csv")).read_text()
 
@@ -95,7 +107,9 @@ def test_weights_of_the_last_step_are_there_though_its_validation_is_killed(
 
 def test_a_training_of_no_steps_is_refused(tmp_path: Path):
     for steps in (0, -1):
-        with pytest.raises(SDGError, match=rf"trainer.max_steps={steps} trains nothing: use 1 or more"):
+        with pytest.raises(
+            SDGError, match=rf"trainer.max_steps={steps} makes no sense: use a whole number fr"
+        ):
             run("toyfaces_prior", tmp_path / "run", steps)
     assert not (tmp_path / "run").exists()
 
@@ -105,7 +119,15 @@ def test_fine_tuning_reads_no_captions_and_writes_the_retrieval_curve(tmp_path: 
     figures = tmp_path / "run" / "figures"
     assert (figures / "retrieval.json").exists()
     assert list(figures.glob("retrieval_*.png"))
+    card = (tmp_path / "run" / "time_clip.md").read_text()
+    assert "- weights: those after the last step" in card
     assert not configure("train", ["+experiment=toyfaces_clip"]).data.captions
+
+
+def test_a_run_without_checkpoints_leaves_weights_and_no_other_keeper(tmp_path: Path):
+    run("toyfaces_judge", tmp_path / "run", 2, "~callbacks.checkpoint", "trainer.gradient_clip_val=null")
+    assert "gradients not clipped" in (tmp_path / "run" / "judge.md").read_text()
+    assert not list((tmp_path / "run").rglob("*.ckpt"))
 
 
 def test_a_finished_training_made_longer_is_the_longer_one_from_its_last_step_on(tmp_path: Path, capsys):

@@ -100,8 +100,17 @@ def test_a_run_leaves_the_averaged_generator_with_a_card_and_pictures(tmp_path: 
         assert torch.equal(value, average[f"average.module.{key}"].half())
     card = (tmp_path / "run" / "stylegan.md").read_text()
     assert "StyleGAN2" in card
+    assert "- weights: an exponential average over the steps (decay 0.998)" in card
     assert "train/r1" in card
     assert list((tmp_path / "run" / "figures").glob("samples_*.png"))
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_both_penalties_compute_in_half_precisions(tmp_path: Path, precision: str):
+    run(tmp_path / "run", 2, f"trainer.precision={precision}")
+    state = moved(tmp_path / "run")
+    assert float(state["path_mean"]) > 0
+    assert all(value.isfinite().all() for value in state.values())
 
 
 def test_gradient_penalty_of_a_linear_critic_is_the_square_of_its_weights():
