@@ -84,5 +84,5 @@ def test_embeddings_are_compared_in_float32_whatever_they_are_made_in():
     """In bfloat16 these would tie, and a tie finds nothing."""
     close = F.normalize(1 + 0.01 * torch.eye(4), dim=1)
     for context in (nullcontext, lambda: torch.autocast("cpu", torch.bfloat16)):
-        search = Search(NoiseSchedule.linear(20), [torch.zeros(4, 1, 2, 2)], context)
+        search = Search(NoiseSchedule.linear(), [torch.zeros(4, 1, 2, 2)], context)
         assert search.curve(lambda x_t, _: close, close) == [1.0] * 11
