@@ -7,9 +7,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from sdg.composition import CONF, compose, user_conf
+from sdg.composition import compose, conf_folders, explained
+from sdg.config import one_line
 from sdg.errors import SDGError
 from sdg.schema import SampleConfig
 from sdg.words import SHORT, in_full, is_setting, written
@@ -47,8 +49,15 @@ class Request:
         return " ".join(["python sample.py", *map(shlex.quote, self.overrides)])
 
     def config(self) -> DictConfig:
-        """The configuration of ``sample.py`` for it."""
-        return compose("sample", self.overrides)
+        """The configuration of ``sample.py`` for it.
+
+        Raises:
+            SDGError: a word names nothing that is there, with the nearest that is.
+        """
+        try:
+            return compose("sample", self.overrides)
+        except ConfigCompositionException as error:
+            raise SDGError(explained(error, "sample", self.overrides) or one_line(error)) from error
 
 
 def request(
@@ -113,7 +122,7 @@ def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_terms(asked: Request, terms: Sequence[str]) -> Request:
     """``asked`` with guidance by just these terms, in words that the command line knows."""
-    config = compose("sample", asked.words)
+    config = replace(asked, prompts=(), references=()).config()
     if "guidance" not in config.method or set(config.guidance.terms) == set(terms):
         return asked
     if len(terms) == 1:
@@ -125,14 +134,15 @@ def _with_terms(asked: Request, terms: Sequence[str]) -> Request:
 
 def _with_weights(asked: Request, weights: Mapping[str, float]) -> Request:
     """``asked`` with terms whose weights are these times the usual ones."""
-    config = compose("sample", asked.words)
+    if not weights:
+        return asked
+    terms = asked.config().guidance.terms
     for name, weight in weights.items():
-        usual = OmegaConf.select(config, f"guidance.terms.{name}.weight")
+        usual = OmegaConf.select(terms, f"{name}.weight")
         if not isinstance(usual, int | float):
             raise SDGError(f"the weight of {name} is no number here: give guidance.terms.{name}.weight")
-        asked = replace(
-            asked, words=(*asked.words, f"guidance.terms.{name}.weight={written(weight * usual)}")
-        )
+        word = f"guidance.terms.{name}.weight={written(weight * usual)}"
+        asked = replace(asked, words=(*asked.words, word))
     return asked
 
 
@@ -153,4 +163,4 @@ def _several(value: Any) -> list[Any]:
 
 def _is_group(name: str) -> bool:
     """Whether a setting chooses an option of a group, rather than giving a value."""
-    return any((folder / name).is_dir() for folder in (CONF, user_conf() or CONF))
+    return any((folder / name).is_dir() for folder in conf_folders())

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from sdg.composition import CONF, ROOT, user_conf
+from sdg.composition import ROOT, conf_folders
 from sdg.config import one_line
 from sdg.diffusion.denoiser import Denoiser
 from sdg.errors import SDGError
@@ -245,7 +245,7 @@ def _named(name: str | None) -> list[str]:
     """The settings that a name stands for."""
     if name is None or "=" in name:
         return [name] if name else []
-    folders = [folder for folder in (user_conf(), CONF) if folder]
+    folders = conf_folders()
 
     def there(group: str, option: str) -> bool:
         return any((folder / group / f"{option}.yaml").is_file() for folder in folders)

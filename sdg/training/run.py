@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from sdg.checkpoints import load_weights
 from sdg.config import build, check_sweep, plain, resolved
+from sdg.data.fitting import fitting_size
 from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.processes import first_process
@@ -37,6 +38,9 @@ def train(config: DictConfig) -> None:
         SDGError: unusable settings, or a folder that belongs to another run.
     """
     output_dir = Path(config.output_dir)
+    if OmegaConf.select(config, "data.size") == "auto":
+        config.data.size = fitting_size(config.data.root, config.data.inside, config.data.cache)
+        print(f"data.size=auto: the pictures are learnt at {config.data.size} px")
     check_settings(config)
     checkpoint = _find_checkpoint(output_dir, config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
