@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from sdg.data.cache import CachedSquares, cache_place
 from sdg.data.file_pictures import FilePictures
+from sdg.data.fitting import fitting_size
 from sdg.data.locate import find_source
 from sdg.data.prepare import check_cache, write_cache
 from sdg.data.shard import Batches, Shard, training_batches
@@ -27,7 +28,7 @@ class FileData(pl.LightningDataModule):
         root: the folder or archive.
         name: name of the data set, for messages and the cache.
         inside: folders below ``root``; the first that exists is used instead of it.
-        size: side of the pictures in pixels.
+        size: side of the pictures in pixels; ``auto``: see ``fitting_size``.
         batch_size: pictures per step, on all devices together.
         train_count: how many pictures, in the order of their names, to train on; the rest validate. None:
             all of them.
@@ -46,7 +47,7 @@ class FileData(pl.LightningDataModule):
         root: str | None,
         name: str = "pictures",
         inside: Sequence[str] = (),
-        size: int = 256,
+        size: int | Literal["auto"] = 256,
         batch_size: int = 32,
         train_count: int | None = None,
         preparation: str = "adm",
@@ -61,6 +62,8 @@ class FileData(pl.LightningDataModule):
         super().__init__()
         if root is None:
             raise SDGError(f"data.root is not set: say where {name} is, data.root=PATH")
+        if size == "auto":
+            size = fitting_size(root, inside, cache)
         least = {"size": (size, 1), "batch_size": (batch_size, 1), "workers": (workers, 0)}
         if train_count is not None:
             least["train_count"] = (train_count, 1)

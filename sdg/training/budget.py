@@ -53,8 +53,11 @@ class Budget(Callback):
         if not trainer.is_global_zero or not taken:
             return
         pace = taken / (self.spent - self._began)
-        left = max(0.0, self.hours * 3600 - self.spent)
+        end = trainer.global_step + pace * max(0.0, self.hours * 3600 - self.spent)
+        bar = getattr(trainer.progress_bar_callback, "train_progress_bar", None)
+        if bar is not None:
+            bar.total = round(end)  # or it would count to trainer.max_steps, which nobody waits for
         print(
-            f"{pace:.2f} steps a second here: {self.hours:g} h end after about "
-            f"{trainer.global_step + pace * left:,.0f} steps (callbacks.budget.hours)"
+            f"{pace:.2f} steps a second here: {self.hours:g} h end after about {end:,.0f} steps "
+            "(callbacks.budget.hours)"
         )

@@ -210,7 +210,7 @@ def test_a_closed_studio_says_so(studio: Studio) -> None:
     [
         ({"scal": 3}, "no setting scal .did you mean scale"),
         ({"guidance.scal": 3}, "scal"),
-        ({"scale": "strong"}, "guidance.scale=strong is not a number"),
+        ({"scale": "strong"}, "guidance.scale=strong does not fit: give a number"),
         ({"seed": "x"}, "seed"),
         ({"content": "nothing.png"}, "nothing.png"),
         ({"content": ("face.png", "much")}, "no target with its weight"),

@@ -12,7 +12,14 @@ from sdg.training.budget import Budget
 def trainer(steps: int = 0) -> Any:
     """As much of a trainer as the budget looks at."""
     strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision)
-    return SimpleNamespace(global_step=steps, should_stop=False, is_global_zero=True, strategy=strategy)
+    shown = SimpleNamespace(train_progress_bar=SimpleNamespace(total=10**6))
+    return SimpleNamespace(
+        global_step=steps,
+        should_stop=False,
+        is_global_zero=True,
+        strategy=strategy,
+        progress_bar_callback=shown,
+    )
 
 
 def work(budget: Budget, running: Any, steps: int) -> None:
@@ -32,6 +39,7 @@ def test_it_ends_after_its_hours_and_tells_the_pace(capsys: pytest.CaptureFixtur
     assert running.should_stop
     said = capsys.readouterr().out
     assert said.count("\n") == 1
+    assert running.progress_bar_callback.train_progress_bar.total == 7200
     assert re.match(r"2\.00 steps a second here: 1 h end after about 7,200 steps", said)
 
 
