@@ -66,7 +66,8 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         step = trainer.global_step
         # With gradient accumulation, several batches end at one step.
-        if step != self._kept and (step % self.every == 0 or step == trainer.max_steps):
+        last = step == trainer.max_steps or trainer.should_stop
+        if step != self._kept and (step % self.every == 0 or last):
             trainer.save_checkpoint(self.folder / NEWEST)
             self._kept = step
 
