@@ -8,6 +8,7 @@ References:
     I. Quilez, "2D distance functions", for the closed forms of the primitives.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,8 @@ Number = float | Tensor
 
 
 def length(x: Tensor, y: Tensor) -> Tensor:
-    return (x * x + y * y).sqrt()
+    # NumPy's root is the processor's. torch's is MKL's, which is not always the nearest float.
+    return torch.from_numpy(np.sqrt((x * x + y * y).numpy()))
 
 
 def circle(x: Tensor, y: Tensor, radius: Number) -> Tensor:
