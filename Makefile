@@ -8,7 +8,7 @@ UV_INSTALL = $(PY) -m uv pip install --python $(PY) -c constraints.txt $(if $(BA
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all mutants bench bench-gpu table1 lint format typecheck env clean distclean
+.PHONY: help demo test test-all matrix mutants bench bench-gpu table1 lint format typecheck env clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(ENV)  ## run the tests, but for the slow ones
 
 test-all: $(ENV)  ## run every test
 	$(PYTEST)
+
+matrix: $(ENV)  ## run the tests under other arithmetic, orders and releases (args="--help": which)
+	$(PY) tests/matrix.py $(args)
 
 mutants: $(ENV)  ## change the source in many places and see whether the tests notice (about an hour)
 	$(PY) tests/mutants.py $(args)

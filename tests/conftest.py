@@ -1,6 +1,7 @@
-"""What all tests share, and what ``matrix.py`` varies: threads, and numbers too small to be normal."""
+"""What all tests share, and what ``matrix.py`` varies: threads, numbers too small to be normal, the order."""
 
 import os
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -19,3 +20,12 @@ def arithmetic() -> Iterator[None]:
     yield
     torch.set_flush_denormal(False)
     torch.set_num_threads(threads)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With a seed, files and the tests of each come in an order of chance, the same in every process."""
+    if seed := os.environ.get("SDG_TEST_ORDER"):
+        chance = random.Random(seed)
+        place = {path: chance.random() for path in dict.fromkeys(item.path for item in items)}
+        chance.shuffle(items)
+        items.sort(key=lambda item: place[item.path])

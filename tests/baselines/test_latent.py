@@ -117,7 +117,7 @@ def test_the_best_of_the_candidates_is_chosen() -> None:
     search, source = make_search(), NoiseSource(KEYS, "latent")
     images = [search.space.generator(source.normal((8,)), NoiseSource(KEYS, "layers")) for _ in range(8)]
     every = torch.stack([search.loss(picture, target(0, 1, 2, 3), NoiseSource([])) for picture in images])
-    torch.testing.assert_close(first[1], every.min(dim=0).values)
+    torch.testing.assert_close(first[1], every.min(dim=0).values, rtol=1e-4, atol=1e-6)
 
 
 def test_a_pull_keeps_latents_near_their_start() -> None:
