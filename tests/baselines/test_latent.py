@@ -1,9 +1,12 @@
 """Latent optimisation: it finds what CLIP asks for, from the given start, each sample by itself."""
 
+from inspect import signature
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from sdg.baselines.clip_loss import CLIPLoss
@@ -131,6 +134,42 @@ def test_the_picture_is_made_of_averaged_latents() -> None:
     last, averaged = make_search()(target(0), KEYS[:1]), make_search(average=0.99)(target(0), KEYS[:1])
     start = make_search(steps=0)(target(0), KEYS[:1]).latents
     assert (averaged.latents - start).norm() < 0.5 * (last.latents - start).norm()
+
+
+def test_a_search_is_adamw_on_loss_and_pull_at_the_ramps_rate_and_gives_the_average() -> None:
+    """Four steps written out, at 0, ½, 1 and ½ of the peak rate."""
+    settings = {"lr": 0.05, "ramp_up": 0.5, "ramp_down": 0.5, "betas": (0.5, 0.9), "weight_decay": 0.1}
+    search = make_search("w", steps=4, pull=0.3, average=0.6, **settings)
+    wanted, keys = target(0, 1), KEYS[:2]
+    start = make_search("w", steps=0)(wanted, keys).latents
+    x, averaged, first, second = start, start, torch.zeros_like(start), torch.zeros_like(start)
+    for step, share in enumerate((0.0, 0.5, 1.0, 0.5)):
+        x = x.detach().requires_grad_()
+        picture = search.space.generator.synthesis(x, NoiseSource(keys, "layers"))
+        loss = 1 - F.cosine_similarity(search.loss.clip.encode_image(picture), wanted, dim=-1)
+        (g,) = torch.autograd.grad((loss + 0.3 * (x - start).square().sum(dim=1)).sum(), x)
+        first, second = 0.5 * first + 0.5 * g, 0.9 * second + 0.1 * g.square()
+        unbiased = first / (1 - 0.5 ** (step + 1)), second / (1 - 0.9 ** (step + 1))
+        x = x - 0.05 * share * (0.1 * x + unbiased[0] / (unbiased[1].sqrt() + 1e-8))
+        averaged = 0.6 * averaged + 0.4 * x
+    found = search(wanted, keys)
+    torch.testing.assert_close(found.latents, averaged.detach(), rtol=1e-4, atol=1e-6)
+    expected = search.space.generator.synthesis(averaged.detach(), NoiseSource(keys, "layers"))
+    torch.testing.assert_close(found.images, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("part, made", [("", LatentSearch), ("space", LatentSpace), ("loss", CLIPLoss)])
+def test_what_is_left_out_is_as_in_the_preset(part: str, made: type) -> None:
+    """The defaults in Python are those of conf/method/stylegan_clip.yaml."""
+    preset = compose("sample", ["method=stylegan_clip"]).method.search
+    node = OmegaConf.to_container(preset[part] if part else preset)
+    assert isinstance(node, dict)
+    defaults = {
+        name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+        for name, parameter in signature(made).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+    assert defaults == {name: node[name] for name in defaults}
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -102,6 +102,8 @@ def test_a_position_midway_is_rounded_as_adm_rounds_it() -> None:
 def test_ddim_spacing_has_a_constant_stride_and_misses_the_last_timestep() -> None:
     assert respace(1000, "ddim25") == tuple(range(0, 1000, 40))
     assert 999 not in respace(1000, "ddim25")
+    assert respace(1000, "ddim38") == tuple(range(0, 1000, 27))  # the last of these is 999
+    assert respace(7, "ddim7") == tuple(range(7))
 
 
 @pytest.mark.parametrize(
