@@ -91,6 +91,25 @@ def test_crops_lie_inside_and_belong_to_their_sample() -> None:
     torch.testing.assert_close(shown(loss, rows[:1], 4), views[5:])
 
 
+def test_a_crop_is_the_square_that_its_noise_names() -> None:
+    """On pictures whose pixels hold their own places, from -1 to 1 across: a crop's pixels hold theirs.
+
+    The first of three numbers in [0, 1] is the side, from the least to all, the others place it in what is left.
+    """
+    places = (2 * torch.arange(64) + 1) / 64 - 1
+    picture = torch.stack([places.expand(64, 64), places.expand(64, 64).T, torch.zeros(64, 64)])[None]
+    views = shown(CLIPLoss(make_clip(), crops=4, crop_min=0.4, normalise=False), picture, 3)
+    drawn = torch.special.ndtr(NoiseSource([(0, 3)]).normal((4, 3))[0])
+    own = (2 * torch.arange(32) + 1) / 32 - 1
+    for view, (size, across, down) in zip(views, drawn.tolist(), strict=True):
+        side = 0.4 + 0.6 * size
+        for channel, place in ((0, across), (1, down)):
+            expected = (1 - side) * (2 * place - 1) + side * own
+            inside = expected.abs() <= 1 - 1 / 64  # beyond the last pixel's middle, it is mirrored
+            line = view[channel, 16] if channel == 0 else view[channel, :, 16]
+            torch.testing.assert_close(line[inside], expected[inside], rtol=0, atol=1e-5)
+
+
 def test_the_loss_is_the_mean_over_crops() -> None:
     images, target = normal(2, 3, 32, 32), normal(2, 16, key=1)
     loss = CLIPLoss(make_clip(), crops=3)

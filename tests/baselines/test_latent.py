@@ -17,6 +17,7 @@ from sdg.composition import compose
 from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
+from sdg.randomness import keyed_generator
 from sdg.sampling.build import build_method
 from tests.baselines.examples import make_clip, make_generator, normal
 from tests.tiny import NETWORKS
@@ -80,6 +81,15 @@ def test_whitened_latents_are_measured_from_the_mean() -> None:
     latents = space.random(normal(2000, 8))
     torch.testing.assert_close(latents.mean(dim=0), torch.zeros(8), atol=0.1, rtol=0)
     torch.testing.assert_close(latents.std(dim=0), torch.ones(8), atol=0.1, rtol=0)
+
+
+def test_the_mean_latent_is_that_of_4096_and_is_kept_in_no_file() -> None:
+    generator = make_generator()
+    w = generator.mapping(torch.randn(4096, 8, generator=keyed_generator("mean latent")))
+    space = LatentSpace(generator, "w")
+    torch.testing.assert_close(space.mean, w.mean(dim=0))
+    torch.testing.assert_close(space.deviation, w.std(dim=0))
+    assert space.state_dict().keys() == {f"generator.{name}" for name in generator.state_dict()}
 
 
 def test_a_search_trains_neither_the_generator_nor_clip() -> None:

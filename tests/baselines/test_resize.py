@@ -64,6 +64,10 @@ def test_a_factor_of_one_is_the_identity() -> None:
     assert torch.equal(LowPass(16, 1)(x), x)
 
 
+def test_its_matrices_are_in_no_file() -> None:
+    assert LowPass(16, 4).state_dict() == {}
+
+
 def test_it_is_linear_and_treats_rows_as_columns() -> None:
     low_pass, generator = LowPass(16, 4), torch.Generator().manual_seed(0)
     x, y = torch.randn(2, 1, 3, 16, 16, generator=generator)
