@@ -94,7 +94,7 @@ def test_crops_lie_inside_and_belong_to_their_sample() -> None:
 def test_a_crop_is_the_square_that_its_noise_names() -> None:
     """On pictures whose pixels hold their own places, from -1 to 1 across: a crop's pixels hold theirs.
 
-    The first of three numbers in [0, 1] is the side, from the least to all, the others place it in what is left.
+    Of three numbers in [0, 1] the first is the side, from the least to all; the others place it in the rest.
     """
     places = (2 * torch.arange(64) + 1) / 64 - 1
     picture = torch.stack([places.expand(64, 64), places.expand(64, 64).T, torch.zeros(64, 64)])[None]
