@@ -1,6 +1,5 @@
-"""Files that appear whole or not at all, lock files, and content hashes."""
+"""Files that appear whole or not at all, and content hashes."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -40,21 +39,6 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write ``content`` (text as UTF-8) so that at any moment ``path`` is either the old or the new file."""
     with whole_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
-
-
-@contextmanager
-def held(path: Path, wait: bool = False) -> Iterator[None]:
-    """Hold the lock file ``path`` for this process; it is released even if the process is killed.
-
-    Args:
-        wait: whether to wait for another holder.
-
-    Raises:
-        BlockingIOError: another process holds it and ``wait`` is False.
-    """
-    with path.open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
 
 
 def file_hash(path: Path) -> str:

@@ -8,12 +8,12 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlparse
 
-from tqdm import tqdm
-
 from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.places import OPEN_CLIP, cache_folder, find_file
 from sdg.errors import SDGError
-from sdg.files import file_hash, held
+from sdg.files import file_hash
+from sdg.locks import locked
+from sdg.progress import Bar
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60
@@ -64,18 +64,10 @@ def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
     if urlparse(url).scheme not in ("http", "https"):
         raise SDGError(f"{url} is not an address to fetch from: give one that starts with https://")
     part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SDGError(f"cannot write to {target.parent} ({error.strerror}): set SDG_CACHE") from error
-    lock = target.with_name(target.name + ".lock")
-    try:
-        with held(lock, wait=True):
-            if not target.is_file():
-                _fetch(url, part, sha256)
-                part.replace(target)
-    finally:
-        lock.unlink(missing_ok=True)
+    with locked(target.with_name(target.name + ".lock"), target, "set SDG_CACHE", wait=True):
+        if not target.is_file():
+            _fetch(url, part, sha256)
+            part.replace(target)
     return target
 
 
@@ -123,7 +115,7 @@ def _receive(url: str, part: Path) -> None:
             raise SDGError(
                 f"{part.parent} has no room for another {missing:,} bytes: free some, or set SDG_CACHE"
             )
-        progress = tqdm(total=have + missing or None, initial=have, unit="B", unit_scale=True, desc=part.stem)
+        progress = Bar(total=have + missing or None, initial=have, unit="B", unit_scale=True, desc=part.stem)
         with part.open("ab" if have else "wb") as file, progress:
             received = 0
             while chunk := response.read(_CHUNK):

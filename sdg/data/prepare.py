@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from sdg.data.cache import CHECKSUMS, DAMAGED, PIXELS, SETTINGS, CachedSquares, read_damaged
 from sdg.data.squares import SourceSquares
 from sdg.errors import SDGError
-from sdg.files import held, write_whole
+from sdg.files import write_whole
+from sdg.locks import locked
+from sdg.progress import Bar
 
-LOCK = "lock"
 CHUNK = 64
 """Pictures that a worker prepares at a time."""
 
@@ -42,9 +42,11 @@ def write_cache(
             and ``on_corrupt`` is ``fail``; or all pictures are damaged.
     """
     part = folder.with_name(folder.name + ".part")
-    try:
-        part.mkdir(parents=True, exist_ok=True)
-        with held(part / LOCK):
+    with locked(folder.with_name(folder.name + ".lock"), part, "choose another data.cache"):
+        if folder.exists():  # the holder before us has made it
+            return
+        try:
+            part.mkdir(exist_ok=True)
             write_whole(part / SETTINGS, json.dumps(squares.settings(), indent=1) + "\n")
             done = _keep_whole(part, 3 * squares.size**2)
             _require_space(part, (len(squares) - done) * 3 * squares.size**2)
@@ -52,18 +54,17 @@ def write_cache(
             damaged = read_damaged(part)
             if len(damaged) == len(squares):
                 raise SDGError(f"none of the {len(damaged):,} pictures can be used: {damaged[0]}")
-            (part / LOCK).unlink()
             os.rename(part, folder)
-    except BlockingIOError as error:
-        raise SDGError(f"another process is preparing {part}: wait for it to end") from error
-    except OSError as error:
-        remedy = "make room" if error.errno == errno.ENOSPC else "choose another data.cache"
-        raise SDGError(f"cannot write {part} ({error.strerror}): {remedy}, then run this again") from error
+        except OSError as error:
+            remedy = "make room" if error.errno == errno.ENOSPC else "choose another data.cache"
+            raise SDGError(
+                f"cannot write {part} ({error.strerror}): {remedy}, then run this again"
+            ) from error
 
 
 def check_cache(squares: CachedSquares) -> None:
     """Read every picture of a cache once; raises SDGError at the first that has changed."""
-    for index in tqdm(range(len(squares)), desc="checking", unit=" pictures"):
+    for index in Bar(range(len(squares)), desc="checking", unit=" pictures"):
         if index not in squares.damaged:
             _ = squares[index]
 
@@ -95,12 +96,12 @@ def _append(squares: SourceSquares, part: Path, done: int, workers: int, on_corr
         notes, body, checksums = (
             stack.enter_context(open(part / name, "ab")) for name in (DAMAGED, PIXELS, CHECKSUMS)
         )
-        bar = stack.enter_context(tqdm(total=count, initial=done, desc="preparing", unit=" pictures"))
+        bar = stack.enter_context(Bar(total=count, initial=done, desc="preparing", unit=" pictures"))
         for pixels, damaged in loader:
             for index, message in damaged.items():
                 if on_corrupt == "fail":
                     raise SDGError(f"{message} (or set data.on_corrupt=skip)")
-                tqdm.write(f"warning: skipped: {message}")
+                Bar.write(f"warning: skipped: {message}")
                 notes.write(json.dumps({"index": index, "message": message}).encode() + b"\n")
             sums = np.array([zlib.crc32(picture) for picture in pixels.numpy()], "<u4")
             for file, content in (

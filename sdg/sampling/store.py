@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.files import whole_file, write_whole
+from sdg.locks import LOCK
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.provenance import png
 
@@ -69,7 +70,8 @@ class SampleStore:
         record = self.folder / "config.yaml"
         if record.exists() and record.read_text() != settings:
             raise SDGError(f"{self.folder} holds samples of other settings: choose another output_dir")
-        if not record.exists() and self.folder.exists() and any(self.folder.iterdir()):
+        strange = self.folder.exists() and any(path.name != LOCK for path in self.folder.iterdir())
+        if not record.exists() and strange:
             raise SDGError(f"{self.folder} is not empty: choose another output_dir")
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(record, settings)

@@ -103,11 +103,13 @@ def test_the_setting_that_gives_the_path_is_named(tmp_path: Path) -> None:
             locate(path, setting="encoder.checkpoint")
 
 
-def test_a_file_is_fetched_once(cache: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_is_fetched_once(
+    cache: Path,
+    server: Server,
+) -> None:
     file = locate("nowhere.pt", server.url, sha256(server.content), download=True)
     assert file == cache / "weights.pt"
     assert torch.equal(read_state(file)["w"], torch.arange(5000.0))
-    assert "weights.pt: 100%" in capsys.readouterr().err
     assert locate("nowhere.pt", server.url) == file
     assert server.asked == [None]
     assert [path.name for path in cache.iterdir()] == ["weights.pt"]
@@ -149,14 +151,14 @@ def test_a_part_that_is_too_long_is_thrown_away(cache: Path, server: Server) -> 
 def test_another_hash_is_refused_and_nothing_stays(cache: Path, server: Server) -> None:
     with pytest.raises(SDGError, match="does not have the known file's SHA-256"):
         locate("nowhere.pt", server.url, "0" * 64, download=True)
-    assert list(cache.iterdir()) == []
+    assert not cache.exists()
 
 
 def test_a_web_page_is_refused_and_nothing_stays(cache: Path, server: Server) -> None:
     server.content = b"<html>please sign in</html>"
     with pytest.raises(SDGError, match="fetch it by browser"):
         locate("nowhere.pt", server.url, download=True)
-    assert list(cache.iterdir()) == []
+    assert not cache.exists()
 
 
 @pytest.mark.parametrize("status", [404, 503])

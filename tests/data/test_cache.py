@@ -1,6 +1,5 @@
 """Prepared squares equal the source, survive a kill, and notice when the disk changes them."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from sdg.data.folder import FolderSource
 from sdg.data.prepare import check_cache, write_cache
 from sdg.data.squares import SourceSquares
 from sdg.errors import SDGError
+from sdg.locks import locked
 from tests.data.pictures import Counted, make_folder, messages, picture
 
 
@@ -179,11 +179,13 @@ def test_other_pictures_or_another_preparation_have_another_cache(tmp_path: Path
 
 def test_two_preparations_of_one_cache_do_not_mix(tmp_path: Path):
     squares = SourceSquares(FolderSource(make_folder(tmp_path / "set", 3)), 16)
-    (tmp_path / "cache.part").mkdir()
-    with open(tmp_path / "cache.part" / "lock", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(SDGError, match="another process is preparing"):
-            write_cache(squares, tmp_path / "cache")
+    with (
+        locked(tmp_path / "cache.lock", "it", "wait"),
+        pytest.raises(
+            SDGError, match=r"cache\.part is in use by process \d+ on .* choose another data\.cache"
+        ),
+    ):
+        write_cache(squares, tmp_path / "cache")
     write_cache(squares, tmp_path / "cache")
     assert json.loads((tmp_path / "cache" / "settings.json").read_text())["count"] == 3
 
