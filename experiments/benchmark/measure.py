@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
 from experiments.benchmark.contest import Contestant, Run, contestants
 from experiments.benchmark.counters import Counts
 from experiments.benchmark.networks import Networks
+from sdg.progress import Bar
 
 
 class Peak(NamedTuple):
@@ -55,7 +55,7 @@ def peaks(device: torch.device, batch: int, dtype: torch.dtype) -> list[Peak]:
 def race(runs: Sequence[Run], rounds: int, device: torch.device) -> list[list[float]]:
     """Milliseconds of each run in each round; every other round runs in reverse order."""
     times: list[list[float]] = [[] for _ in runs]
-    for number in tqdm(range(rounds + 1), desc="rounds"):
+    for number in Bar(range(rounds + 1), desc="rounds"):
         order = range(len(runs)) if number % 2 else reversed(range(len(runs)))
         for i in order:
             _wait(device)

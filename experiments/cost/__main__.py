@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from tqdm import tqdm
 
 import sdg
 from experiments.command import add_report, command
@@ -26,6 +25,7 @@ from sdg.diffusion.timeline import Level, Timeline
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.targets import Aim, Reference
 from sdg.networks.fast import quicken
+from sdg.progress import Bar
 from sdg.randomness import keyed_generator
 
 FOLDER = Path(__file__).parent
@@ -66,7 +66,7 @@ def measure(model: str, options: argparse.Namespace) -> dict[str, Cost]:
             run()
         gflop[control] = counted.flops / options.steps / 1e9
     times: dict[str, list[float]] = {control: [] for control in CONTROLS}
-    for _ in tqdm(range(options.rounds), desc=model):
+    for _ in Bar(range(options.rounds), desc=model):
         for control, run in runs.items():
             start = time.perf_counter()
             run()

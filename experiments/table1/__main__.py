@@ -12,7 +12,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from experiments.baselines.contenders import STEPS, at_hand, read_settings, words
 from experiments.command import add_report, add_settings, command
@@ -21,6 +20,7 @@ from experiments.table1.rows import SIZES, UNGUIDED, Size, rows
 from experiments.table1.study import Study
 from experiments.table1.worlds import DATA, measurable
 from sdg.errors import SDGError
+from sdg.progress import Bar
 
 FOLDER = Path(__file__).parent
 SWEPT = FOLDER.parent / "baselines" / "settings.json"
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     shown = f"{len(chosen)} rows, {total} pictures"
     print(f"{shown}, about {planned / 60 / options.jobs:.0f} minutes at {options.jobs} at a time", flush=True)
     measured = MEASURING * size.samples * len(study.prompts)
-    with tqdm(total=planned + measured * study.lines, desc="table 1", bar_format=_BAR) as bar:
+    with Bar(total=planned + measured * study.lines, desc="table 1", bar_format=_BAR) as bar:
         study.draw(jobs, options.jobs, bar)
         with study.log.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
             results = study.measure(metrics, lambda: bar.update(measured))

@@ -9,7 +9,6 @@ from typing import Literal
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from sdg.data.cache import CachedSquares, cache_place
 from sdg.data.file_pictures import FilePictures
@@ -19,6 +18,7 @@ from sdg.data.prepare import check_cache, write_cache
 from sdg.data.shard import Batches, Shard, training_batches
 from sdg.data.squares import SourceSquares, Squares
 from sdg.errors import SDGError
+from sdg.progress import Bar
 
 
 class FileData(pl.LightningDataModule):
@@ -148,7 +148,7 @@ class FileData(pl.LightningDataModule):
         for message in batch.pop("skipped"):
             if message not in self._reported:
                 self._reported.add(message)
-                tqdm.write(f"warning: skipped: {message}")
+                Bar.write(f"warning: skipped: {message}")
         return batch
 
     def _loader(self, pictures: FilePictures, batches: Batches | Shard) -> DataLoader:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from sdg.data.source import PerProcess, PictureSource
 from sdg.errors import SDGError
+from sdg.progress import Bar
 
 
 class LMDBSource(PictureSource):
@@ -63,7 +63,7 @@ class LMDBSource(PictureSource):
         with _reading(self.root) as transaction:
             cursor = transaction.cursor().iternext(keys=True, values=False)
             total = _database(self.root).stat()["entries"]
-            keys = list(tqdm(cursor, desc=f"listing the keys of {self.root.name}", total=total, leave=False))
+            keys = list(Bar(cursor, desc=f"listing the keys of {self.root.name}", total=total, leave=False))
         if not keys:
             raise SDGError(f"{self.root} is an LMDB without pictures: fetch it again")
         width = max(map(len, keys))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from sdg.errors import SDGError
 from sdg.metrics.extractor import Extractor
 from sdg.metrics.frechet import Moments
 from sdg.metrics.pictures import Pictures
 from sdg.metrics.statistics import load_features, load_moments, save_features, save_moments
+from sdg.progress import Bar
 
 _AT_ONCE = 32
 """Pictures in one forward pass: what Inception can take on a laptop."""
@@ -68,7 +68,7 @@ class FeatureReader:
     def batches(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Iterator[Tensor]:
         """The same features in batches, which are not kept."""
         extractor, what = self.extractor(name), f"{name} of {Path(pictures.source).name}"
-        bar = tqdm(total=len(rows), desc=what, unit="pictures", leave=False, disable=len(rows) < _LONG)
+        bar = Bar(total=len(rows), desc=what, unit="pictures", leave=False, disable=len(rows) < _LONG)
         for batch in pictures.batches(rows, _AT_ONCE):
             features = extractor(batch.to(self.device)).float().cpu()
             if not features.isfinite().all():

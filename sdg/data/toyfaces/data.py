@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from sdg.data.shard import training_batches
 from sdg.data.toyfaces.attributes import SPLITS, sample_nuisances
@@ -15,6 +14,7 @@ from sdg.data.toyfaces.captions import caption, description
 from sdg.data.toyfaces.render import faces
 from sdg.errors import SDGError
 from sdg.pixels import from_bytes, to_bytes
+from sdg.progress import Bar
 
 
 def render_split(
@@ -27,7 +27,7 @@ def render_split(
     images = torch.empty(count, 3, size, size, dtype=torch.uint8)
     attributes = torch.empty(count, 8, dtype=torch.int64)
     chunks = range(0, count, 512)
-    for start in tqdm(chunks, desc=f"rendering {count} {split} faces", disable=not progress, leave=False):
+    for start in Bar(chunks, desc=f"rendering {count} {split} faces", disable=not progress, leave=False):
         index = torch.arange(indices[start], indices[min(start + 512, count) - 1] + 1)
         pixels, attributes[start : start + 512] = faces(seed, index, size)
         images[start : start + 512] = to_bytes(pixels)
