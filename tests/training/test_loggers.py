@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from wandb.proto.wandb_internal_pb2 import Record
 
+from sdg import processes
 from sdg.report.loggers import code_version, wandb_logger
 from sdg.training.run import train
 from tests.tiny import TRAINING, configure
@@ -90,7 +91,7 @@ def test_a_sweeps_agent_chooses_the_run_and_other_ranks_have_none(
     assert wandb_logger("sdg", "a", str(tmp_path / "two"))._id != first._id
     monkeypatch.setenv("WANDB_RUN_ID", "fromagent")
     assert wandb_logger("sdg", "a", str(tmp_path / "three"))._id == "fromagent"
-    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(processes._state, "rank", 1)
     wandb_logger("sdg", "a", str(tmp_path / "four"))
     assert not (tmp_path / "four").exists()
 
