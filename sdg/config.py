@@ -32,6 +32,7 @@ from sdg.errors import SDGError
 from sdg.settings.experiments import list_experiments, table
 from sdg.settings.help import page
 from sdg.settings.typed import settings_in, tidy
+from sdg.stopping import Stopped, guard, listen, tell
 
 _VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
 """Whether the user wants tracebacks; read before a command sets Hydra's variable unconditionally. Processes
@@ -105,6 +106,8 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             os.environ["SDG_TRACEBACKS"] = str(int(_VERBOSE))
             # Otherwise Hydra prints its own shortened traceback and exits.
             os.environ["HYDRA_FULL_ERROR"] = "1"
+            listen()
+            guard()
             with errors_in_one_line():
                 return _answer(config_name, command)
 
@@ -148,6 +151,9 @@ def errors_in_one_line() -> Iterator[None]:
     """On errors that the user can fix, exit with one line, unless HYDRA_FULL_ERROR=1 asks for more."""
     try:
         yield
+    except Stopped as stopped:
+        tell(stopped)
+        raise
     except (SDGError, HydraException, OmegaConfBaseException) as error:
         if _VERBOSE:
             raise

@@ -19,7 +19,19 @@ FLOORS = (
 )
 """From top to bottom: a package imports itself, packages of lower floors, and the ground."""
 PACKAGES = set[str]().union(*FLOORS)
-GROUND = {"errors", "randomness", "files", "pixels", "processes"}
+GROUND = {
+    "errors",
+    "randomness",
+    "files",
+    "pixels",
+    "processes",
+    "stopping",
+    "trainers",
+    "locks",
+    "progress",
+}
+BELOW = {"locks": {"errors", "processes"}, "trainers": {"errors", "processes", "stopping"}}
+"""What parts of the ground stand on."""
 HYDRA_SIDE = {"config", "composition", "schema", "settings", "words"}
 """For the commands and for files named in COMPOSED."""
 COMPOSED = {"__main__.py", "run.py", "build.py", "networks.py"}
@@ -76,10 +88,10 @@ def allowed(path: Path) -> set[str]:
     if package in HYDRA_SIDE:
         return HYDRA_SIDE | GROUND
     if package not in PACKAGES:
-        return set()
+        return BELOW.get(package, set())
     floor = next(i for i, packages in enumerate(FLOORS) if package in packages)
     below = set[str]().union(*FLOORS[floor + 1 :])
-    ground = GROUND - {"files", "processes"} if package in LIBRARIES else GROUND
+    ground = GROUND & {"errors", "randomness", "pixels"} if package in LIBRARIES else GROUND
     composes = path.name in COMPOSED or package in UPSTAIRS
     return {package} | below | ground | (HYDRA_SIDE if composes else set())
 

@@ -18,6 +18,7 @@ from sdg.checkpoints.places import cache_folder, find_file
 from sdg.config import build
 from sdg.errors import SDGError
 from sdg.files import file_hash, write_whole
+from sdg.locks import locked_folder
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.measure import Measure, Metric
@@ -42,6 +43,11 @@ def evaluate(config: DictConfig) -> dict:
         raise SDGError("metrics=[] measures nothing: name some, as in metrics=[score]")
     metrics: dict[str, Metric] = build(config.metrics)
     evidence = gather(config)
+    with locked_folder(config.output_dir):
+        return _measure(config, metrics, evidence)
+
+
+def _measure(config: DictConfig, metrics: Mapping[str, Metric], evidence: Evidence) -> dict:
     measures = measure_all(metrics, evidence)
     report = {
         "samples": str(config.samples),

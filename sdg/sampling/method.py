@@ -103,12 +103,16 @@ class Method(nn.Module, ABC):
         """Draw one full group: a view after every step, and the samples as the generator's result."""
 
     def draw(
-        self, entries: Sequence[PlanEntry], on_step: Callable[[int], None] = lambda images: None
+        self,
+        entries: Sequence[PlanEntry],
+        on_step: Callable[[int], None] = lambda images: None,
+        on_samples: Callable[[list[Sample]], None] = lambda samples: None,
     ) -> list[Sample]:
         """The samples of ``entries``, in their order.
 
         Args:
             on_step: called after every step with the number of images in the group, e.g. to move a bar.
+            on_samples: called with the samples of every group as soon as it is drawn, e.g. to keep them.
         """
         samples: list[Sample] = []
         for i in range(0, len(entries), self.group):
@@ -118,9 +122,11 @@ class Method(nn.Module, ABC):
                 try:
                     next(chain)
                 except StopIteration as end:
-                    samples += end.value[: len(some)]
+                    drawn = end.value[: len(some)]
                     break
                 on_step(len(some))
+            on_samples(drawn)
+            samples += drawn
         return samples
 
     def padded(self, entries: Sequence[PlanEntry]) -> list[PlanEntry]:

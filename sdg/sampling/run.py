@@ -1,6 +1,7 @@
 """One sampling run: from configuration to a folder of pictures with a page that shows them."""
 
 import logging
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
+from sdg.locks import locked_folder
 from sdg.pixels import to_bytes
 from sdg.processes import first_process
 from sdg.report.grid import open_picture
-from sdg.report.loggers import announce, finish, show_pictures, show_table
+from sdg.report.loggers import finish, open_loggers, show_pictures, show_table
 from sdg.report.page import write_page
 from sdg.sampling.build import build_method
 from sdg.sampling.method import Method
@@ -26,6 +28,7 @@ from sdg.sampling.provenance import content_hash, describer, named_files
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
 from sdg.sampling.writer import SamplingBar, StoreWriter
+from sdg.trainers import make_trainer, together, wait_for_all
 
 # After importing Lightning, which sets the level itself: show only what a user can act on.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -54,28 +57,31 @@ def sample(config: DictConfig) -> Path:
     plan = SamplePlan(prompts, references, columns, config.seed, method.scale, config.unguided)
     # Unusable input ends the run before anything is written.
     method.check(prompts, references)
-    writer = StoreWriter()
-    trainer: pl.Trainer = build(config.trainer, callbacks=[writer], logger=False)
+    make = partial(build, config.trainer, logger=False)
+    trainer = make_trainer(make, "trainer=predict_ddp", config.trainer.get("num_nodes", 1))
     check_sweep(trainer)
     settings, origin = _settings(config, prompts, references), describer(config)
     # Kernels that sum in a varying order would give a different sample each time.
     torch.backends.cudnn.deterministic = True
-    store = writer.store = SampleStore(
-        config.output_dir, settings, trainer.global_rank, lambda entry: origin(entry).text()
-    )
-    if first_process():
-        _introduce(store, method, prompts, references)
-        writer.loggers = list(build(config.logger).values()) if config.logger else []
-        announce(writer.loggers, resolved(config))
-    try:
-        _draw(trainer, method, PlanShard(plan, store.done, config.batch_size))
-        if not first_process():
-            return store.folder
-        lost = store.finish()
-        page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
-        _show(writer.loggers, store)
-    finally:
-        finish(writer.loggers)
+    with locked_folder(config.output_dir):
+        store = SampleStore(
+            config.output_dir, settings, trainer.global_rank, lambda entry: origin(entry).text()
+        )
+        loggers: list[Logger] = []
+        if first_process():
+            _introduce(store, method, prompts, references)
+            makers = {name: partial(build, node) for name, node in (config.get("logger") or {}).items()}
+            loggers = open_loggers(makers, resolved(config))
+        try:
+            shard = PlanShard(plan, store.done, config.batch_size)
+            _draw(trainer, method, shard, StoreWriter(store, loggers))
+            if not first_process():
+                return store.folder
+            lost = store.finish()
+            page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
+            _show(loggers, store)
+        finally:
+            finish(loggers)
     if absent := len(plan) - len(store.done) - len(lost):
         raise SDGError(f"{absent} of {len(plan)} samples were not drawn: give the same command again")
     if lost:
@@ -101,11 +107,17 @@ def _introduce(store: SampleStore, method: Method, prompts: list[str], reference
             print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
 
 
-def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard) -> None:
+def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard, writer: StoreWriter) -> None:
+    """Draw what is left, with all processes of the run; whatever ends it, what is complete is kept."""
     if not shard.left():
         return
     bar = SamplingBar(len(shard.plan), len(shard.done), method.steps, trainer.world_size)
-    trainer.predict(Predicting(method, bar), datamodule=shard, return_predictions=False)
+    with together(trainer):
+        try:
+            trainer.predict(Predicting(method, bar, writer), datamodule=shard, return_predictions=False)
+        finally:
+            writer.wait()
+        wait_for_all(trainer)
     bar.close()
 
 

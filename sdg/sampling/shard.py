@@ -1,5 +1,6 @@
 """The share of a plan that each process draws."""
 
+import warnings
 from collections.abc import Collection
 
 import pytorch_lightning as pl
@@ -18,10 +19,9 @@ class PlanShard(pl.LightningDataModule):
         batch_size: entries per batch of one process.
     """
 
-    allow_zero_length_dataloader_with_multiple_devices = True
-
     def __init__(self, plan: SamplePlan, done: Collection[int], batch_size: int):
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # such a process waits for the others
         self.plan, self.done, self.batch_size = plan, frozenset(done), batch_size
 
     def left(self, rank: int = 0, processes: int = 1) -> list[int]:
@@ -33,4 +33,5 @@ class PlanShard(pl.LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         mine = self.left(trainer.global_rank, trainer.world_size)
+        warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
         return DataLoader(Subset(self.plan, mine), batch_size=self.batch_size, collate_fn=list)

@@ -1,10 +1,10 @@
 """One search: every trial runs the commands with its own settings and reads what they measured."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from sdg.composition import ROOT
 from sdg.config import plain
 from sdg.errors import SDGError
-from sdg.files import held, write_whole
+from sdg.files import write_whole
+from sdg.locks import locked_folder
+from sdg.stopping import PARENT
 
 FAILURES = 3
 """This many failures in a row end the search: something else is wrong."""
@@ -32,7 +34,7 @@ def search(config: DictConfig) -> None:
     except ImportError as error:
         raise SDGError("a search needs Optuna: pip install -e '.[sweeps]', from the checkout") from error
     folder = Path(config.output_dir)
-    with _alone(folder):
+    with locked_folder(folder):
         _record(folder / "sweep.yaml", config)
         study = Study(folder / "study.log", plain(config.space), config.direction, config.seed)
         failed = 0
@@ -65,7 +67,8 @@ def _evaluate(config: DictConfig, folder: Path, settings: Mapping[str, Any]) -> 
         filled = [new for word in given for new in (words if word == "{settings}" else [word])]
         with log.open("a", encoding="utf-8") as file:
             line = [sys.executable, str(ROOT / script), *filled]
-            done = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, check=False)
+            own = os.environ | {PARENT: str(os.getpid())}
+            done = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, env=own, check=False)
         if done.returncode:
             last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise SDGError(f"{script} ended with {done.returncode} ({''.join(last)}): see {log}")
@@ -113,21 +116,3 @@ def _record(path: Path, config: DictConfig) -> None:
     if path.exists() and plain(OmegaConf.load(path)) != settings:
         raise SDGError(f"{path.parent} holds another search: choose another output_dir, or remove it")
     write_whole(path, OmegaConf.to_yaml(OmegaConf.create(settings)))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lock a folder for this search: two would take each other's running trials for interrupted ones."""
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(held(folder / "lock"))
-        except BlockingIOError as error:
-            raise SDGError(
-                f"a search is running in {folder}: wait for it, or choose another output_dir"
-            ) from error
-        except OSError as error:
-            raise SDGError(
-                f"cannot write to {folder} ({error.strerror}): choose another output_dir"
-            ) from error
-        yield

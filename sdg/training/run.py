@@ -2,13 +2,13 @@
 
 import logging
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from sdg.checkpoints import load_weights
@@ -16,8 +16,10 @@ from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.fitting import fitting_size
 from sdg.errors import SDGError
 from sdg.files import write_whole
+from sdg.locks import locked_folder
 from sdg.processes import first_process
-from sdg.report.loggers import announce, finish
+from sdg.report.loggers import finish, open_loggers
+from sdg.trainers import make_trainer, together
 from sdg.training.finite import Finite
 from sdg.training.pace import LoaderClock, Pace
 from sdg.training.settings import check_model, check_settings
@@ -42,6 +44,14 @@ def train(config: DictConfig) -> None:
         config.data.size = fitting_size(config.data.root, config.data.inside, config.data.cache)
         print(f"data.size=auto: the pictures are learnt at {config.data.size} px")
     check_settings(config)
+    trainer = _trainer(config)
+    with locked_folder(output_dir):
+        model = _fit(trainer, config, output_dir)
+    if first_process():
+        print(f"finished: weights, card, figures and logs are in {output_dir}{model.verdict()}")
+
+
+def _fit(trainer: pl.Trainer, config: DictConfig, output_dir: Path) -> Training:
     checkpoint = _find_checkpoint(output_dir, config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data: pl.LightningDataModule = build(config.data)
@@ -49,8 +59,6 @@ def train(config: DictConfig) -> None:
     check_model(model, config)
     if config.warm_start is not None:
         load_weights(model.trained(), config.warm_start)
-    loggers = list(build(config.logger).values()) if config.logger else []
-    trainer = _trainer(config, loggers)
     _check_devices(trainer, model, config)
     if first_process():
         _record(output_dir, config)
@@ -58,35 +66,31 @@ def train(config: DictConfig) -> None:
             print(f"resuming from {checkpoint}")
     if config.compile:
         model.compile_networks()
-    announce(loggers, resolved(config))
+    makers = {name: partial(build, node) for name, node in (config.get("logger") or {}).items()}
+    trainer.loggers = open_loggers(makers, resolved(config))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), together(trainer):
             # Not true here: our data starts at the step where the checkpoint ends.
             warnings.filterwarnings("ignore", message=".* your dataloader is not resumable")
             trainer.fit(model, data, ckpt_path=checkpoint)
     except MisconfigurationException as error:  # what Lightning finds only when it begins
         raise SDGError(f"this training cannot be run: {error}") from error
     finally:
-        finish(loggers)
-    if first_process():
-        print(f"finished: weights, card, figures and logs are in {output_dir}{model.verdict()}")
+        finish(trainer.loggers)
+    return model
 
 
-def _trainer(config: DictConfig, loggers: list[Logger]) -> pl.Trainer:
+def _trainer(config: DictConfig) -> pl.Trainer:
     clock = None if config.trainer.get("profiler") else LoaderClock()
-    callbacks = [Finite(), Pace(clock), *build(config.callbacks).values()]
-    parts: dict[str, Any] = {
-        "callbacks": callbacks,
-        "logger": loggers or False,
-        "plugins": [WholeCheckpoints()],
-    }
+    callbacks = [Finite(), Pace(clock), *build(config.callbacks or {}).values()]
+    parts: dict[str, Any] = {"callbacks": callbacks, "logger": False}
     if clock is not None:
         parts["profiler"] = clock
     if not any(isinstance(callback, Checkpoint) for callback in callbacks):
         # Lightning would add one of its own, whose files no run goes on from.
         parts["enable_checkpointing"] = False
-    trainer: pl.Trainer = build(config.trainer, **parts)
-    return trainer
+    make = partial(build, config.trainer, **parts)
+    return make_trainer(make, "trainer=ddp", config.trainer.get("num_nodes", 1), [WholeCheckpoints()])
 
 
 def _check_devices(trainer: pl.Trainer, model: Training, config: DictConfig) -> None:

@@ -1,6 +1,7 @@
 """Checkpoints that survive a kill at any moment: the new one is complete before the old one goes."""
 
 import os
+import signal
 import struct
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from sdg.errors import SDGError
 from sdg.files import whole_file
 from sdg.processes import first_process
+from sdg.stopping import Stopped, asked, listen, wait_for_step
 
 NEWEST, BEFORE = "last.ckpt", "previous.ckpt"
 
@@ -46,6 +48,9 @@ class WholeCheckpoints(TorchCheckpointIO):
 class Checkpoints(Checkpoint):
     """Saves the training state at regular steps, and at the last one so that training can be extended.
 
+    A signal to end waits for the end of the step, which is then saved too; during a validation, which changes
+    nothing, it ends the run at once. All processes end at the same step, whichever got the signal.
+
     Args:
         folder: where ``last.ckpt`` is saved.
         every: steps between saves.
@@ -53,7 +58,7 @@ class Checkpoints(Checkpoint):
 
     def __init__(self, folder: str, every: int = 250):
         self.folder, self.every = Path(folder), every
-        self._kept = 0
+        self._kept = self._seen = 0
 
     def newest(self) -> str | None:
         """The newest checkpoint and its step, in words; None before there is one."""
@@ -61,15 +66,35 @@ class Checkpoints(Checkpoint):
         return f"{path} of step {self._kept}" if self._kept and path.exists() else None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._kept = trainer.global_step
+        self._kept = self._seen = trainer.global_step
+        listen(running=True)
+        wait_for_step(True)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         step = trainer.global_step
         # With gradient accumulation, several batches end at one step.
+        ended, self._seen = step != self._seen, step
+        told = ended and trainer.strategy.reduce_boolean_decision(asked() is not None, all=False)
         last = step == trainer.max_steps or trainer.should_stop
-        if step != self._kept and (step % self.every == 0 or last):
+        if step != self._kept and (told or step % self.every == 0 or last):
             trainer.save_checkpoint(self.folder / NEWEST)
             self._kept = step
+        if told:
+            raise Stopped(asked() or signal.SIGTERM)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        wait_for_step(False)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        wait_for_step(True)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        wait_for_step(False)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        wait_for_step(False)
 
 
 def newest_whole(folder: Path) -> Path | None:

@@ -1,6 +1,7 @@
 """A sampling run from configuration to files, with tiny random networks."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ from safetensors.torch import load_file, save_file
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
 from sdg.files import file_hash
+from sdg.locks import LOCK, locked_folder
 from sdg.sampling.build import build_method
-from sdg.sampling.plan import PlanEntry
+from sdg.sampling.plan import PlanEntry, SamplePlan
 from sdg.sampling.run import sample
+from sdg.sampling.shard import PlanShard
+from sdg.sampling.writer import SamplingBar
 from tests.tiny import configure, make_weights, pictures
 
 
@@ -71,6 +75,44 @@ def test_an_interrupted_run_goes_on(weights: list[str], undisturbed: Path, tmp_p
     assert pictures(tmp_path / "run") == pictures(undisturbed)
     assert kept.stat().st_mtime_ns == before
     assert (tmp_path / "run" / "manifest.jsonl").read_text() == (undisturbed / "manifest.jsonl").read_text()
+
+
+def test_told_to_end_it_ends_within_a_step_and_keeps_what_is_complete(
+    weights: list[str], undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In the second step of the batch's second group: of two groups of two, one is complete."""
+    steps = []
+
+    def step(bar: SamplingBar, images: int) -> None:
+        steps.append(images)
+        if len(steps) == 6:
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SamplingBar, "__call__", step)
+        with pytest.raises(SystemExit) as ended:
+            run(weights, tmp_path / "run", "batch_size=8", "group=2")
+    assert ended.value.code == 143
+    assert len(steps) == 6
+    assert sorted(pictures(tmp_path / "run")) == ["000000.png", "000001.png"]
+    assert not (tmp_path / "run" / LOCK).exists()
+    run(weights, tmp_path / "run", "batch_size=8", "group=2")
+    assert len(pictures(tmp_path / "run")) == 9
+
+
+def test_a_second_run_on_the_folder_is_refused_and_changes_nothing(weights: list[str], tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    with locked_folder(tmp_path / "run"), pytest.raises(SDGError, match=r"/run is in use by process \d+ on "):
+        run(weights, tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_process_without_work_may_have_none():
+    """Lightning asks the instance."""
+    plan = SamplePlan(["a face"], [], 1, 0, 1.0, unguided=False)
+    shard = PlanShard(plan, [], 1)
+    assert shard.left(rank=1, processes=2) == []
+    assert shard.allow_zero_length_dataloader_with_multiple_devices
 
 
 def test_other_weights_under_the_same_name_are_other_settings(weights: list[str], tmp_path: Path):

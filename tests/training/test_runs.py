@@ -1,6 +1,7 @@
 """Every training runs from its experiment, and a resumed run ends with the weights of an undisturbed one."""
 
 import csv
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from omegaconf import OmegaConf
 from safetensors import safe_open
 
 from sdg.checkpoints import read_state
-from sdg.composition import ROOT
+from sdg.composition import CONF, ROOT
 from sdg.errors import SDGError
+from sdg.locks import locked_folder
+from sdg.settings.typed import tidy
+from sdg.training.judge import JudgeTraining
 from sdg.training.run import train
 from sdg.training.sample_grid import SampleGrid
 from tests.tiny import TRAINING, configure, make_weights
@@ -70,6 +74,55 @@ def test_killed_and_resumed_equals_undisturbed(
     resumed = run(experiment, tmp_path / "killed", 4, clip_checkpoint)
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_told_to_end_it_ends_with_its_step_and_goes_on_from_there(
+    number: int, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The signal comes in the middle of the third step; a checkpoint would be due after the fourth."""
+    original, steps = torch.optim.AdamW.step, []
+
+    def told(self: torch.optim.AdamW, *args: Any, **kwargs: Any) -> Any:
+        steps.append(1)
+        if len(steps) == 3:
+            signal.raise_signal(number)
+        return original(self, *args, **kwargs)
+
+    whole = run("toyfaces_judge", tmp_path / "whole", 6)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", told)
+        with pytest.raises(SystemExit) as ended:
+            run("toyfaces_judge", tmp_path / "told", 6)
+    assert ended.value.code == status
+    assert len(steps) == 3
+    assert torch.load(tmp_path / "told" / "checkpoints" / "last.ckpt")["global_step"] == 3
+    resumed = run("toyfaces_judge", tmp_path / "told", 6)
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_told_to_end_in_a_validation_it_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def validation_step(*_: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(JudgeTraining, "validation_step", validation_step)
+    with pytest.raises(SystemExit) as ended:
+        run("toyfaces_judge", tmp_path / "run", 6)
+    assert ended.value.code == 143
+
+
+def test_a_second_run_on_the_folder_is_refused(tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    with locked_folder(tmp_path / "run"), pytest.raises(SDGError, match=r"/run is in use by process \d+ on "):
+        run("toyfaces_judge", tmp_path / "run", 2)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("no_logger", ["logger=null", "~logger", "logger=none"])
+def test_a_run_without_a_logger_logs_nothing(tmp_path: Path, no_logger: str):
+    run("toyfaces_judge", tmp_path / "run", 2, *tidy("train", [no_logger], [CONF]))
+    assert not (tmp_path / "run" / "logs").exists()
 
 
 def test_a_run_leaves_weights_card_logs_and_figures(tmp_path: Path):
