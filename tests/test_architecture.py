@@ -21,6 +21,7 @@ FLOORS = (
 PACKAGES = set[str]().union(*FLOORS)
 GROUND = {
     "errors",
+    "extras",
     "randomness",
     "files",
     "pixels",

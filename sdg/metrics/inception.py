@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sdg.checkpoints import read_state
 from sdg.errors import SDGError
+from sdg.extras import need
 from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
 
@@ -30,18 +31,12 @@ class InceptionTF(Extractor):
     """
 
     def __init__(self, weights: str | Path | None = None):
-        try:
-            from torch_fidelity.feature_extractor_inceptionv3 import (
-                URL_INCEPTION_V3,
-                FeatureExtractorInceptionV3,
-            )
-        except ImportError as error:
-            raise SDGError("Inception features need torch-fidelity: pip install torch-fidelity") from error
-        cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name
+        library = need("torch_fidelity.feature_extractor_inceptionv3")
+        cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(library.URL_INCEPTION_V3).name
         path = cached if weights is None else Path(weights).expanduser()
         if not path.is_file():
             raise SDGError(
-                f"there are no Inception weights at {path}: fetch {URL_INCEPTION_V3}, and give "
+                f"there are no Inception weights at {path}: fetch {library.URL_INCEPTION_V3}, and give "
                 "features.inception_tf.weights=PATH or put it there"
             )
         # torch-fidelity would unpickle the file, so it gets a copy that was read safely.
@@ -49,12 +44,12 @@ class InceptionTF(Extractor):
         torch.save(read_state(path), copy)
         copy.seek(0)
         try:
-            network = FeatureExtractorInceptionV3(
+            network = library.FeatureExtractorInceptionV3(
                 "inception-v3-compat", ["2048"], feature_extractor_weights_path=copy
             )
         except RuntimeError as error:
             raise SDGError(
-                f"{path} does not hold torch-fidelity's Inception-v3: fetch {URL_INCEPTION_V3}"
+                f"{path} does not hold torch-fidelity's Inception-v3: fetch {library.URL_INCEPTION_V3}"
             ) from error
         super().__init__(
             "Inception-v3 of 2015-12-05 with TensorFlow's weights and resize to 299 px, as torch-fidelity "

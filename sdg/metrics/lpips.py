@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sdg.checkpoints import read_state
 from sdg.errors import SDGError
+from sdg.extras import need
 from sdg.files import file_hash
 from sdg.metrics.extractor import Extractor
 from sdg.pixels import from_bytes
@@ -37,7 +38,7 @@ class LPIPSAlex(Extractor):
     """
 
     def __init__(self, weights: str | Path | None = None):
-        from torchmetrics.functional.image import lpips
+        lpips = need("torchmetrics.functional.image.lpips")
         from torchvision.models import alexnet
 
         cached = Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET
@@ -58,7 +59,7 @@ class LPIPSAlex(Extractor):
         except (KeyError, RuntimeError) as error:
             raise SDGError(f"{path} does not hold torchvision's AlexNet: fetch its {ALEXNET}") from error
         self.trunk = trunk
-        linear = read_state(Path(lpips.__file__).parent / "lpips_models" / "alex.pth")
+        linear = read_state(Path(str(lpips.__file__)).parent / "lpips_models" / "alex.pth")
         for layer in range(len(_AFTER)):
             self.register_buffer(f"root{layer}", linear[f"lin{layer}.model.1.weight"].sqrt())
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1))

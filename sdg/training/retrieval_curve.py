@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
 from sdg.diffusion.schedule import NoiseSchedule
+from sdg.extras import need
 from sdg.files import write_whole
 from sdg.metrics.retrieval import top_k
 from sdg.networks.clip import CLIP
@@ -44,6 +45,7 @@ class RetrievalCurve(Callback):
     """
 
     def __init__(self, folder: str, pictures: int = 512):
+        need("matplotlib.figure")  # asked for now, not after the first thousand steps
         self.folder, self.pictures = Path(folder), pictures
         self._batches: list[Tensor] = []
         self._clean: Tensor | None = None
@@ -133,9 +135,7 @@ class Search(NamedTuple):
 
 def draw_curves(at: Sequence[int], curves: dict[str, list[float]], pool: int) -> Image.Image:
     """Top-1 against the timesteps ``at``, one line per name."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
+    figure = need("matplotlib.figure").Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
     axes = figure.subplots()
     for (name, values), colour in zip(curves.items(), ("#1f5fbf", "#c2571a"), strict=False):
         axes.plot(at, values, marker="o", markersize=4, linewidth=2, color=colour, label=name)

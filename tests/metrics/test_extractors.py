@@ -105,7 +105,7 @@ def test_inception_needs_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_inception_needs_torch_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
-    with pytest.raises(SDGError, match="pip install torch-fidelity"):
+    with pytest.raises(SDGError, match="needs torch_fidelity"):
         InceptionTF()
 
 
