@@ -53,6 +53,7 @@ def train(config: DictConfig) -> None:
 
 def _fit(trainer: pl.Trainer, config: DictConfig, output_dir: Path) -> Training:
     checkpoint = _find_checkpoint(output_dir, config)
+    record = OmegaConf.to_yaml(config)  # building resolves interpolations in place
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data: pl.LightningDataModule = build(config.data)
     model: Training = build(config.model)
@@ -61,7 +62,7 @@ def _fit(trainer: pl.Trainer, config: DictConfig, output_dir: Path) -> Training:
         load_weights(model.trained(), config.warm_start)
     _check_devices(trainer, model, config)
     if first_process():
-        _record(output_dir, config)
+        _record(output_dir, record)
         if checkpoint is not None:
             print(f"resuming from {checkpoint}")
     if config.compile:
@@ -128,10 +129,10 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
     return newest_whole(output_dir / "checkpoints")
 
 
-def _record(output_dir: Path, config: DictConfig) -> None:
+def _record(output_dir: Path, record: str) -> None:
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
-        write_whole(output_dir / "config.yaml", OmegaConf.to_yaml(config))
+        write_whole(output_dir / "config.yaml", record)
     except OSError as error:
         raise SDGError(
             f"cannot write to {output_dir} ({error.strerror}): mend that, or choose another output_dir"
