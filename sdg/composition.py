@@ -23,11 +23,12 @@ from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sdg import schema
 from sdg.settings import known
+from sdg.settings.names import folder_name
 
 _INSTALLED = Path(__file__).resolve().parent / "shipped"
 ROOT = _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parent.parent
@@ -62,6 +63,7 @@ def compose(command: str, words: Sequence[str] = ()) -> DictConfig:
         except OmegaConfBaseException:
             _hydra(command, words)  # says it better
             raise
+    at_home(config)
     check(command, config)
     return config
 
@@ -69,6 +71,18 @@ def compose(command: str, words: Sequence[str] = ()) -> DictConfig:
 def check(command: str, config: DictConfig) -> None:
     """Raise SDGError for a setting that nothing reads, with the nearest known one; see :mod:`.settings`."""
     known.check(_plain(config), schema.top_level(command), conf_folders())
+
+
+def at_home(node: DictConfig | ListConfig) -> None:
+    """Replace ``~`` by the home folder where a setting begins with it; prompts are text."""
+    for key in range(len(node)) if isinstance(node, ListConfig) else [*node]:
+        child: Any = node._get_node(key)
+        if key == "prompts" or child._is_none() or child._is_missing() or child._is_interpolation():
+            continue
+        if isinstance(child, DictConfig | ListConfig):
+            at_home(child)
+        elif str(child).startswith("~"):
+            node[key] = os.path.expanduser(str(child))
 
 
 def explained(error: ConfigCompositionException, command: str, words: Sequence[str]) -> str | None:
@@ -167,5 +181,6 @@ class SearchPath(SearchPathPlugin):
 
 os.environ.setdefault("SDG_ROOT", str(ROOT))  # what conf/paths refers to
 schema.register()
+OmegaConf.register_new_resolver("sdg.folder", folder_name, replace=True)  # for conf/hydra
 for plugin in (RememberedFiles, SearchPath):
     Plugins.instance().register(plugin)

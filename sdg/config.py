@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -24,14 +25,17 @@ from hydra.errors import (
 )
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from sdg.composition import CONF, check, conf_folders, explained
+from sdg.composition import CONF, at_home, check, conf_folders, explained
 from sdg.errors import SDGError
+from sdg.settings.again import repeat
 from sdg.settings.experiments import list_experiments, table
 from sdg.settings.help import page
+from sdg.settings.names import note_overrides
 from sdg.settings.typed import settings_in, tidy
+from sdg.settings.utf8 import speak_utf8
 from sdg.stopping import Stopped, guard, listen, tell
 
 _VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
@@ -87,18 +91,27 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
         def job(config: DictConfig) -> Any:
             running = HydraConfig.get()
             sweep = running.mode == RunMode.MULTIRUN
-            if sweep:
-                config.output_dir = running.runtime.output_dir
             # In a sweep, Hydra finishes the other jobs before it re-raises this one's exception.
             with nullcontext() if sweep else errors_in_one_line():
                 _refuse_second_additions(config_name, running.overrides.task)
+                if config.get("again") is not None:
+                    fresh = _before(config_name, [])
+                    config = repeat(fresh, config, running.overrides.task, conf_folders())
+                if sweep:
+                    config.output_dir = running.runtime.output_dir
+                at_home(config)
                 check(config_name, config)
-                return task(config)
+                try:
+                    return task(config)
+                finally:
+                    if sweep and (folder := Path(config.output_dir)).is_dir():
+                        note_overrides(folder, running.overrides.task)
 
         functools.update_wrapper(job, task)
         command = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)
 
         def main() -> Any:
+            speak_utf8()
             # pytorch_lightning 2.6 uses a class that torch 2.15 deprecates.
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
             # Set once and inherited by all processes of a run: they write to one folder.
@@ -139,11 +152,19 @@ def _refuse_second_additions(config_name: str, words: Sequence[str]) -> None:
     if not added:
         return
     others = [word for word in words if not addition.match(word)]
-    loader = GlobalHydra.instance().config_loader()
-    before = loader.load_configuration(config_name, others, run_mode=RunMode.RUN)
+    before = _before(config_name, others)
     for i, key in enumerate(added):
         if key in added[:i] or OmegaConf.select(before, key) is not None:
             raise SDGError(f"there are two of {key}: give the one that +{key} adds another name")
+
+
+def _before(config_name: str, words: Sequence[str]) -> DictConfig:
+    """The configuration that a command has with other words."""
+    loader = GlobalHydra.instance().config_loader()
+    config = loader.load_configuration(config_name, list(words), run_mode=RunMode.RUN)
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 @contextmanager

@@ -59,6 +59,7 @@ class SampleConfig:
     snapshots: int = 0
     trace: bool = True
     output_dir: str = "outputs/sample"
+    again: str | None = None
 
 
 @dataclass

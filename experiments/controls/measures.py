@@ -89,7 +89,7 @@ def style_distances(pictures: Tensor, references: Tensor, judge: JudgeReader) ->
 
 def face_attributes(folder: Path) -> dict[str, list[int]]:
     """File name -> numbers of the attribute values of a face that ``python -m sdg.data.toyfaces`` wrote."""
-    lines = [json.loads(line) for line in (folder / "faces.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "faces.jsonl").read_text(encoding="utf-8").splitlines()]
     return {
         line["file"]: [values.index(line["attributes"][name]) for name, values in ATTRIBUTES.items()]
         for line in lines

@@ -32,7 +32,7 @@ class StepTimes(Callback):
 
 def training_rate(times: Path, batch: int) -> float:
     """Pictures per second of a training with ``batch`` pictures per step, after its second step."""
-    ended = json.loads(times.read_text())
+    ended = json.loads(times.read_text(encoding="utf-8"))
     return batch * (len(ended) - 2) / (ended[-1] - ended[1])
 
 

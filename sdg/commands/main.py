@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sdg import __version__
 from sdg.errors import SDGError
+from sdg.settings.utf8 import speak_utf8
 from sdg.words import in_full, is_setting, written
 
 Words = Sequence[str]
@@ -25,6 +26,10 @@ def _draw(words: Words) -> None:
 
 
 def _again(words: Words) -> None:
+    """The folder of a run is repeated by ``sample.py``; a picture is drawn alone."""
+    if words and Path(words[0]).expanduser().is_dir():
+        _entry_point("sample")([f"again={written(words[0])}", *map(in_full, words[1:])])
+        return
     from sdg.commands.again import main
 
     main(list(words))
@@ -53,7 +58,7 @@ def _tool(package: str, *first: str) -> Callable[[Words], None]:
 
 COMMANDS: dict[str, tuple[Callable[[Words], None], str]] = {
     "draw": (_draw, 'guided pictures: sdg draw "a smiling face" "a face with a hat" n=2 sampler=balanced'),
-    "again": (_again, "a picture that sdg drew, once more: sdg again PICTURE.png"),
+    "again": (_again, "a run or a picture, once more: sdg again FOLDER, sdg again PICTURE.png"),
     "train": (_entry_point("train"), "a prior, an encoder: sdg train +experiment=toyfaces_clip"),
     "evaluate": (_entry_point("evaluate"), "a folder of samples: sdg evaluate samples=DIR 'metrics=[score]'"),
     "prepare": (_entry_point("prepare"), "decode a data set once: sdg prepare data=ffhq data.root=DIR"),
@@ -69,6 +74,7 @@ COMMANDS: dict[str, tuple[Callable[[Words], None], str]] = {
 
 def main(arguments: Words | None = None) -> None:
     """Run ``sdg``; what a user can mend ends in one line and exit status 1."""
+    speak_utf8()
     first, *words = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
     if first in ("-h", "--help", "help"):
         print(_help())
@@ -129,7 +135,7 @@ def _commit() -> str:
         return ""
     command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f" (commit {found.stdout.strip()})"

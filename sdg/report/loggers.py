@@ -125,7 +125,7 @@ def code_version() -> str:
     """The package version; in a checkout also the commit, with ``-dirty`` if files were changed."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        told = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return sdg.__version__
     return f"{sdg.__version__}+{told}"
@@ -160,7 +160,7 @@ def _reason(error: BaseException) -> str:
 def _run_id(save_dir: str) -> str:
     path = Path(save_dir) / "wandb" / "run_id"
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = path.read_text().strip() if path.exists() else uuid.uuid4().hex[:8]
+    known = path.read_text(encoding="utf-8").strip() if path.exists() else uuid.uuid4().hex[:8]
     run_id = os.environ.get("WANDB_RUN_ID", known)
     write_whole(path, run_id)
     return run_id

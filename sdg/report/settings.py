@@ -25,13 +25,20 @@ def read_settings(path: Path) -> dict[str, str]:
     """
     if not path.is_file():
         return {}
+    return dict(leaves({key: value for key, value in load_settings(path).items() if key not in _LEFT_OUT}))
+
+
+def load_settings(path: Path) -> dict[str, Any]:
+    """A ``config.yaml`` as plain data, with interpolations unresolved.
+
+    Raises:
+        SDGError: the file cannot be read.
+    """
     try:
-        tree = OmegaConf.to_container(OmegaConf.load(path))
+        tree = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
         raise SDGError(f"{path} holds no settings of a run: repeat its command, or move it away") from error
-    if not isinstance(tree, dict):
-        return {}
-    return dict(_leaves("", {key: value for key, value in tree.items() if key not in _LEFT_OUT}))
+    return {str(key): value for key, value in tree.items()} if isinstance(tree, dict) else {}
 
 
 def differing(every: Sequence[Mapping[str, str]]) -> list[str]:
@@ -47,9 +54,10 @@ def short(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
-def _leaves(prefix: str, node: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(node, dict) and node:
-        for key, value in node.items():
-            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), value)
+def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every setting in a tree as text, by dotted name."""
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
     else:
-        yield prefix, node if isinstance(node, str) else json.dumps(node, ensure_ascii=False)
+        yield prefix, tree if isinstance(tree, str) else json.dumps(tree, ensure_ascii=False)

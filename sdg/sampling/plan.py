@@ -45,8 +45,15 @@ class PlanEntry(NamedTuple):
         return self._asdict()
 
 
+_Row = tuple[str | None, str | None, float]
+"""Prompt, reference and scale of the samples in a row."""
+
+
 class SamplePlan(Dataset[PlanEntry]):
     """Unguided samples first, one per index; then every prompt with every reference, for the same indices.
+
+    Ids are the numbers of the entries. If a plan has grown from earlier ones, their entries keep their ids,
+    and the new ones get the next.
 
     Args:
         prompts: sentences; duplicates are drawn once.
@@ -55,9 +62,10 @@ class SamplePlan(Dataset[PlanEntry]):
         seed: of all samples; a sample's noise is keyed by (seed, index).
         scale: guidance scale of the guided samples; if it is 0 and there are no targets, all are unguided.
         unguided: whether to draw the unguided samples too.
+        earlier: plans that this one has grown from, the oldest first.
 
     Raises:
-        SDGError: an empty prompt, or no samples.
+        SDGError: an empty prompt, no samples, or an earlier plan has samples that this one lacks.
     """
 
     def __init__(
@@ -68,6 +76,7 @@ class SamplePlan(Dataset[PlanEntry]):
         seed: int,
         scale: float,
         unguided: bool = True,
+        earlier: Sequence["SamplePlan"] = (),
     ):
         if samples_per_prompt < 1:
             raise SDGError(f"samples_per_prompt={samples_per_prompt} draws nothing: use 1 or more")
@@ -75,10 +84,13 @@ class SamplePlan(Dataset[PlanEntry]):
             raise SDGError(f"prompt number {empty[0] + 1} is empty: describe what you want to see")
         sentences: list[str | None] = [*dict.fromkeys(prompts)] or [None]
         pictures: list[str | None] = [*dict.fromkeys(references)] or [None]
-        alone: list[tuple[str | None, str | None, float]] = [(None, None, 0.0)] if unguided else []
-        led = [(prompt, reference, scale) for prompt, reference in itertools.product(sentences, pictures)]
+        alone: list[_Row] = [(None, None, 0.0)] if unguided else []
+        led: list[_Row] = [
+            (prompt, reference, scale) for prompt, reference in itertools.product(sentences, pictures)
+        ]
         self.rows = list(dict.fromkeys([*alone, *led]))
         self.columns, self.seed = samples_per_prompt, seed
+        self._numbered = self._number(earlier)
 
     def __len__(self) -> int:
         return len(self.rows) * self.columns
@@ -87,7 +99,44 @@ class SamplePlan(Dataset[PlanEntry]):
         if not 0 <= i < len(self):
             raise IndexError(i)
         prompt, reference, scale = self.rows[i // self.columns]
-        return PlanEntry(i, prompt, reference, self.seed, i % self.columns, scale)
+        return PlanEntry(self.id(i), prompt, reference, self.seed, i % self.columns, scale)
 
     def __iter__(self) -> Iterator[PlanEntry]:
         return (self[i] for i in range(len(self)))
+
+    def id(self, i: int) -> int:
+        """The id of entry ``i``."""
+        index = i % self.columns
+        start, first = next(part for part in self._numbered[self.rows[i // self.columns]] if part[0] <= index)
+        return first + index - start
+
+    def ids(self) -> Iterator[int]:
+        """The ids of all entries, in order."""
+        return map(self.id, range(len(self)))
+
+    def _number(self, earlier: Sequence["SamplePlan"]) -> dict[_Row, list[tuple[int, int]]]:
+        """For each row, the indices at which consecutive ids begin, and the first of them; the last first."""
+        numbered: dict[_Row, list[tuple[int, int]]] = {row: [] for row in self.rows}
+        drawn, total = dict.fromkeys(self.rows, 0), 0
+        for plan in (*earlier, self):
+            if plan.columns > self.columns:
+                raise SDGError(
+                    f"{plan.columns} samples were drawn for each prompt: give samples_per_prompt="
+                    f"{plan.columns} or more, or choose another output_dir"
+                )
+            for row in plan.rows:
+                if row not in drawn:
+                    lacking = _described(row)
+                    raise SDGError(
+                        f"samples {lacking} were drawn: ask for them, too, or choose another output_dir"
+                    )
+                if new := plan.columns - drawn[row]:
+                    numbered[row].insert(0, (drawn[row], total))
+                    drawn[row], total = plan.columns, total + new
+        return numbered
+
+
+def _described(row: _Row) -> str:
+    prompt, reference, _ = row
+    targets = [repr(target) for target in (prompt, reference) if target is not None]
+    return f"of {' with '.join(targets)}" if targets else "without guidance (unguided=true)"

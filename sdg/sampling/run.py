@@ -4,16 +4,18 @@ import logging
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
 from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
+from sdg.guidance.prompt import seems_weighted
 from sdg.locks import locked_folder
 from sdg.pixels import to_bytes
 from sdg.processes import first_process
@@ -25,6 +27,7 @@ from sdg.sampling.method import Method
 from sdg.sampling.plan import SamplePlan
 from sdg.sampling.predicting import Predicting
 from sdg.sampling.provenance import content_hash, describer, named_files
+from sdg.sampling.recorded import as_text, changed_files, read_record, recorded, settle
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
 from sdg.sampling.writer import SamplingBar, StoreWriter
@@ -53,19 +56,25 @@ def sample(config: DictConfig) -> Path:
     if config.batch_size < 1:
         raise SDGError(f"batch_size={config.batch_size} draws nothing: use 1 or more")
     method = build_method(config)
-    columns = config.samples_per_prompt
-    plan = SamplePlan(prompts, references, columns, config.seed, method.scale, config.unguided)
+    settings, plan = settle(
+        Path(config.output_dir),
+        _settings(config, prompts, references),
+        partial(SamplePlan, seed=config.seed, scale=method.scale),
+    )
     # Unusable input ends the run before anything is written.
     method.check(prompts, references)
     make = partial(build, config.trainer, logger=False)
     trainer = make_trainer(make, "trainer=predict_ddp", config.trainer.get("num_nodes", 1))
     check_sweep(trainer)
-    settings, origin = _settings(config, prompts, references), describer(config)
+    origin = describer(config)
+    if config.again is not None and first_process():
+        for name in changed_files(read_record(Path(config.again)) or {}, settings):
+            print(f"note: {name} is not the file that {config.again} was drawn with")
     # Kernels that sum in a varying order would give a different sample each time.
     torch.backends.cudnn.deterministic = True
     with locked_folder(config.output_dir):
         store = SampleStore(
-            config.output_dir, settings, trainer.global_rank, lambda entry: origin(entry).text()
+            config.output_dir, as_text(settings), trainer.global_rank, lambda entry: origin(entry).text()
         )
         loggers: list[Logger] = []
         if first_process():
@@ -77,7 +86,7 @@ def sample(config: DictConfig) -> Path:
             _draw(trainer, method, shard, StoreWriter(store, loggers))
             if not first_process():
                 return store.folder
-            lost = store.finish()
+            lost = store.finish(plan.ids())
             page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
             _show(loggers, store)
         finally:
@@ -105,6 +114,8 @@ def _introduce(store: SampleStore, method: Method, prompts: list[str], reference
     for prompt in prompts:
         if unknown := method.unknown_words(prompt):
             print(f"note: this encoder does not know {', '.join(unknown)} in {prompt!r}")
+        if seems_weighted(prompt):
+            print(f"note: {prompt!r} is drawn as it is: a weight needs a bar, as in 'a face | a hat:0.5'")
 
 
 def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard, writer: StoreWriter) -> None:
@@ -141,15 +152,7 @@ def _show(loggers: list[Logger], store: SampleStore) -> None:
     show_table(loggers, "all samples", rows)
 
 
-def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> str:
-    """All that the samples depend on, as text; how they are computed (batch size, devices) may change."""
-    free = ("batch_size", "trainer", "logger", "output_dir", "prompts_file")
-    settings = {key: value for key, value in plain(config).items() if key not in free}
-    settings |= {"prompts": prompts, "references": references}
-    # Different weights or pictures under the same name give different samples.
-    files = [
-        *named_files(config).items(),
-        *((Path(path).name, content_hash(Path(path))) for path in references),
-    ]
-    contents = sorted(f"{digest}  {name}" for name, digest in files)
-    return OmegaConf.to_yaml(OmegaConf.create(settings | {"contents": contents}))
+def _settings(config: DictConfig, prompts: list[str], references: list[str]) -> dict[str, Any]:
+    """All that the samples depend on; how they are computed (batch size, devices) may change."""
+    pictures = [(Path(path).name, content_hash(Path(path))) for path in references]
+    return recorded(plain(config), prompts, references, [*named_files(config).items(), *pictures])

@@ -26,7 +26,7 @@ class PlanShard(pl.LightningDataModule):
 
     def left(self, rank: int = 0, processes: int = 1) -> list[int]:
         """Numbers of the entries that one process still has to draw."""
-        return [i for i in range(rank, len(self.plan), processes) if i not in self.done]
+        return [i for i in range(rank, len(self.plan), processes) if self.plan.id(i) not in self.done]
 
     def predict_dataloader(self) -> DataLoader:
         """Batches of this process's entries."""

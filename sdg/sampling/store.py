@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from sdg.locks import LOCK
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.provenance import png
 
+RECORD = "config.yaml"
+"""The file of a run's settings."""
 _ID, _LOST = re.compile(rb'\{"id": (\d+),'), re.compile(rb'"lost": (\d+)\}\n\Z')
 """How a record begins, and how a lost sample's record ends."""
 
 
 class SampleStore:
-    """Writes each sample once it is finished, tracks what is done, and refuses a folder of other settings.
+    """Writes each sample once it is finished, tracks what is done, and refuses a folder of something else.
 
     A sample's record is appended to the manifest before its picture gets its final name, so after a kill a
     sample is either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
@@ -32,12 +34,13 @@ class SampleStore:
 
     Args:
         folder: pictures go to ``folder/samples``.
-        settings: text that describes everything the samples depend on, kept as ``config.yaml``.
+        settings: text that describes everything the samples depend on, kept as ``config.yaml``;
+            :mod:`~sdg.sampling.recorded` has compared it with that of an earlier run.
         rank: of this process; rank 0 checks the folder and writes ``config.yaml``.
         describe: what a picture's file says about how it was made; see :class:`~.provenance.Origin`.
 
     Raises:
-        SDGError: the folder holds samples of other settings or unrelated files, or cannot be written.
+        SDGError: the folder holds unrelated files, or cannot be written.
     """
 
     def __init__(
@@ -67,9 +70,7 @@ class SampleStore:
         self.done = self._drawn() & self._find()[0].keys()
 
     def _describe(self, settings: str) -> None:
-        record = self.folder / "config.yaml"
-        if record.exists() and record.read_text() != settings:
-            raise SDGError(f"{self.folder} holds samples of other settings: choose another output_dir")
+        record = self.folder / RECORD
         strange = self.folder.exists() and any(path.name != LOCK for path in self.folder.iterdir())
         if not record.exists() and strange:
             raise SDGError(f"{self.folder} is not empty: choose another output_dir")
@@ -102,8 +103,11 @@ class SampleStore:
         path.parent.mkdir(exist_ok=True)
         write_whole(path, png(image))
 
-    def finish(self) -> dict[int, int]:
-        """Merge all processes' manifests into one, with one record per picture, in order of id.
+    def finish(self, ids: Iterable[int]) -> dict[int, int]:
+        """Merge all processes' manifests into one, with one record per picture.
+
+        Args:
+            ids: of the plan's entries, in order.
 
         Returns:
             The step at which each lost sample was lost, by id.
@@ -112,7 +116,7 @@ class SampleStore:
         self.done = self._drawn() & places.keys()
         with ExitStack() as opened, whole_file(self.folder / "manifest.jsonl") as whole:
             manifests = [opened.enter_context(path.open("rb")) for path in self._manifests()]
-            for i in sorted(self.done):
+            for i in (i for i in ids if i in self.done):
                 number, offset = places[i]
                 manifests[number].seek(offset)
                 whole.write(manifests[number].readline())

@@ -15,6 +15,7 @@ from sdg.config import plain
 from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.locks import locked_folder
+from sdg.settings.names import folder_name, note_overrides
 from sdg.stopping import PARENT
 
 FAILURES = 3
@@ -62,6 +63,8 @@ def _evaluate(config: DictConfig, folder: Path, settings: Mapping[str, Any]) -> 
     log = folder / "logs" / f"{place.name}.log"
     log.parent.mkdir(exist_ok=True)
     words = [f"{name}={_word(value)}" for name, value in settings.items()]
+    place.parent.mkdir(exist_ok=True)
+    note_overrides(place, words)
     for command in config.commands:
         script, *given = (str(word).replace("{folder}", str(place)) for word in command)
         filled = [new for word in given for new in (words if word == "{settings}" else [word])]
@@ -99,7 +102,7 @@ def _told(config: DictConfig, trial: Any) -> str:
 
 def _folder(folder: Path, settings: Mapping[str, Any]) -> Path:
     """The folder of these settings; if tried again, they find what is already done."""
-    return folder / "trials" / ",".join(f"{name}={_word(value)}" for name, value in settings.items())
+    return folder / "trials" / folder_name(",".join(f"{n}={_word(value)}" for n, value in settings.items()))
 
 
 def _word(value: Any) -> str:

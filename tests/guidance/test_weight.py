@@ -9,7 +9,7 @@ from torch import nn
 from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
-from sdg.guidance.prompt import weighted_sentences
+from sdg.guidance.prompt import seems_weighted, weighted_sentences
 from sdg.guidance.stages import StageWeights
 from sdg.guidance.text import Text
 from sdg.guidance.weight import Cosine, Linear, Weight, Window
@@ -73,13 +73,43 @@ def test_guidance_rests_where_every_weight_is_zero() -> None:
         (" a hat :2|a beard : .25 ", [("a hat", 2.0), ("a beard", 0.25)]),
         ("ratio 3:4 of a face", [("ratio 3:4 of a face", 1.0)]),
         ("a hat, smiling: happy", [("a hat, smiling: happy", 1.0)]),
+        # Without a bar, a prompt is one sentence.
+        ("a bedroom at 10:30", [("a bedroom at 10:30", 1.0)]),
+        ("a photo, 16:9", [("a photo, 16:9", 1.0)]),
+        ("a sign that says: 5", [("a sign that says: 5", 1.0)]),
+        ("a face:0.5", [("a face:0.5", 1.0)]),
+        (":2", [(":2", 1.0)]),
+        # With one, times, ratios and what follows a colon and a space are still text.
+        ("a bedroom at 10:30 | a hat", [("a bedroom at 10:30", 1.0), ("a hat", 1.0)]),
+        ("a sign that says: 5 | a hat:2", [("a sign that says: 5", 1.0), ("a hat", 2.0)]),
+        # A backslash makes a bar or a colon text.
+        (r"a cat \| a dog", [("a cat | a dog", 1.0)]),
+        (r"number\:5 | a hat", [("number:5", 1.0), ("a hat", 1.0)]),
+        (r"a \: b\|c:2 | d", [("a : b|c", 2.0), ("d", 1.0)]),
+        (r"back\slash", [(r"back\slash", 1.0)]),
     ],
 )
 def test_weighted_sentences(prompt: str, sentences: list[tuple[str, float]]) -> None:
     assert weighted_sentences(prompt) == sentences
 
 
-@pytest.mark.parametrize("prompt", ["a hat |", "| a hat", "a | | b", ":2", ""])
+@pytest.mark.parametrize("prompt", ["a hat |", "| a hat", "a | | b", ":2 | a", "a | :2", ""])
 def test_empty_sentences_are_refused(prompt: str) -> None:
     with pytest.raises(SDGError, match="empty part"):
         weighted_sentences(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt, seems",
+    [
+        ("a face:0.5", True),
+        ("a face : 2", True),
+        ("a bedroom at 10:30", False),
+        ("a sign that says: 5", False),
+        ("a face", False),
+        ("a face:0.5 | a hat", False),
+        (r"a face\:0.5", False),
+    ],
+)
+def test_a_weight_without_a_bar_is_noticed(prompt: str, seems: bool) -> None:
+    assert seems_weighted(prompt) == seems

@@ -30,7 +30,7 @@ def fill(store: SampleStore, ids: list[int]) -> None:
 
 
 def finished(store: SampleStore) -> list[int]:
-    store.finish()
+    store.finish(PLAN.ids())
     return [record["id"] for record in store.records()]
 
 
@@ -38,7 +38,7 @@ def test_pictures_and_records_survive(tmp_path: Path):
     store = SampleStore(tmp_path / "run", "settings")
     fill(store, [2, 0])
     again = SampleStore(tmp_path / "run", "settings")
-    assert not again.finish()
+    assert not again.finish(PLAN.ids())
     records = list(again.records())
     assert [record["id"] for record in records] == [0, 2]
     assert records[1] == PLAN[2].record() | {"file": "samples/000002.png", "score": 0.2}
@@ -73,7 +73,7 @@ def test_a_prompt_may_hold_what_else_would_end_a_line(tmp_path: Path):
     SampleStore(tmp_path, "s").write(plan[0], picture(0), {})
     again = SampleStore(tmp_path, "s")
     assert again.done == {0}
-    again.finish()
+    again.finish(PLAN.ids())
     assert next(again.records())["prompt"] == "a\u2028b\x85c"
 
 
@@ -101,7 +101,7 @@ def test_a_long_run_opens_and_ends_in_little_memory(tmp_path: Path) -> None:
         store = SampleStore(tmp_path, "s")
         assert len(store.done) == len(plan) == 4_000
         assert not PlanShard(plan, store.done, batch_size=8).left()
-        assert not store.finish()
+        assert not store.finish(plan.ids())
         write_page(tmp_path, store.records(), title="long")
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -129,7 +129,7 @@ def test_resumed_folder_equals_undisturbed_one(tmp_path: Path):
     fill(halves, [1, 3])
     halves = SampleStore(tmp_path / "halves", "s")
     fill(halves, [i for i in range(4) if i not in halves.done])
-    assert whole.finish() == halves.finish()
+    assert whole.finish(PLAN.ids()) == halves.finish(PLAN.ids())
     assert whole.manifest.read_bytes() == halves.manifest.read_bytes()
 
 
@@ -142,7 +142,7 @@ def test_processes_fill_one_folder_and_the_first_puts_it_in_order(tmp_path: Path
     # A killed run leaves their manifests separate: each process must find what all have done.
     again = [SampleStore(tmp_path / "three", "s", rank) for rank in range(3)]
     assert [store.done for store in again] == [{0, 1, 2, 3}] * 3
-    assert again[0].finish() == alone.finish()
+    assert again[0].finish(PLAN.ids()) == alone.finish(PLAN.ids())
     files = [
         {path.name: path.read_bytes() for path in folder.glob("*.jsonl")}
         for folder in (alone.folder, again[0].folder)
@@ -163,14 +163,14 @@ def test_a_lost_sample_is_told_and_drawn_again(tmp_path: Path) -> None:
     fill(first, [0, 1])
     second.lose(PLAN[2], 7)
     second.lose(PLAN[3], 4)
-    assert first.finish() == {2: 7, 3: 4}
+    assert first.finish(PLAN.ids()) == {2: 7, 3: 4}
     assert [record["id"] for record in first.records()] == [0, 1]
     again = SampleStore(tmp_path, "s")
     assert again.done == {0, 1}
     again.lose(PLAN[2], 7)
     fill(again, [2, 3])
     again.lose(PLAN[3], 1)  # from another attempt: the picture is there
-    assert not again.finish()
+    assert not again.finish(PLAN.ids())
     kept = list(again.records())
     assert [record["id"] for record in kept] == [0, 1, 2, 3]
     assert not any("lost" in record for record in kept)
@@ -192,12 +192,6 @@ def test_a_picture_without_a_record_is_drawn_again(tmp_path: Path):
     assert SampleStore(tmp_path, "settings").done == set()
 
 
-def test_other_settings_are_refused(tmp_path: Path):
-    SampleStore(tmp_path, "settings")
-    with pytest.raises(SDGError, match="other settings: choose another output_dir"):
-        SampleStore(tmp_path, "others")
-
-
 def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     store = SampleStore(tmp_path, "settings")
     fill(store, [0])
@@ -210,7 +204,7 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(OSError, match=r"No space left.*000001.png"):
             fill(store, [1])
         with pytest.raises(OSError, match=r"No space left.*manifest.jsonl"):
-            store.finish()
+            store.finish(PLAN.ids())
     assert not list(tmp_path.rglob("*.part"))
     again = SampleStore(tmp_path, "settings")
     assert again.done == {0}

@@ -9,6 +9,8 @@ from sdg.composition import CONF, check
 from sdg.errors import SDGError
 from sdg.settings.experiments import command_of
 
+GUIDANCE = "|".join(sorted(path.stem for path in (CONF / "guidance").glob("*.yaml")))
+
 
 def composed(command: str, *words: str) -> None:
     """Compose as Hydra does, and check."""
@@ -68,7 +70,7 @@ def composed(command: str, *words: str) -> None:
         (
             "sample",
             "~guidance",
-            "guidance=null names nothing: choose guidance=content|mix|none|structure|style|text",
+            f"guidance=null names nothing: choose guidance={GUIDANCE}",
         ),
         ("sample", "guidance.every=x", "guidance.every=x does not fit: give a whole number"),
         ("sample", "guidance.every=1.5", "guidance.every=1.5 does not fit: give a whole number"),

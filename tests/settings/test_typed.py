@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sdg.composition import CONF
+from sdg.composition import CONF, compose
 from sdg.errors import SDGError
 from sdg.settings.typed import settings_in, tidy
 
@@ -71,11 +71,7 @@ def test_words_are_written_as_hydra_takes_them(word: str, taken: str) -> None:
             ["+experiment=demo"],
             "demo is an experiment of sample.py: type python sample.py +experiment=demo",
         ),
-        (
-            "sample",
-            ["guidance=null"],
-            "guidance=null names nothing: choose guidance=content|mix|none|structure|style|text",
-        ),
+        ("train", ["judge=null"], "judge=null names nothing: choose judge=toyfaces"),
     ],
 )
 def test_a_slip_is_told_what_to_type(command: str, words: list[str], line: str) -> None:
@@ -95,3 +91,19 @@ def test_an_experiment_of_ones_own_is_for_any_command(tmp_path: Path) -> None:
     (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: 3\n", encoding="utf-8")
     for command in ("train", "sample"):
         assert tidy(command, ["+experiment=mine"], [tmp_path, CONF]) == ["+experiment=mine"]
+
+
+def test_home_is_found_in_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nprompts: [~/is text]\nreferences: [~/a.png]\nprior: {checkpoint: ~/p}\n"
+        "start: {mask: ~}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    config = compose("sample", ["+experiment=mine", "start.image='~/b c.png'"])
+    assert list(config.references) == ["/home/me/a.png"]
+    assert config.prior.checkpoint == "/home/me/p"
+    assert config.start.image == "/home/me/b c.png"
+    assert config.start.mask is None  # YAML's null
+    assert list(config.prompts) == ["~/is text"]

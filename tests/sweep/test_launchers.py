@@ -48,6 +48,8 @@ def test_every_job_has_a_folder_of_its_own(tmp_path: Path, launcher: str, packag
     )
     told = {path.parent.name: path.read_text() for path in (tmp_path / "sweep").glob("*/told")}
     jobs = [(scale, seed) for scale in (20, 40) for seed in (1, 3)]
-    assert told == {f"guidance.scale={scale},seed={seed}": f"{seed} {scale}" for scale, seed in jobs}
+    assert told == {f"guidance.scale-{scale}+seed-{seed}": f"{seed} {scale}" for scale, seed in jobs}
+    beside = (tmp_path / "sweep" / "guidance.scale-20+seed-1.txt").read_text(encoding="utf-8")
+    assert beside.splitlines() == ["seed=1", "guidance.scale=20", "output_dir=sweep"]
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == "error: use another seed"

@@ -50,7 +50,7 @@ def test_a_search_leaves_its_best_and_goes_on(tmp_path: Path, capsys):
     scale = best["settings"]["guidance.scale"]
     assert best["alignment/mentioned"] == scale <= 200
     assert lines[-1].startswith(f"best of 6: guidance.scale={scale}")
-    folders = list((tmp_path / "out" / "trials").iterdir())
+    folders = [path for path in (tmp_path / "out" / "trials").iterdir() if path.is_dir()]
     assert len(folders) == 6
     assert all((folder / "starts").read_text() == "start\n" for folder in folders)
     assert Path(best["folder"]) in folders
@@ -62,7 +62,9 @@ def test_whole_numbers_stay_numbers(tmp_path: Path, number: int):
     config = configure("sweep", words(tmp_path, trials=1))
     config.space = {"guidance.scale": {"choices": [number]}}
     search(config)
-    assert [path.name for path in (tmp_path / "out" / "trials").iterdir()] == [f"guidance.scale={number}"]
+    name, folder = f"guidance.scale-{number}", tmp_path / "out" / "trials"
+    assert {path.name for path in folder.iterdir()} == {name, f"{name}.txt"}
+    assert (folder / f"{name}.txt").read_text(encoding="utf-8") == f"guidance.scale={number}\n"
 
 
 def test_a_search_that_was_killed_runs_its_trial_again(tmp_path: Path):
