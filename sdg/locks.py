@@ -48,7 +48,9 @@ def locked(file: Path, what: object, remedy: str, wait: bool = False) -> Iterato
             _acquire(lock, file, what, remedy, wait)
             try:
                 if not isinstance(lock, SoftFileLock):  # without flock; it has written the same
-                    file.write_text(f"{os.getpid()}\n{socket.gethostname()}\n{time.strftime('%F %T')}\n")
+                    file.write_text(
+                        f"{os.getpid()}\n{socket.gethostname()}\n{time.strftime('%F %T')}\n", encoding="utf-8"
+                    )
             except OSError:
                 lock.release()
                 raise
@@ -87,7 +89,7 @@ def _acquire(lock: FileLock, file: Path, what: object, remedy: str, wait: bool) 
 def _holder(file: Path) -> tuple[str, bool]:
     """Who holds a lock, in words, and whether it lives, as far as that can be known from here."""
     try:
-        process, host, *since = file.read_text().splitlines()
+        process, host, *since = file.read_text(encoding="utf-8").splitlines()
         number = int(process)
     except (OSError, ValueError):  # it is about to write this
         return "another process", True
