@@ -125,10 +125,13 @@ def difference(old: str, new: str) -> str:
 
 
 def tests_of(tree: Path, path: str) -> list[str]:
-    """The tests of a file of ``sdg/``: first those that bear its name, then all of its room."""
-    room, module = Path(path).parts[1], Path(path).stem
-    named = f"tests/{room}/test_{module}.py"
-    return [*([named] if (tree / named).exists() else []), f"tests/{room}"]
+    """The tests of a file: those that bear its name, those that import it, then all of its room."""
+    room, module = Path(path).parts[1], ".".join(Path(path).with_suffix("").parts)
+    named, near = tree / "tests" / room / f"test_{Path(path).stem}.py", list[str]()
+    for file in sorted((tree / "tests" / room).glob("test_*.py"), key=lambda file: file != named):
+        if file == named or f"from {module} import" in file.read_text(encoding="utf-8"):
+            near.append(file.relative_to(tree).as_posix())
+    return [*near, f"tests/{room}"]
 
 
 def copy_tree(folder: Path) -> None:
