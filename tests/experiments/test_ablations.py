@@ -113,6 +113,22 @@ def folders(tmp_path: Path) -> list[str]:
     return ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
 
 
+def test_one_ablation_is_drawn_and_measured(
+    tiny: list[str],  # noqa: F811
+    judging: list[str],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    few = ["--prompts", "2", "--samples", "2", "--steps", "2", "--few-scales", "3"]
+    ablations.main(["mean", *few, *folders(tmp_path), "--sample", *tiny, "--evaluate", *judging])
+    runs = {path.parent.name: OmegaConf.load(path) for path in (tmp_path / "output").glob("*/config.yaml")}
+    assert sorted(runs) == ["guide0_ddpm_2_mean_3", "guide0_ddpm_2_x_t_3", "unguided"]
+    assert runs["guide0_ddpm_2_mean_3"].sampler.rule.gradient_at == "mean"
+    page = (tmp_path / "report" / "mean.md").read_text()
+    assert page.count("`sampler=") == 2
+    assert (tmp_path / "report" / "mean.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
 def test_one_command_draws_what_ablations_share_once_and_measures_all(
     tiny: list[str],  # noqa: F811
     judging: list[str],  # noqa: F811

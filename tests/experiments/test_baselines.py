@@ -204,6 +204,17 @@ def table(text: str, title: str = "") -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells}
 
 
+def test_a_sweep_of_one_scale_writes_what_it_found(
+    tiny: list[str], judging: list[str], tmp_path: Path
+) -> None:
+    few = ["--methods", "clip_x0", "--clip-scales", "3", "--prompts", "2", "--steps", "2"]
+    baselines.main(["sweep", *few, *folders(tmp_path), "--sample", *tiny, "--evaluate", *judging])
+    found = json.loads((tmp_path / "report" / "settings.json").read_text())
+    assert found == {"clip_x0": {"guidance.scale": 3}}
+    assert (tmp_path / "report" / "sweep.md").read_text().count("| **`") == 1
+
+
+@pytest.mark.slow
 def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
     tiny: list[str], judging: list[str], tmp_path: Path
 ) -> None:

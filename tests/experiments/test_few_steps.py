@@ -67,16 +67,34 @@ def test_the_cheapest_that_is_no_worse_is_named() -> None:
     assert cheapest(points, times, "a", surely=False).startswith("ddpm, 10 steps (0.850 against 0.900)")
 
 
-def test_one_command_draws_judges_times_and_reports(tmp_path: Path) -> None:
+def tiny(folder: Path, *words: str) -> list[str]:
+    """The command's arguments for tiny networks, whose weights lie in ``folder``."""
     torch.manual_seed(0)
     judge = Judge({k: len(v) for k, v in ATTRIBUTES.items()}, len(NUISANCES), image_size=32, features=16)
-    save_weights(tmp_path / "judge.safetensors", judge)
-    judging = [f"judge.checkpoint='{tmp_path / 'judge.safetensors'}'", "judge.network.image_size=32"]
-    arguments = ["--samplers", "ddpm=20", "dpmpp_2m_sde=30", "--steps", "2", "4", "--less-steps", "4"]
-    arguments += ["--every", "3", "--prompts", "2", "--parts", "2", "--samples", "2", "--rounds", "2"]
-    arguments += ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
-    arguments += ["--sample", *make_weights(tmp_path), "trainer.accelerator=cpu", "group=2"]
-    arguments += ["--evaluate", *judging, "+judge.network.features=16"]
+    save_weights(folder / "judge.safetensors", judge)
+    judging = [f"judge.checkpoint='{folder / 'judge.safetensors'}'", "judge.network.image_size=32"]
+    arguments = [*words, "--output", str(folder / "output"), "--report", str(folder / "report")]
+    arguments += ["--sample", *make_weights(folder), "trainer.accelerator=cpu", "group=2"]
+    return [*arguments, "--evaluate", *judging, "+judge.network.features=16"]
+
+
+def test_the_smallest_comparison_is_drawn_judged_timed_and_reported(tmp_path: Path) -> None:
+    sizes = ["--prompts", "2", "--parts", "1", "--samples", "2", "--rounds", "1"]
+    chosen = ["--samplers", "ddpm=20", "--steps", "2", "--less", "ddpm", "--less-steps"]
+    experiment.main(tiny(tmp_path, *chosen, *sizes))
+    text = (tmp_path / "report" / "results.md").read_text()
+    (cells,) = [line.split(" | ") for line in text.splitlines() if line.startswith("| ddpm")]
+    assert [cells[0].strip("| "), *cells[1:6]] == ["ddpm", "2", "", "20", "2 + 2", "1"]
+    (taken,) = json.loads((tmp_path / "output" / "times.json").read_text())
+    assert min(taken.values()) > 0
+    assert len(list((tmp_path / "output").glob("parts/*/samples/*.png"))) == 2 * 2 + 2
+
+
+@pytest.mark.slow
+def test_one_command_draws_judges_times_and_reports(tmp_path: Path) -> None:
+    sizes = ["--prompts", "2", "--parts", "2", "--samples", "2", "--rounds", "2"]
+    chosen = ["--samplers", "ddpm=20", "dpmpp_2m_sde=30", "--steps", "2", "4", "--less-steps", "4"]
+    arguments = tiny(tmp_path, *chosen, "--every", "3", *sizes)
     experiment.main(arguments)
 
     text = (tmp_path / "report" / "results.md").read_text()

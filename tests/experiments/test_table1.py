@@ -145,6 +145,26 @@ def manifest_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
 
 
+def test_the_smallest_table_is_drawn_and_written_in_every_form(
+    tiny: list[str],  # noqa: F811
+    judging: list[str],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    sizes = ["--prompts", "2", "--references", "2", "--samples", "9", "--parts", "1", "--renders", "20"]
+    chosen = ["--rows", "sdg_text", "--steps", "1", "--swept", "none"]
+    evaluating = [word for word in judging if not word.startswith("encoder.")]
+    table1.main(["quick", *tiny, *sizes, *chosen, *folders(tmp_path), "--evaluate", *evaluating])
+    table = read_table(tmp_path)
+    assert list(table) == ["sdg_text", "unguided", SHUFFLED]
+    assert table[SHUFFLED]["fd_judge_reference"] == pytest.approx(table["sdg_text"]["fd_judge_reference"])
+    assert "| SDG, text |" in (tmp_path / "report" / "toyfaces_quick.md").read_text()
+    assert (tmp_path / "report" / "toyfaces_quick.tex").read_text().count(r"\\" + "\n") == 1 + 3 + 1
+    page = (tmp_path / "output" / "index.html").read_text()
+    assert page.count('<div class="row"><span>') == 2 * 3
+    assert (tmp_path / "output" / "sdg_text" / "grid.png").is_file()
+
+
+@pytest.mark.slow
 def test_the_table_is_drawn_once_and_written_in_every_form(
     tiny: list[str],  # noqa: F811
     judging: list[str],  # noqa: F811
@@ -222,6 +242,7 @@ def test_the_readme_shows_the_measured_table() -> None:
         assert f"| {' | '.join(cells)} |" in readme
 
 
+@pytest.mark.slow
 def test_a_search_is_shown_beside_the_pictures_it_began_from(
     tiny: list[str],  # noqa: F811
     judging: list[str],  # noqa: F811
