@@ -32,7 +32,7 @@ class Row:
     variables: dict[str, str] = field(default_factory=dict)
     rooms: list[str] = field(default_factory=lambda: ARITHMETIC)
     python: str | None = None
-    """An interpreter to make an environment for; by default that of ``make test`` is used."""
+    """The Python to make an environment with; by default that of ``make test`` is used."""
     resolution: str = "highest"
 
 
@@ -52,8 +52,8 @@ ROWS = {
     "flushed-denormals": Row({"SDG_TEST_FLUSH_DENORMALS": "1"}),
     "plain-locale": Row(PLAIN_LOCALE, rooms=[]),
     "random-order": Row({"SDG_TEST_ORDER": "1"}, rooms=[]),
-    "python3.11-lowest": Row(rooms=[], python="python3.11", resolution="lowest-direct"),
-    "python3.13-newest": Row(rooms=[], python="python3.13"),
+    "python3.11-lowest": Row(rooms=[], python="3.11", resolution="lowest-direct"),
+    "python3.13-newest": Row(rooms=[], python="3.13"),
 }
 """No rooms: all of them."""
 
@@ -66,9 +66,9 @@ def environment(name: str, row: Row) -> Path:
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([row.python, "-m", "venv", str(folder)], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
-        install = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "--quiet", "--seed", "--python", row.python, folder], check=True)
+        install = [*uv, "pip", "install", "--quiet", "--python", python]
         subprocess.run([*install, "--resolution", row.resolution, "-e", ".[dev]"], cwd=ROOT, check=True)
         (folder / "installed").touch()
     return python
