@@ -25,6 +25,7 @@ def find_file(path: str | Path | None, setting: str | None = None) -> Path:
         SDGError: there is no such file.
     """
     remedy = "give the path of one" if setting is None else f"give {setting}=PATH"
+    path = chosen(path)[0]
     if not path:
         raise SDGError(f"no checkpoint is named: {remedy}")
     if str(path).startswith(OPEN_CLIP):
@@ -35,6 +36,15 @@ def find_file(path: str | Path | None, setting: str | None = None) -> Path:
     if not os.path.isfile(path):  # unlike pathlib's, never raises, whatever the path
         raise SDGError(f"there is no checkpoint at {path}: train it, or {remedy}")
     return path
+
+
+def chosen(path: str | Path | None) -> tuple[str | None, str | None]:
+    """A path without the ``@ENTRY`` that may follow it, and that entry: see :func:`open_checkpoint`."""
+    text = None if path is None else str(path)
+    if not text or "@" not in os.path.basename(text) or os.path.exists(os.path.expanduser(text)):
+        return text, None
+    text, _, entry = text.rpartition("@")
+    return text, entry or None
 
 
 def model_folder(path: str | Path) -> Path:

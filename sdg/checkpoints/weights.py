@@ -104,6 +104,10 @@ def load_weights(module: ModuleT, path: str | Path | None, dtype: torch.dtype | 
     """
     checkpoint, own = open_checkpoint(path), module.state_dict()
     names = rename(checkpoint.outline.keys(), own.keys())
+    if checkpoint.note:
+        print(f"note: {checkpoint.note}")
+    if others := [key for key in checkpoint.outline if key not in names and "." in key]:
+        print(f"note: {len(others)} tensors of {path} are of other networks ({others[0]}, …) and not taken")
     renamed = {names[key]: value for key, value in checkpoint.outline.items() if key in names}
     if problems := differences(renamed, own):
         shown = "; ".join(problems[:3])
@@ -134,5 +138,10 @@ def differences(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[
         f"{key} is {tuple(state[key].shape)} where {tuple(own[key].shape)} is needed"
         for key in own.keys() & state.keys()
         if own[key].shape != state[key].shape
+    ]
+    problems += [
+        f"{key} is {str(state[key].dtype).removeprefix('torch.')}, which makes no weights: convert it"
+        for key in own.keys() & state.keys()
+        if not torch.can_cast(state[key].dtype, torch.float32)
     ]
     return sorted(problems)
