@@ -20,7 +20,7 @@ _REPETITION = 4
 """How many times its own size a file may declare; honest files share only a tensor or two between names."""
 
 _PORTIONS = 8
-"""In how many portions a file is read, each mapped anew: pages of a map stay in memory until it is dropped."""
+"""In how many portions a file is read, each mapped anew: the pages of a map stay in memory while it does."""
 
 _MOST_DIMENSIONS = 64
 """More than torch computes with."""

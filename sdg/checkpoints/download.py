@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from sdg.checkpoints.checkpoint import open_checkpoint
-from sdg.checkpoints.places import OPEN_CLIP, cache_folder, find_file
+from sdg.checkpoints.places import OPEN_CLIP, cache_folder, chosen, find_file
 from sdg.errors import SDGError
 from sdg.files import file_hash
 from sdg.locks import locked
@@ -39,8 +39,9 @@ def locate(
     Raises:
         SDGError: the file is in neither place, or could not be fetched.
     """
-    if url is None or str(path).startswith(OPEN_CLIP) or (path and os.path.exists(Path(path).expanduser())):
-        return find_file(path, setting)
+    if url is None or str(path).startswith(OPEN_CLIP) or _is_there(path):
+        file, (_, entry) = find_file(path, setting), chosen(path)
+        return file if entry is None else file.with_name(f"{file.name}@{entry}")
     cached = cache_folder() / Path(urlparse(url).path).name
     if cached.is_file():
         print(f"note: there is no file at {path}, so {cached} is taken")
@@ -51,6 +52,11 @@ def locate(
             f"{setting.replace('checkpoint', 'download')}=true to fetch {url} to {cached.parent}"
         )
     return fetch(url, cached, sha256)
+
+
+def _is_there(path: str | Path | None) -> bool:
+    place = chosen(path)[0]
+    return bool(place) and os.path.exists(os.path.expanduser(str(place)))
 
 
 def fetch(url: str, target: Path, sha256: str | None = None) -> Path:

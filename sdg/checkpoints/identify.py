@@ -8,94 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from sdg.checkpoints.adm import adm_architecture
+from sdg.checkpoints.known import ENCODERS, GENERATORS, PRIORS, REFINEMENT
 from sdg.checkpoints.stylegan2 import stylegan2_architecture
 from sdg.checkpoints.time_resnet import time_resnet_architecture
 from sdg.checkpoints.time_vit import time_vit_architecture
+from sdg.checkpoints.wrappers import parts_of
 from sdg.errors import SDGError
 from sdg.networks.refined import RefinedUNet
 from sdg.networks.stylegan2 import StyleGAN2
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.unet import ADMUNet
-
-_LSUN: dict[str, Any] = {
-    "base_channels": 256,
-    "res_blocks": 2,
-    "channel_mult": [1, 1, 2, 2, 4, 4],
-    "attention_factors": [8, 16, 32],
-    "head_channels": 64,
-    "in_channels": 3,
-    "out_channels": 6,
-    "patch": 1,
-}
-_RN50X16: dict[str, Any] = {
-    "layers": [6, 8, 18, 8],
-    "width": 96,
-    "heads": 48,
-    "output_dim": 768,
-    "image_size": 256,
-    "sinusoid_dim": 128,
-    "time_dim": 512,
-}
-_VIT_B_32: dict[str, Any] = {
-    "patch": 32,
-    "width": 768,
-    "layers": 12,
-    "heads": 12,
-    "output_dim": 512,
-    "image_size": 256,
-    "sinusoid_dim": 128,
-    "time_dim": 512,
-}
-_REFINEMENT = {"patch": 2, "width": 64, "depth": 2}
-PRIORS: dict[str, dict[str, Any]] = {
-    "lsun_bedroom": _LSUN,
-    "ffhq": _LSUN | {"base_channels": 128, "res_blocks": 1, "attention_factors": [16]},
-    "toyfaces": _LSUN
-    | {
-        "base_channels": 128,
-        "res_blocks": 1,
-        "channel_mult": [1, 1],
-        "attention_factors": [2],
-        "out_channels": 3,
-        "patch": 4,
-    },
-}
-"""Architectures of the UNets in ``conf/prior``; those for LSUN share one."""
-ENCODERS: dict[str, dict[str, Any]] = {
-    "rn50x16": _RN50X16,
-    "rn50": _RN50X16 | {"layers": [3, 4, 6, 3], "width": 64, "heads": 32, "output_dim": 1024},
-    "toyfaces": {
-        "layers": [2, 2, 2, 2],
-        "width": 24,
-        "heads": 12,
-        "output_dim": 128,
-        "image_size": 64,
-        "sinusoid_dim": 64,
-        "time_dim": 128,
-    },
-    "vit_b_32": _VIT_B_32,
-    "vit_b_16": _VIT_B_32 | {"patch": 16},
-}
-"""Architectures of the groups in ``conf/encoder``."""
-_PUBLIC_GENERATOR: dict[str, Any] = {
-    "image_size": 256,
-    "latent_dim": 512,
-    "mapping_layers": 8,
-    "channel_max": 512,
-    "channel_multiplier": 2,
-}
-GENERATORS: dict[str, dict[str, Any]] = {
-    "stylegan2_256": _PUBLIC_GENERATOR,
-    "stylegan2_1024": _PUBLIC_GENERATOR | {"image_size": 1024},
-    "toyfaces": {
-        "image_size": 64,
-        "latent_dim": 128,
-        "mapping_layers": 4,
-        "channel_max": 192,
-        "channel_multiplier": 0.125,
-    },
-}
-"""Architectures of the groups in ``conf/generator``."""
 
 
 class Identity(NamedTuple):
@@ -112,17 +34,21 @@ class Identity(NamedTuple):
     """What shapes do not determine."""
 
 
-def identify(state: Mapping[str, Tensor]) -> Identity | None:
-    """Recognise a state dict by its names and shapes; None if it is of no known kind.
+def identify(state: Mapping[str, Tensor], quick_gelu: bool | None = None) -> Identity | None:
+    """Recognise a state dict, or a network in it, by names and shapes; None if it is of no known kind.
+
+    Args:
+        quick_gelu: whether a CLIP was trained with QuickGELU; None if that is unknown.
 
     Raises:
         SDGError: a variant of a known network that cannot be loaded, and why.
     """
-    plain = {key.removeprefix("model."): value for key, value in state.items()}
-    for keys, recognise in _KINDS:
-        for candidate in (state, plain):
-            if keys <= candidate.keys():
-                return recognise(candidate)
+    if any(key.startswith(_AUTOENCODERS) for key in state):
+        raise SDGError("these weights draw in the space of an autoencoder, sdg steers pixels: choose another")
+    for part in parts_of(state):
+        for keys, recognise in _KINDS:
+            if keys <= part.keys():
+                return _clip(part, quick_gelu) if recognise is _clip else recognise(part)
     return None
 
 
@@ -163,7 +89,7 @@ def _refined(state: Mapping[str, Tensor]) -> Identity:
     with torch.device("meta"):
         network = RefinedUNet(unet, **sizes)
     fits = "a prior= whose denoiser.network has these sizes, as conf/prior/toyfaces.yaml"
-    if inner.arguments == PRIORS["toyfaces"] and sizes == _REFINEMENT:
+    if inner.arguments == PRIORS["toyfaces"] and sizes == REFINEMENT:
         fits = "prior=toyfaces prior.checkpoint=FILE"
     arguments = {"unet": inner.arguments, **sizes}
     return Identity("UNet of ADM, refined", fits, network, arguments, inner.assumed)
@@ -209,21 +135,22 @@ def _takes(
     return " ".join([f"{kind}={group} {kind}.checkpoint=FILE", *settings])
 
 
-def _clip(state: Mapping[str, Tensor]) -> Identity:
-    from sdg.checkpoints.clip import clip_names, public_clip  # takes seconds to import
+def _clip(state: Mapping[str, Tensor], quick_gelu: bool | None = None) -> Identity:
+    from sdg.checkpoints.clip import clip_names, clip_words, public_clip  # takes seconds to import
 
     names = clip_names(state)
     if not names:
         return Identity("CLIP", "encoder.clip_checkpoint=FILE with the encoder it was trained as")
-    group = names[0].lower().removesuffix("-quickgelu").replace("-", "_")
-    nearest = "vit_b_32" if "visual.class_embedding" in state else "rn50x16"
-    fits = f"encoder={group if group in ENCODERS else nearest} encoder.clip_checkpoint=FILE"
-    if group not in ENCODERS:
-        fits += f" encoder.clip.name={names[0]}"
+    quick = [name for name in names if name.endswith("-quickgelu")]
+    plain = [name for name in names if name not in quick]
+    # OpenAI's are the most frequent.
+    name = (quick + plain if quick_gelu is not False else plain + quick)[0]
     with torch.device("meta"):
-        network = public_clip(names[0])
-    assumed = "nothing but the activation: OpenAI's is QuickGELU"
-    return Identity(f"CLIP ({' or '.join(names)})", fits, network, {}, assumed)
+        network = public_clip(name)
+    assumed = "nothing"
+    if quick_gelu is None and len(names) > 1:
+        assumed = f"QuickGELU, as OpenAI's have; otherwise {clip_words(plain[0])}"
+    return Identity(f"CLIP ({' or '.join(names)})", clip_words(name), network, {}, assumed)
 
 
 def _diffusers(state: Mapping[str, Tensor]) -> Identity:
@@ -231,6 +158,9 @@ def _diffusers(state: Mapping[str, Tensor]) -> Identity:
         "UNet of diffusers", "prior=diffusers prior.checkpoint=FOLDER, the one with its config.json"
     )
 
+
+_AUTOENCODERS = ("first_stage_model.", "cond_stage_model.")
+"""Beginnings of names in files of latent diffusion."""
 
 _KINDS: tuple[tuple[set[str], Callable[[Mapping[str, Tensor]], Identity]], ...] = (
     ({"time_embed.0.weight", "input_blocks.0.0.weight", "out.2.weight"}, _unet),

@@ -6,6 +6,7 @@ from pathlib import Path
 from sdg.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from sdg.checkpoints.identify import identify
 from sdg.checkpoints.layouts import rename
+from sdg.checkpoints.places import OPEN_CLIP
 from sdg.checkpoints.public import public_name
 from sdg.checkpoints.weights import differences
 from sdg.errors import SDGError
@@ -26,6 +27,8 @@ def inspect(path: str | Path) -> Iterator[tuple[str, str]]:
     yield "format", checkpoint.format
     if checkpoint.opened:
         yield "opened", " > ".join(checkpoint.opened)
+    if checkpoint.note:
+        yield "chosen", checkpoint.note
     yield from checkpoint.notes.items()
     sizes = checkpoint.outline.values()
     dtypes = sorted({str(x.dtype).removeprefix("torch.") for x in sizes if x.is_floating_point()})
@@ -35,12 +38,12 @@ def inspect(path: str | Path) -> Iterator[tuple[str, str]]:
     yield "sha256", sha256
     if name := public_name(sha256):
         yield "known as", name
-    yield from _architecture(checkpoint)
+    yield from _architecture(checkpoint, str(path))
 
 
-def _architecture(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
+def _architecture(checkpoint: Checkpoint, path: str) -> Iterator[tuple[str, str]]:
     try:
-        found = identify(checkpoint.outline)
+        found = identify(checkpoint.outline, _quick_gelu(checkpoint, path))
     except SDGError as error:
         yield "architecture", f"none that can be loaded: {error}"
         return
@@ -48,19 +51,33 @@ def _architecture(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
         yield "architecture", f"none known here; its first names: {_list(sorted(checkpoint.outline))}"
         return
     yield "architecture", found.name
-    yield "fits", found.fits.replace("FILE", str(checkpoint.path))
+    words = found.fits.replace("FILE", path)
     if found.network is None:
+        yield "fits", words
         return
-    if found.arguments:
-        yield "arguments", ", ".join(f"{key}={value}" for key, value in found.arguments.items())
-    yield "assumed", found.assumed
-    yield "parameters", f"{sum(parameter.numel() for parameter in found.network.parameters()):,}"
     own = found.network.state_dict()
     names = rename(checkpoint.outline.keys(), own.keys())
     state = {names[key]: value for key, value in checkpoint.outline.items() if key in names}
+    problems = differences(state, own)
+    yield ("nearest", f"{words}, which it does not fit: see below") if problems else ("fits", words)
+    if found.arguments:
+        yield "arguments", ", ".join(f"{key}={value}" for key, value in found.arguments.items())
+    yield "assumed", found.assumed.replace("FILE", path)
+    yield "parameters", f"{sum(parameter.numel() for parameter in found.network.parameters()):,}"
     yield "missing", _list(sorted(own.keys() - state.keys()))
     yield "left over", _list(sorted(state.keys() - own.keys()))
-    yield "other shapes", _list([line for line in differences(state, own) if " is (" in line])
+    yield "other shapes", _list([line for line in problems if " is (" in line])
+    if others := [key for key in checkpoint.outline if key not in names and "." in key]:
+        yield "not taken", _list(others)
+
+
+def _quick_gelu(checkpoint: Checkpoint, path: str) -> bool | None:
+    """Whether a CLIP's file tells that it was trained with QuickGELU; None if it does not tell."""
+    if path.startswith(OPEN_CLIP):
+        from sdg.checkpoints.clip import quick_gelu_of  # takes seconds to import
+
+        return quick_gelu_of(path)
+    return True if checkpoint.format == "TorchScript archive" else None  # OpenAI's are
 
 
 def _list(names: list[str]) -> str:

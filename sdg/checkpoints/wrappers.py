@@ -1,7 +1,7 @@
 """What training programs put around weights: entries of a dictionary, averages beside raw ones, prefixes."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,6 +117,13 @@ def heads_of(keys: Collection[str]) -> list[str]:
     """The first names of ``keys`` that have others below them, such as networks of one training."""
     heads = dict.fromkeys(key.partition(".")[0] for key in keys if "." in key)
     return [head for head in heads if not head.isdigit()]
+
+
+def parts_of(state: Mapping[str, Tensor]) -> Iterator[State]:
+    """A state dict without the names before all others; then each network in it, likewise."""
+    yield _stripped(dict(state))
+    for head in heads_of(state):
+        yield _stripped(_below(dict(state), head))
 
 
 def _stripped(state: State) -> State:

@@ -9,7 +9,7 @@ from open_clip.model import CLIP as OpenCLIP
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 
-from sdg.networks.pixels import NormalisePixels
+from sdg.networks.pixels import CLIP_MEAN, CLIP_STD, NormalisePixels
 from sdg.networks.tokenizer import StrictTokenizer, WordTokenizer
 
 
@@ -20,12 +20,22 @@ class CLIP(nn.Module):
         model: open_clip's CLIP.
         tokenizer: texts to (N, L) int64.
         image_size: side of the images the visual tower takes; others are resized (bicubic, antialiased).
+        mean, std: of the pixels it was trained on: see :class:`NormalisePixels`.
     """
 
-    def __init__(self, model: OpenCLIP, tokenizer: WordTokenizer | StrictTokenizer, image_size: int):
+    def __init__(
+        self,
+        model: OpenCLIP,
+        tokenizer: WordTokenizer | StrictTokenizer,
+        image_size: int,
+        mean: Sequence[float] = CLIP_MEAN,
+        std: Sequence[float] = CLIP_STD,
+    ):
         super().__init__()
         self.model, self.tokenizer, self.image_size = model, tokenizer, image_size
-        self.normalise = NormalisePixels()
+        self.normalise = NormalisePixels(mean, std)
+        # Where open_clip itself keeps them, for encoders that are made from this tower.
+        model.visual.image_mean, model.visual.image_std = tuple(mean), tuple(std)
 
     @property
     def embed_dim(self) -> int:

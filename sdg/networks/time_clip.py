@@ -103,6 +103,7 @@ class TimeResNet(TimeEncoder):
         return Features(tuple(stages), self.attn_pool(x))
 
     def clip_state(self, visual: nn.Module) -> dict[str, Tensor]:
+        self.check_pixels(visual)
         from open_clip.modified_resnet import ModifiedResNet
 
         if not isinstance(visual, ModifiedResNet):

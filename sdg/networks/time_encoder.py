@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sdg.errors import SDGError
 from sdg.networks.clip_blocks import FiLM, resize_positions
 from sdg.networks.embedding import timestep_embedding
-from sdg.networks.pixels import NormalisePixels
+from sdg.networks.pixels import CLIP_MEAN, CLIP_STD, NormalisePixels
 
 
 class Features(NamedTuple):
@@ -108,6 +108,19 @@ class TimeEncoder(nn.Module, ABC):
         Raises:
             SDGError: A tower of another kind, or one that differs in ways that shapes do not show.
         """
+
+    def check_pixels(self, visual: nn.Module) -> None:
+        """Refuse a tower that was trained on pixels of another scale than this encoder's.
+
+        Raises:
+            SDGError: mean or standard deviation differ.
+        """
+        for name, own in (("mean", CLIP_MEAN), ("std", CLIP_STD)):
+            if (theirs := getattr(visual, f"image_{name}", own)) != own:
+                raise SDGError(
+                    f"this CLIP takes pixels of {name} {theirs}, encoders those of OpenAI's CLIPs: "
+                    f"choose weights that were trained with them, as open_clip:ViT-B-32/laion2b_s34b_b79k"
+                )
 
     def _film(self, t: Tensor) -> FiLM:
         embedding = timestep_embedding(t, self.sinusoid_dim).to(self.normalise.mean.dtype)

@@ -90,6 +90,7 @@ class TimeViT(TimeEncoder):
         return Features(tuple(maps), pooled)
 
     def clip_state(self, visual: nn.Module) -> dict[str, Tensor]:
+        self.check_pixels(visual)
         if not isinstance(visual, VisionTransformer):
             raise SDGError(
                 f"a TimeViT starts from CLIP's vision transformers, not from a {type(visual).__name__}: "

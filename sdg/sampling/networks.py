@@ -16,7 +16,7 @@ from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.networks.fast import quicken
 from sdg.networks.stylegan2 import StyleGAN2
-from sdg.networks.time_encoder import from_clip
+from sdg.networks.time_encoder import TimeEncoder, from_clip
 
 Settings = dict[str, Any]
 """A part of the configuration, not yet built."""
@@ -127,6 +127,8 @@ class Networks:
                 return compute(from_clip(visual, build(encoder["network"])).to(compute.precision))
             with unfilled():
                 tower: nn.Module = build(encoder["network"])
+            if isinstance(tower, TimeEncoder):
+                tower.clip_state(self.texts(encoder).clip.model.visual)  # refuses another CLIP than its own
             return compute(load_weights(tower, _file(encoder, "checkpoint"), compute.precision))
 
         return self._once("tower", load, encoder, asdict(compute), clean)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from sdg.checkpoints import load_weights, save_weights, unfilled
 from sdg.checkpoints.adm import adm_architecture, adm_unet
 from sdg.checkpoints.clip import public_clip
-from sdg.checkpoints.identify import ENCODERS, GENERATORS, PRIORS, describe, identify
+from sdg.checkpoints.identify import describe, identify
+from sdg.checkpoints.known import ENCODERS, GENERATORS, PRIORS
 from sdg.checkpoints.stylegan2 import stylegan2_architecture
 from sdg.checkpoints.time_resnet import time_resnet_architecture
 from sdg.checkpoints.time_vit import time_vit_architecture

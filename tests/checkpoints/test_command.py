@@ -32,7 +32,8 @@ def test_inspect_says_what_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert printed["format"] == "torch.save"
     assert printed["opened"] == "state_dict > module."
     assert printed["architecture"] == "UNet of ADM"
-    assert printed["fits"] == f"prior=adm prior.checkpoint={path}"
+    assert "fits" not in printed
+    assert printed["nearest"] == f"prior=adm prior.checkpoint={path}, which it does not fit: see below"
     assert (
         "base_channels=32, res_blocks=1, channel_mult=[1, 2], attention_factors=[2]" in printed["arguments"]
     )
