@@ -59,12 +59,12 @@ def clip_words(name: str) -> str:
     """
     settings = _settings(name)
     vision, quick = settings["vision_cfg"], settings.get("quick_gelu", False)
+    if vision.keys() & {"timm_model_name", "ls_init_value", "mlp_ratio"}:  # no encoder has such a tower
+        features = "features.clip_vit_b_32"
+        return f"metrics only: {features}.clip.name={name} {features}.checkpoint=FILE"
     network: dict[str, Any] = {"width": vision["width"], "output_dim": settings["embed_dim"]}
     if isinstance(vision["layers"], list):
         network |= {"layers": vision["layers"], "heads": vision["width"] // 2}
-    elif {"ls_init_value", "mlp_ratio"} & vision.keys():
-        features = "features.clip_vit_b_32"
-        return f"metrics only: {features}.clip.name={name} {features}.checkpoint=FILE"
     else:
         layers, patch = vision["layers"], vision["patch_size"]
         network |= {

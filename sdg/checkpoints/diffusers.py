@@ -1,54 +1,44 @@
 """Unconditional UNets from diffusers in our Denoiser; their folder says what they predict."""
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from sdg.checkpoints.places import model_folder
-from sdg.diffusion.denoiser import Denoiser, Parameterisation
+from sdg.checkpoints.diffusers_folder import DiffusersFolder, read_json
+from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.errors import SDGError
 
-_PREDICTIONS: dict[str, Parameterisation] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 
-
-def diffusers_denoiser(folder: str | None, schedule: NoiseSchedule | None = None) -> Denoiser:
+def diffusers_denoiser(
+    folder: str | None, schedule: NoiseSchedule | None = None, image_size: int | None = None
+) -> Denoiser:
     """A denoiser around a ``UNet2DModel`` that diffusers saved; its weights are not loaded yet.
 
     What the network predicts is read from ``scheduler_config.json``, in the folder or, for a pipeline, in
-    its ``scheduler`` folder. Without one, it is ε.
+    its ``scheduler`` folder. Without one, it is ε, which is told.
 
     Args:
         folder: one with ``config.json`` and ``diffusion_pytorch_model.safetensors``, or a pipeline's.
         schedule: by default, that of :func:`folder_schedule`.
+        image_size: side of the pictures, where the model's ``sample_size`` is null.
 
     Raises:
-        SDGError: diffusers is not installed, or the folder's model is of another kind or conditional.
+        SDGError: diffusers is not installed, the folder's model is of another kind or conditional, or its
+            pipeline or scheduler draws in another way than by DDPM's process.
     """
-    path = _saved(folder)
-    network = _unet(model_folder(path))
-    scheduler = _scheduler(path)
-    clip = scheduler.get("clip_sample", True)
-    if scheduler.get("thresholding") or (clip and scheduler.get("clip_sample_range", 1.0) != 1.0):
-        raise SDGError(
-            f"{folder} clips x0 to other bounds than -1 and 1, which Denoiser does not: choose another"
-        )
-    prediction = scheduler.get("prediction_type", "epsilon")
-    if prediction not in _PREDICTIONS:
-        raise SDGError(
-            f"{folder} predicts {prediction}, a Denoiser one of {', '.join(_PREDICTIONS)}: choose another"
-        )
+    saved = DiffusersFolder(folder)
+    if saved.scheduler is None:
+        print(f"note: {folder} has no scheduler_config.json: ε and DDPM's linear schedule are assumed")
+    network, size = _unet(saved.model, image_size)
     return Denoiser(
         network,
-        schedule or folder_schedule(folder),
-        network.config.sample_size,
+        schedule or saved.schedule(),
+        size,
         network.config.in_channels,
-        _PREDICTIONS[prediction],
-        clip,
+        saved.parameterisation(),
+        saved.clips(),
     )
 
 
@@ -58,79 +48,44 @@ def folder_schedule(folder: str | None) -> NoiseSchedule:
     Raises:
         SDGError: no such folder, or its schedule is not supported.
     """
-    return read_schedule(_scheduler(_saved(folder)))
+    return DiffusersFolder(folder).schedule()
 
 
-def read_schedule(scheduler: dict[str, Any]) -> NoiseSchedule:
-    """The schedule of a ``scheduler_config.json``.
-
-    Raises:
-        SDGError: its kind is not supported, or its last step is pure noise.
-    """
-    steps, kind = scheduler.get("num_train_timesteps", 1000), scheduler.get("beta_schedule", "linear")
-    start, end = scheduler.get("beta_start", 1e-4), scheduler.get("beta_end", 0.02)
-    if scheduler.get("rescale_betas_zero_snr"):
-        raise SDGError("a schedule that ends in pure noise (rescale_betas_zero_snr) cannot be sampled here")
-    if (trained := scheduler.get("trained_betas")) is not None:
-        beta = torch.tensor(trained, dtype=torch.float64)
-    elif kind == "linear":
-        beta = torch.linspace(start, end, steps, dtype=torch.float64)
-    elif kind == "scaled_linear":
-        beta = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float64).square()
-    elif kind == "squaredcos_cap_v2":
-        return NoiseSchedule.cosine(steps)
-    else:
-        raise SDGError(f"the schedule {kind} is unknown here: use linear, scaled_linear or squaredcos_cap_v2")
-    return NoiseSchedule((1 - beta).cumprod(0))
-
-
-def _saved(folder: str | None) -> Path:
-    if not folder or os.path.isfile(Path(folder).expanduser()):
-        raise SDGError(
-            f"prior.checkpoint={folder} is no folder that diffusers saved: give one, or prior=adm for a file"
-        )
-    return Path(folder).expanduser()
-
-
-def _scheduler(path: Path) -> dict[str, Any]:
-    places = (path / "scheduler_config.json", path / "scheduler" / "scheduler_config.json")
-    return next((_read(place) for place in places if place.is_file()), {})
-
-
-def _unet(folder: Path) -> Any:
+def _unet(folder: Path, image_size: int | None) -> tuple[Any, int]:
+    """The network in ``folder``, and the side of its pictures."""
     try:
         from diffusers import UNet2DModel
     except ImportError as error:
         raise SDGError(
             "a UNet2DModel needs diffusers, which is not installed: pip install diffusers"
         ) from error
-    config = _read(folder / "config.json")
+    config = read_json(folder / "config.json")
     kind = config.get("_class_name")
     if kind != "UNet2DModel":
         raise SDGError(f"{folder} holds a {kind}, guidance steers a UNet2DModel: choose another folder")
+    if config.get("class_embed_type") or config.get("num_class_embeds"):
+        raise SDGError(f"{folder} wants class labels: choose an unconditional model")
+    if (embedding := config.get("time_embedding_type", "positional")) != "positional":
+        raise SDGError(
+            f"time_embedding_type={embedding} in {folder}: it is told the noise in another way than DDPM's "
+            f"networks, choose one that is told the timestep"
+        )
     size = config.get("sample_size")
-    if config.get("class_embed_type") or config.get("num_class_embeds") or not isinstance(size, int):
-        raise SDGError(f"{folder} wants class labels or oblong images: choose an unconditional, square model")
+    sides = set(size) if isinstance(size, list | tuple) else {size}
+    side = sides.pop() if image_size is None and len(sides) == 1 else image_size
+    if not isinstance(side, int):
+        raise SDGError(
+            f"sample_size={size} in {folder / 'config.json'}: give prior.denoiser.image_size=SIDE, the side "
+            f"of its square pictures"
+        )
     try:
         network = UNet2DModel.from_config(config)
     except (TypeError, ValueError, KeyError) as error:
         raise SDGError(f"{folder / 'config.json'} makes no UNet2DModel ({error}): fetch it again") from error
     network.register_forward_hook(_sample)
-    return network
+    return network, side
 
 
 def _sample(network: nn.Module, arguments: Any, output: Any) -> Tensor:
     """The network's output, taken out of the record that diffusers returns."""
     return output.sample
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SDGError(f"there is no {path}: give the path of a folder that diffusers saved") from error
-    except (OSError, ValueError) as error:
-        raise SDGError(f"{path} is not the JSON that diffusers writes: fetch it again") from error
-    if not isinstance(settings, dict):
-        raise SDGError(f"{path} is not the JSON that diffusers writes: fetch it again")
-    return settings

@@ -4,6 +4,7 @@ import os
 import shutil
 import urllib.error
 import urllib.request
+from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlparse
@@ -11,7 +12,7 @@ from urllib.parse import urlparse
 from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.places import OPEN_CLIP, cache_folder, chosen, find_file
 from sdg.errors import SDGError
-from sdg.files import file_hash
+from sdg.files import file_hash, write_whole
 from sdg.locks import locked
 from sdg.progress import Bar
 
@@ -74,6 +75,7 @@ def fetch(url: str, target: Path, sha256: str | None = None) -> Path:
         if not target.is_file():
             _fetch(url, part, sha256)
             part.replace(target)
+            _discard(part)
     return target
 
 
@@ -87,7 +89,7 @@ def _fetch(url: str, part: Path, sha256: str | None) -> None:
             f"cannot fetch {url} ({reason}): give the command again, it goes on from there"
         ) from error
     if sha256 is not None and file_hash(part) != sha256.lower():
-        part.unlink()
+        _discard(part)
         raise SDGError(
             f"what {url} gave does not have the known file's SHA-256, so it was removed: try again, "
             f"or fetch it elsewhere and give its path"
@@ -95,32 +97,48 @@ def _fetch(url: str, part: Path, sha256: str | None) -> None:
     try:
         open_checkpoint(part)
     except SDGError as error:
-        part.unlink()
+        _discard(part)
         raise SDGError(
             f"what {url} gave is not a checkpoint, so it was removed: fetch it by browser"
         ) from error
 
 
 def _receive(url: str, part: Path) -> None:
-    """Append to ``part`` what it still lacks of ``url``."""
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    """Append to ``part`` what it still lacks of ``url``.
+
+    Beside it lies the validator (ETag or date) of the file that it is a part of. Only a server that confirms
+    it continues: a part without one, or of another file, is begun anew.
+    """
+    mark = _mark_of(part)
+    validator = mark.read_text(encoding="utf-8") if mark.exists() and part.exists() else ""
+    have = part.stat().st_size if validator else 0
+    ranges = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", **ranges})
     try:
         response: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and error.headers.get("Content-Range", "") == f"bytes */{have}":
-            return  # we already have all of it
-        if error.code == 416:
-            part.unlink()
+        if error.code == 416:  # of what is there nothing is missing, or it is of another file
+            if (
+                _validator(error.headers) == validator
+                and error.headers.get("Content-Range") == f"bytes */{have}"
+            ):
+                return
+            _discard(part)
         raise
     with response:
-        if response.status != 206:  # the server sends the whole file
-            have = 0
+        begins = f"bytes {have}-"
+        if response.status != 206:
+            have = 0  # the server sends the whole file
+        elif not response.headers.get("Content-Range", begins).startswith(begins):
+            raise ConnectionError("the server sent another part than it was asked for")
         missing = int(response.headers.get("Content-Length") or 0)
         if missing > shutil.disk_usage(part.parent).free:
             raise SDGError(
                 f"{part.parent} has no room for another {missing:,} bytes: free some, or set SDG_CACHE"
             )
+        if not have:
+            part.unlink(missing_ok=True)  # before the mark, which would otherwise speak for an older part
+            write_whole(mark, _validator(response.headers))
         progress = Bar(total=have + missing or None, initial=have, unit="B", unit_scale=True, desc=part.stem)
         with part.open("ab" if have else "wb") as file, progress:
             received = 0
@@ -130,3 +148,18 @@ def _receive(url: str, part: Path) -> None:
                 progress.update(len(chunk))
     if received < missing:
         raise ConnectionError(f"the connection broke after {have + received:,} of {have + missing:,} bytes")
+
+
+def _mark_of(part: Path) -> Path:
+    return part.with_name(part.name + ".mark")
+
+
+def _discard(part: Path) -> None:
+    for file in (part, _mark_of(part)):
+        file.unlink(missing_ok=True)
+
+
+def _validator(headers: Message) -> str:
+    """What identifies the file that a server sends: its strong ETag, else its date, else nothing."""
+    etag = headers.get("ETag") or ""
+    return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified") or ""

@@ -5,7 +5,19 @@ from pathlib import Path
 
 from sdg.errors import SDGError
 
-DIFFUSERS_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+DIFFUSERS_WEIGHTS = "diffusion_pytorch_model"
+"""How the names of diffusers' files begin."""
+_DIFFUSERS_ENDINGS = (
+    ".safetensors",
+    ".safetensors.index.json",
+    ".fp16.safetensors",
+    ".safetensors.index.fp16.json",
+    ".bf16.safetensors",
+    ".safetensors.index.bf16.json",
+    ".bin",
+    ".fp16.bin",
+)
+"""How they end, the best first; an index lists the parts of a model in several files."""
 OPEN_CLIP = "open_clip:"
 """Prefix of what is not a path but an open_clip model: ``open_clip:RN50x16/openai``."""
 
@@ -25,14 +37,14 @@ def find_file(path: str | Path | None, setting: str | None = None) -> Path:
         SDGError: there is no such file.
     """
     remedy = "give the path of one" if setting is None else f"give {setting}=PATH"
-    path = chosen(path)[0]
+    named, path = path, chosen(path)[0]
     if not path:
         raise SDGError(f"no checkpoint is named: {remedy}")
     if str(path).startswith(OPEN_CLIP):
         return _in_open_clip_cache(str(path).removeprefix(OPEN_CLIP), setting or "encoder.clip_checkpoint")
     path = Path(path).expanduser()
     if os.path.isdir(path):
-        return _in_diffusers_folder(path)
+        return _in_diffusers_folder(str(named))
     if not os.path.isfile(path):  # unlike pathlib's, never raises, whatever the path
         raise SDGError(f"there is no checkpoint at {path}: train it, or {remedy}")
     return path
@@ -48,18 +60,26 @@ def chosen(path: str | Path | None) -> tuple[str | None, str | None]:
 
 
 def model_folder(path: str | Path) -> Path:
-    """The folder of a diffusers UNet: ``path`` itself, or ``unet`` in the folder of a pipeline."""
-    path = Path(path).expanduser()
-    return path / "unet" if (path / "model_index.json").is_file() and (path / "unet").is_dir() else path
+    """The folder of a diffusers UNet: ``path`` itself, or the one for it in the folder of a pipeline.
+
+    Of a training's ``unet`` and ``unet_ema``, the latter is the average, and taken unless ``@raw`` is asked.
+    """
+    text, entry = chosen(path)
+    folder = Path(text or "").expanduser()
+    if (folder / "config.json").is_file():
+        return folder
+    names = ("unet",) if entry == "raw" else ("unet_ema", "unet")
+    return next((folder / name for name in names if (folder / name).is_dir()), folder)
 
 
-def _in_diffusers_folder(path: Path) -> Path:
-    for name in DIFFUSERS_WEIGHTS:
-        if (file := model_folder(path) / name).is_file():
+def _in_diffusers_folder(path: str) -> Path:
+    folder = model_folder(path)
+    for ending in _DIFFUSERS_ENDINGS:
+        if (file := folder / f"{DIFFUSERS_WEIGHTS}{ending}").is_file():
             return file
     raise SDGError(
-        f"{path} is a folder without {DIFFUSERS_WEIGHTS[0]}: give the path of a file, or of a folder that "
-        f"diffusers saved"
+        f"{path} is a folder without {DIFFUSERS_WEIGHTS}.safetensors: give the path of a file, or of a "
+        f"folder that diffusers saved"
     )
 
 

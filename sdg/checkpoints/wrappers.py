@@ -95,7 +95,8 @@ def _branches(state: State, inside_average: bool) -> Iterator[tuple[str, State]]
         inner = _without_counters(inner)
         if _stripped(inner).keys() <= {ending for key in rest for ending in _endings(key)}:
             yield head, inner
-            yield "", _without_counters(rest) if inside_average else rest
+            if not inside_average:  # else it is a copy of what is averaged
+                yield "", rest
             return
     counts = inside_average or "n_averaged" in state
     yield "", _without_counters(state) if counts else state

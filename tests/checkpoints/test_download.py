@@ -22,6 +22,8 @@ class Server(ThreadingHTTPServer):
     cut: int | None = None
     ranges = True
     status: int | None = None
+    etag: str | None = '"first"'
+    date: str | None = None
 
     def __init__(self, content: bytes):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -42,16 +44,26 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(self.server.status)
             return
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
+        if self.headers.get("If-Range") not in (self.server.etag, self.server.date):
+            start = 0
         if start >= len(self.server.content):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(self.server.content)}")
+            self.identify()
             self.end_headers()
             return
         body = self.server.content[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
+        self.identify()
         self.end_headers()
         self.wfile.write(body if self.server.cut is None else body[: self.server.cut])
+
+    def identify(self) -> None:
+        if self.server.etag is not None:
+            self.send_header("ETag", self.server.etag)
+        if self.server.date is not None:
+            self.send_header("Last-Modified", self.server.date)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -119,11 +131,40 @@ def test_a_cut_connection_is_resumed(cache: Path, server: Server) -> None:
     server.cut = 7000
     with pytest.raises(SDGError, match=r"broke after 7,000 of .* it goes on from there"):
         locate("nowhere.pt", server.url, download=True)
-    assert [path.name for path in cache.iterdir()] == ["weights.pt.part"]
+    assert sorted(path.name for path in cache.iterdir()) == ["weights.pt.part", "weights.pt.part.mark"]
     server.cut = None
     file = locate("nowhere.pt", server.url, sha256(server.content), download=True)
     assert server.asked == [None, "bytes=7000-"]
     assert Path(file).read_bytes() == server.content
+
+
+@pytest.mark.parametrize("identity", ["etag", "date", "weak", "nothing"])
+@pytest.mark.parametrize("changed", [True, False])
+def test_two_files_are_never_mixed(cache: Path, server: Server, identity: str, changed: bool) -> None:
+    """Between two attempts the file at the address may have become another, of the same size."""
+    dates = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"
+    server.etag = {"etag": '"first"', "weak": 'W/"same"'}.get(identity)
+    server.date = dates[0] if identity == "date" else None
+    server.cut = 7000
+    with pytest.raises(SDGError, match="broke after 7,000"):
+        fetch(server.url, cache / "w.pt")
+    server.cut = None
+    if changed:
+        content = bytearray(server.content)
+        content[4000:9000] = server.content[4000:9000][::-1]
+        server.content = bytes(content)
+        server.etag = {"etag": '"second"', "weak": 'W/"same"'}.get(identity)
+        server.date = dates[1] if identity == "date" else None
+    assert fetch(server.url, cache / "w.pt").read_bytes() == server.content
+    assert server.asked == [None, "bytes=7000-" if identity in ("etag", "date") else None]
+    assert [path.name for path in cache.iterdir()] == ["w.pt"]
+
+
+def test_a_part_of_unknown_origin_is_begun_anew(cache: Path, server: Server) -> None:
+    cache.mkdir()
+    (cache / "w.pt.part").write_bytes(b"another file")
+    assert fetch(server.url, cache / "w.pt").read_bytes() == server.content
+    assert server.asked == [None]
 
 
 def test_a_server_that_knows_no_ranges_starts_anew(cache: Path, server: Server) -> None:
@@ -137,12 +178,14 @@ def test_a_server_that_knows_no_ranges_starts_anew(cache: Path, server: Server) 
 def test_a_part_that_is_whole_already_is_taken(cache: Path, server: Server) -> None:
     cache.mkdir()
     (cache / "w.pt.part").write_bytes(server.content)
+    (cache / "w.pt.part.mark").write_text('"first"')
     assert fetch(server.url, cache / "w.pt").read_bytes() == server.content
 
 
 def test_a_part_that_is_too_long_is_thrown_away(cache: Path, server: Server) -> None:
     cache.mkdir()
     (cache / "w.pt.part").write_bytes(server.content + b"x")
+    (cache / "w.pt.part.mark").write_text('"first"')
     with pytest.raises(SDGError):
         fetch(server.url, cache / "w.pt")
     assert fetch(server.url, cache / "w.pt").read_bytes() == server.content
