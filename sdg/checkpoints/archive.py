@@ -32,8 +32,9 @@ _STORAGES = {
     "ComplexFloat": torch.complex64,
     "ComplexDouble": torch.complex128,
     "QInt32": torch.qint32,
+    **dict.fromkeys(("Byte", "Untyped", "QInt8", "QUInt8", "QUInt4x2", "QUInt2x4"), torch.uint8),
 }
-"""Storages with a type of their own; the records of others are counted in bytes."""
+"""The types of storages, or types of the same size."""
 
 
 class Shell(dict[Any, Any]):
@@ -109,8 +110,8 @@ class _Reader(pickle.Unpickler):
         self._file = torch.UntypedStorage.from_file(str(path), False, path.stat().st_size)
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name.endswith("Storage"):
-            return _STORAGES.get(name.removesuffix("Storage"), torch.uint8)
+        if module in ("torch", "torch.storage") and name.endswith("Storage"):
+            return _STORAGES[name.removesuffix("Storage")]
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return lambda record, offset, shape, stride, *_: _view(record, offset, shape, stride)
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
@@ -120,9 +121,12 @@ class _Reader(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> tuple[torch.UntypedStorage, torch.dtype]:
         """The bytes of a record, and their type."""
         kind, dtype, key, _, count = pid
-        dtype = dtype if isinstance(dtype, torch.dtype) else torch.uint8
         name, nbytes = f"data/{key}", count * dtype.itemsize
-        if kind != "storage" or not 0 <= nbytes <= self._records[name].file_size:
+        if (
+            kind != "storage"
+            or not isinstance(dtype, torch.dtype)
+            or not 0 <= nbytes <= self._records[name].file_size
+        ):
             raise pickle.UnpicklingError("a tensor with more elements than its record holds")
         start = self._starts[name]
         return self._file[start : start + nbytes], dtype
@@ -131,7 +135,9 @@ class _Reader(pickle.Unpickler):
 def _start(file: Any, info: zipfile.ZipInfo) -> int:
     """Where a record's bytes begin: behind its own header, whose length the directory does not tell."""
     file.seek(info.header_offset)
-    name, extra = struct.unpack("<26x2H", file.read(30))
+    mark, name, extra = struct.unpack("<4s22x2H", file.read(30))
+    if mark != b"PK\3\4":
+        raise zipfile.BadZipFile("a record without its header")
     return info.header_offset + 30 + name + extra
 
 
