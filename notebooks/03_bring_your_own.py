@@ -131,7 +131,7 @@ last_figure(FOLDER / "prior")
 # ## What is this file?
 #
 # The training wrote weights, with a card that says where they come from. Suppose you had found such a file
-# somewhere. `python -m sdg.checkpoints inspect FILE` opens it without running anything in it, recognises
+# somewhere. `python -m sdg.checkpoints check FILE` opens it without running anything in it, recognises
 # the network by the names and shapes of its weights, and prints the arguments that load it. It knows ADM's
 # and diffusers' UNets, StyleGAN2, CLIP and its time-dependent copies.
 

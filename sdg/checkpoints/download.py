@@ -9,6 +9,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlparse
 
+from sdg.checkpoints.catalogue import checklist_of
 from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.places import OPEN_CLIP, cache_folder, chosen, find_file
 from sdg.errors import SDGError
@@ -34,7 +35,7 @@ def locate(
 
     Args:
         path: see :func:`open_checkpoint`.
-        sha256: hash that a fetched file must have, in hexadecimal; None if unknown.
+        sha256: hash that a fetched file must have, in hexadecimal, or its beginning; None if unknown.
         setting: the command-line setting that gives ``path``, for messages.
 
     Raises:
@@ -50,7 +51,8 @@ def locate(
     if not download:
         raise SDGError(
             f"there is no checkpoint at {path}: give {setting}=PATH, or add "
-            f"{setting.replace('checkpoint', 'download')}=true to fetch {url} to {cached.parent}"
+            f"{setting.replace('checkpoint', 'download')}=true to fetch {url} to {cached.parent} "
+            f"({checklist_of(path)} lists what is needed)"
         )
     return fetch(url, cached, sha256)
 
@@ -88,7 +90,7 @@ def _fetch(url: str, part: Path, sha256: str | None) -> None:
         raise SDGError(
             f"cannot fetch {url} ({reason}): give the command again, it goes on from there"
         ) from error
-    if sha256 is not None and file_hash(part) != sha256.lower():
+    if sha256 is not None and not file_hash(part).startswith(sha256.lower()):
         _discard(part)
         raise SDGError(
             f"what {url} gave does not have the known file's SHA-256, so it was removed: try again, "

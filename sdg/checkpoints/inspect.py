@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from sdg.checkpoints.catalogue import named_by
 from sdg.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from sdg.checkpoints.identify import identify
 from sdg.checkpoints.layouts import rename
 from sdg.checkpoints.places import OPEN_CLIP
-from sdg.checkpoints.public import public_name
 from sdg.checkpoints.weights import differences
 from sdg.errors import SDGError
 from sdg.files import file_hash
@@ -36,8 +36,8 @@ def inspect(path: str | Path) -> Iterator[tuple[str, str]]:
     yield "dtype", ", ".join(dtypes) or "no floating-point numbers"
     sha256 = file_hash(checkpoint.path)
     yield "sha256", sha256
-    if name := public_name(sha256):
-        yield "known as", name
+    if card := named_by(sha256):
+        yield "known as", f"{card.file}, {card.what}"
     yield from _architecture(checkpoint, str(path))
 
 

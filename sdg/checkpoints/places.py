@@ -46,7 +46,10 @@ def find_file(path: str | Path | None, setting: str | None = None) -> Path:
     if os.path.isdir(path):
         return _in_diffusers_folder(str(named))
     if not os.path.isfile(path):  # unlike pathlib's, never raises, whatever the path
-        raise SDGError(f"there is no checkpoint at {path}: train it, or {remedy}")
+        from sdg.checkpoints.catalogue import checklist_of
+
+        listed = f" ({checklist_of(path)} lists what is needed)" if setting else ""
+        raise SDGError(f"there is no checkpoint at {path}: train it, or {remedy}{listed}")
     return path
 
 
@@ -106,5 +109,9 @@ def _in_open_clip_cache(model: str, setting: str) -> Path:
         for weights in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
             if isinstance(found := try_to_load_from_cache(repository, weights), str):
                 return Path(found)
-    fetch = f"fetch {url} to {folder}" if url else "fetch it with open_clip where there is a network"
+    from sdg.checkpoints.catalogue import card_of
+
+    card = card_of(f"{OPEN_CLIP}{model}")
+    get = f"sdg weights get {card.name} to " if card and tag == "openai" else ""
+    fetch = f"{get}fetch {url} to {folder}" if url else "fetch it with open_clip where there is a network"
     raise SDGError(f"open_clip's cache does not hold {model}: {fetch}, or give {setting}=PATH")

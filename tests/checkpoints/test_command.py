@@ -12,8 +12,8 @@ from open_clip.model import CLIP as OpenCLIP
 
 from sdg.checkpoints import open_checkpoint, read_state, save_weights
 from sdg.checkpoints.__main__ import main
+from sdg.checkpoints.catalogue import CATALOGUE
 from sdg.checkpoints.inspect import inspect
-from sdg.checkpoints.public import FFHQ, public_name
 from sdg.checkpoints.weights import save_state
 from sdg.composition import ROOT
 from sdg.networks.unet import ADMUNet
@@ -27,7 +27,7 @@ def test_inspect_says_what_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixtu
     state = {f"module.{key}": value for key, value in unet.half().state_dict().items()}
     state["module.extra"] = state.pop("module.out.2.bias")
     torch.save({"state_dict": state}, path)
-    main(["inspect", str(path)])
+    main(["check", str(path)])
     printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if "  " in line)
     assert printed["format"] == "torch.save"
     assert printed["opened"] == "state_dict > module."
@@ -64,14 +64,6 @@ def test_inspect_of_unknown_weights_lists_their_names(tmp_path: Path) -> None:
     assert facts["command"] == "python train.py"
     assert facts["tensors"] == "2 of 9 numbers"
     assert facts["architecture"] == "none known here; its first names: bias, weight"
-
-
-def test_public_files_are_known_by_their_hash() -> None:
-    clip = "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa"
-    assert public_name(clip) == "RN50x16.pt, OpenAI's CLIP"
-    assert clip in open_clip.get_pretrained_url("RN50x16", "openai")
-    assert "FFHQ" in str(public_name(FFHQ))
-    assert public_name("0" * 64) is None
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "bfloat16"])
@@ -142,7 +134,7 @@ def test_average_refuses_what_it_cannot_do(
 
 def test_as_a_command(tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_text("<html>")
-    command = [sys.executable, "-m", "sdg.checkpoints", "inspect", str(tmp_path / "w.pt")]
+    command = [sys.executable, "-m", "sdg.checkpoints", "check", str(tmp_path / "w.pt")]
     broken = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (broken.returncode, broken.stdout) == (1, "")
     assert broken.stderr.splitlines() == [broken.stderr.rstrip("\n")]
@@ -153,4 +145,18 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     assert stop.value.code == 0
-    assert "inspect|convert|average" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for command in ("list", "show", "checklist", "get", "check", "convert", "average"):
+        assert f"\n    {command} " in printed
+
+
+def test_a_file_with_a_known_hash_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_weights(tmp_path / "w.safetensors", torch.nn.Linear(2, 3))
+    assert "known as" not in dict(inspect(tmp_path / "w.safetensors"))
+    sha256 = next(card.sha256 for card in CATALOGUE if card.name == "clip_rn50x16")
+    monkeypatch.setattr("sdg.checkpoints.inspect.file_hash", lambda path: sha256)
+    assert dict(inspect(tmp_path / "w.safetensors"))["known as"].startswith(
+        "RN50x16.pt, OpenAI's CLIP RN50x16"
+    )

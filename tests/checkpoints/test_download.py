@@ -111,7 +111,7 @@ def test_what_is_there_is_never_fetched(
 
 def test_the_setting_that_gives_the_path_is_named(tmp_path: Path) -> None:
     for path, where in ((tmp_path / "w.pt", f"at {tmp_path / 'w.pt'}: train it, or"), (None, "is named:")):
-        with pytest.raises(SDGError, match=rf"no checkpoint {where} give encoder\.checkpoint=PATH$"):
+        with pytest.raises(SDGError, match=rf"no checkpoint {where} give encoder\.checkpoint=PATH"):
             locate(path, setting="encoder.checkpoint")
 
 
