@@ -7,7 +7,6 @@ here, by an unpickler to which every name is an empty shell: nothing is imported
 
 import io
 import pickle
-import pickletools
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sdg.checkpoints.pickles import check_pickle
 from sdg.errors import SDGError
 
 _STORAGES = {
@@ -101,10 +101,7 @@ class _Reader(pickle.Unpickler):
             self._starts = {name: _start(file, info) for name, info in records.items()}
             file.seek(self._starts["data.pkl"])
             content = file.read(records["data.pkl"].file_size)
-        for opcode, argument, _ in pickletools.genops(content):
-            # The C unpickler would reserve memory for such a number, however short the pickle.
-            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
-                raise pickle.UnpicklingError("a memo number beyond the pickle's length")
+        check_pickle(io.BytesIO(content))
         super().__init__(io.BytesIO(content))
         self._records = records
         self._file = torch.UntypedStorage.from_file(str(path), False, path.stat().st_size)

@@ -13,6 +13,7 @@ import safetensors
 import torch
 
 from sdg.checkpoints.archive import check_archive, read_script
+from sdg.checkpoints.pickles import check_pickle
 from sdg.errors import SDGError
 
 
@@ -32,6 +33,9 @@ class Format(NamedTuple):
 
 _NVIDIA = (b"dnnlib", b"torch_utils.persistence")
 """Names at the beginning of the pickles from StyleGAN's official repositories."""
+
+_LEGACY_PICKLES = 5
+"""An old file begins with a number, a version, the machine, the object, and the names of its records."""
 
 
 def format_of(path: Path) -> Format:
@@ -91,6 +95,9 @@ def _read_torch(path: Path) -> Any:
 
 
 def _read_legacy(path: Path) -> Any:
+    with path.open("rb") as file:
+        for _ in range(_LEGACY_PICKLES):
+            check_pickle(file)
     return _load(path, mmap=False)  # its tensors follow one another without an index
 
 

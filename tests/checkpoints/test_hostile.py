@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sdg.checkpoints import open_checkpoint, read_state
 from sdg.errors import SDGError
-from tests.checkpoints.files import save_script
+from tests.checkpoints.files import save_legacy, save_script
 
 SECONDS = 5.0
 """Of computing, whatever a file holds; each takes milliseconds."""
@@ -109,6 +109,34 @@ def test_a_dictionary_that_holds_itself(tmp_path: Path) -> None:
     content["ema"].pop("model")
     torch.save(content, tmp_path / "w.pt")
     assert read_state(tmp_path / "w.pt")["w"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("save", [torch.save, save_legacy], ids=["archive", "old"])
+@pytest.mark.parametrize("way", ["memo", "dup"])
+def test_a_tuple_whose_hash_would_never_end(tmp_path: Path, save: Any, way: str) -> None:
+    """Two to the power of sixty visits, in a few hundred bytes."""
+    nested: tuple[Any, ...] = ()
+    for _ in range(60):
+        nested = (nested, nested)
+    save({"w": torch.ones(2), "deep": [nested]}, tmp_path / "w.pt")
+    if way == "dup" and save is torch.save:
+        content = b"\x80\x02}" + b")" + b"2\x86" * 60 + b"K\x01s."
+        rewrite(tmp_path / "w.pt", replace("data.pkl", lambda _: content))
+    with pytest.raises(SDGError, match="truncated or no checkpoint"):
+        open_checkpoint(tmp_path / "w.pt")
+
+
+def test_tuples_as_trainings_write_them_are_read(tmp_path: Path) -> None:
+    betas, weights = (0.9, 0.999), {"weight": torch.ones(2)}
+    groups = [{"lr": 1e-3, "betas": betas, "params": [i]} for i in range(300)]
+    content = {
+        "model": weights,
+        "optimizer": {"param_groups": groups},
+        ("a", ("b", betas)): [((),) * 99] * 99,
+    }
+    for save in (torch.save, save_legacy):
+        save(content, tmp_path / "w.pt")
+        assert read_state(tmp_path / "w.pt")["weight"].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(
