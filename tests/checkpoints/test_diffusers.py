@@ -90,9 +90,17 @@ def test_schedules_are_those_of_diffusers(kind: str) -> None:
     torch.testing.assert_close(read_schedule(scheduler).alpha_bar.float(), theirs, rtol=1e-4, atol=1e-7)
 
 
-def test_a_folder_without_a_schedule_means_ddpm(tmp_path: Path) -> None:
+def test_a_folder_without_a_schedule_means_ddpm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(tmp_path)
     assert torch.equal(load(tmp_path).schedule.alpha_bar, NoiseSchedule.linear().alpha_bar)
+    assert "has no scheduler_config.json: ε and DDPM's linear schedule are assumed" in capsys.readouterr().out
+
+
+def test_a_schedule_that_is_given_is_taken(tmp_path: Path) -> None:
+    save(tmp_path, {"num_train_timesteps": 1000})
+    schedule = NoiseSchedule.cosine(300)
+    assert diffusers_denoiser(str(tmp_path), schedule).schedule is schedule
+    assert len(diffusers_denoiser(str(tmp_path)).schedule) == 1000
 
 
 @torch.no_grad()
