@@ -107,10 +107,10 @@ def test_prior(parameterisation, channels, loss, options, clip: float | None):
         copy.deepcopy(network).float(), NoiseSchedule.linear(), 8, parameterisation=parameterisation
     )
     network.load_state_dict(denoiser.network.state_dict())
-    module = PriorTraining(denoiser, optimisation(), ema_decay=0.2, seed=SEED, **options)
+    module = PriorTraining(denoiser, optimisation(), ema_decay=0.3, seed=SEED, **options)
     record = fit(module, [{"image": pictures(step, 8), "step": step} for step in range(STEPS)], clip)
 
-    hand, average, losses = ByHand(network.parameters(), clip or math.inf), Average(network, 0.2), []
+    hand, average, losses = ByHand(network.parameters(), clip or math.inf), Average(network, 0.3), []
     for step in range(STEPS):
         value = loss(network, step)
         losses.append(float(value.detach()))

@@ -117,11 +117,11 @@ def test_both_networks():
         r1_every=2,
         path_length=0.5,
         path_length_every=3,
-        ema_decay=0.2,
+        ema_decay=0.3,
         seed=SEED,
     )
     record = fit(module, [{"image": real(step), "step": step} for step in range(STEPS)])
-    average = Average(generator, 0.2)
+    average = Average(generator, 0.3)
     *losses, mean = by_hand(generator, discriminator, average)
     assert record.losses == pytest.approx(losses, rel=1e-6)
     assert record.rates == pytest.approx(RATES)
