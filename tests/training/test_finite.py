@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sdg.errors import SDGError
+from sdg.training.export import Export
 from sdg.training.finite import Finite
 from sdg.training.judge import JudgeTraining
 from tests.training.test_runs import run
@@ -100,3 +101,13 @@ def test_a_single_weight_or_statistic_is_enough(name: str):
 
     with pytest.raises(SDGError, match="its weights are not finite from step 3 of 9 on"):
         watched(Model(), [1.0] * 4, change)
+
+
+def test_an_export_asks_first(tmp_path: Path):
+    """Where a device is not asked at every step."""
+    asked: Any = Finite()
+    asked._first = torch.tensor([3, -1])
+    trainer: Any = SimpleNamespace(callbacks=[asked], max_steps=9, precision="32-true", is_global_zero=True)
+    with pytest.raises(SDGError, match="not finite from step 3 of 9"):
+        Export(str(tmp_path / "w.safetensors")).on_train_end(trainer, JudgeTraining.__new__(JudgeTraining))
+    assert not list(tmp_path.iterdir())
