@@ -36,13 +36,14 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             ],
         ),
         (["draw", "method=unguided", "-m", "seed=1,2"], ["method=unguided", "-m", "seed=1,2"]),
+        (["again", "tests", "seed=1"], ["again=tests", "seed=1"]),
         (["train", "+experiment=toyfaces_clip"], ["+experiment=toyfaces_clip"]),
         (["evaluate", "samples=a"], ["samples=a"]),
     ],
 )
 def test_words_reach_their_entry_point(words: list[str], expected: list[str], given: list[list[str]]) -> None:
     main(words)
-    script = "sample" if words[0] == "draw" else words[0]
+    script = "sample" if words[0] in ("draw", "again") else words[0]
     assert given == [[f"sdg.commands.{script}.py", *expected]]
 
 
