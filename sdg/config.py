@@ -3,6 +3,7 @@
 import difflib
 import errno
 import functools
+import io
 import os
 import re
 import sys
@@ -117,6 +118,9 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
             # Set once and inherited by all processes of a run: they write to one folder.
             os.environ.setdefault("SDG_STARTED", time.strftime("%Y-%m-%d_%H-%M-%S"))
             os.environ["SDG_TRACEBACKS"] = str(int(_VERBOSE))
+            # A name that is not UTF-8, or a terminal that is not, must not end a run in the middle.
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="backslashreplace")
             # Otherwise Hydra prints its own shortened traceback and exits.
             os.environ["HYDRA_FULL_ERROR"] = "1"
             listen()

@@ -36,9 +36,20 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write ``content`` (text as UTF-8) so that at any moment ``path`` is either the old or the new file."""
+    """Write ``content`` (text as UTF-8) so that at any moment ``path`` is either the old or the new file.
+
+    Bytes of file names that are no UTF-8 become ``\\udce4`` and the like, which JSON and YAML read back.
+    """
     with whole_file(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
+
+
+def printable(text: str) -> str:
+    r"""``text`` in which bytes of a file's name that are not UTF-8 are spelt out, like ``\xe4``.
+
+    Python keeps such bytes as lone surrogates, which can be neither printed nor written.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def file_hash(path: Path) -> str:

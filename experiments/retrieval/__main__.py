@@ -16,6 +16,7 @@ from experiments.running import configuration, invocation, launch, machine
 from sdg.checkpoints import load_weights
 from sdg.config import build
 from sdg.files import write_whole
+from sdg.pixels import from_bytes
 from sdg.training.retrieval_curve import draw_curves, levels, retrieval_curves
 
 FOLDER = Path(__file__).parent
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
     data = build(config.data)
     data.setup("validate")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    batches = [batch["image"].to(device) for batch in data.val_dataloader()]
+    batches = [from_bytes(batch["image"].to(device)) for batch in data.val_dataloader()]
     schedule = build(config.prior.denoiser.schedule)
     curves = retrieval_curves(clip.to(device), encoder.to(device), schedule, batches)
 

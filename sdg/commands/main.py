@@ -62,6 +62,10 @@ COMMANDS: dict[str, tuple[Callable[[Words], None], str]] = {
     "train": (_entry_point("train"), "a prior, an encoder: sdg train +experiment=toyfaces_clip"),
     "evaluate": (_entry_point("evaluate"), "a folder of samples: sdg evaluate samples=DIR 'metrics=[score]'"),
     "prepare": (_entry_point("prepare"), "decode a data set once: sdg prepare data=ffhq data.root=DIR"),
+    "words": (
+        _entry_point("words"),
+        "what a data set's captions say: sdg words data=table data.root=DIR data.table=FILE",
+    ),
     "weights": (
         _tool("sdg.checkpoints"),
         "public files, which are here, what a file is: sdg weights ffhq",

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from sdg.data.cache import CachedSquares, cache_place
+from sdg.data.captions import Words
 from sdg.data.file_pictures import FilePictures
 from sdg.data.fitting import fitting_size
+from sdg.data.likeness import check_count, places
 from sdg.data.locate import find_source
+from sdg.data.picture_data import PictureData
 from sdg.data.prepare import check_cache, write_cache
 from sdg.data.shard import Batches, Shard, training_batches
 from sdg.data.squares import SourceSquares, Squares
@@ -21,17 +23,19 @@ from sdg.errors import SDGError
 from sdg.progress import Bar
 
 
-class FileData(pl.LightningDataModule):
+class FileData(PictureData):
     """Pictures from a folder, a zip archive or an LMDB, or from their cache if ``write_cache`` has made one.
 
     Args:
-        root: the folder or archive.
+        root: the folder, archive or LMDB.
         name: name of the data set, for messages and the cache.
-        inside: folders below ``root``; the first that exists is used instead of it.
+        inside: folders below ``root``, or in the archive; the first that exists is used instead of it.
         size: side of the pictures in pixels; ``auto``: see ``fitting_size``.
         batch_size: pictures per step, on all devices together.
         train_count: how many pictures, in the order of their names, to train on; the rest validate. None:
             all of them.
+        validation_share: how large a part of the pictures validates, instead of ``train_count``; pictures
+            that look alike are on one side, see ``likeness``.
         preparation, enlarge: see ``SourceSquares``.
         flip: mirror each training picture with probability 1/2.
         on_corrupt: what an unreadable picture does: ``fail`` ends the run, ``skip`` reports it once and uses
@@ -50,6 +54,7 @@ class FileData(pl.LightningDataModule):
         size: int | Literal["auto"] = 256,
         batch_size: int = 32,
         train_count: int | None = None,
+        validation_share: float | None = None,
         preparation: str = "adm",
         enlarge: bool = False,
         flip: bool = True,
@@ -70,22 +75,25 @@ class FileData(pl.LightningDataModule):
         for setting, (value, low) in least.items():
             if not isinstance(value, int) or value < low:
                 raise SDGError(f"data.{setting}={value} makes no sense: use a whole number from {low} on")
+        if validation_share is not None and not 0 <= validation_share < 1:
+            raise SDGError(f"data.validation_share={validation_share} makes no sense: use 0 to below 1")
+        if validation_share is not None and train_count is not None:
+            raise SDGError("data.train_count and data.validation_share both split the pictures: use one")
         if on_corrupt not in ("skip", "fail"):
             raise SDGError(f"data.on_corrupt={on_corrupt} is unknown: use skip or fail")
-        self.root, self.title, self.size, self.batch_size, self.train_count = (
-            root,
-            name,
-            size,
-            batch_size,
-            train_count,
-        )
+        self.root, self.title, self.size, self.batch_size = root, name, size, batch_size
+        self.train_count, self.validation_share = train_count, validation_share
         self.flip, self.on_corrupt, self.seed = flip, on_corrupt, seed
         self.workers = min(workers, _cores())
         self.pin_memory = pin_memory and torch.cuda.is_available()
-        folder = Path(cache).expanduser()
-        self.source = SourceSquares(find_source(root, folder, inside), size, preparation, enlarge)
-        self.cache = cache_place(self.source, folder / "squares", name)
+        self.folder = Path(cache).expanduser()
+        self.source = SourceSquares(find_source(root, self.folder, inside, size), size, preparation, enlarge)
+        if validation_share is not None:
+            check_count(len(self.source))
+        self.cache = cache_place(self.source, self.folder / "squares", name)
         self.squares: Squares = CachedSquares(self.cache) if self.cache.exists() else self.source
+        self.words: Words | None = None
+        self.notes: list[str] = []
         self.sets: dict[str, FilePictures] = {}
         self._reported: set[str] = set()
         self._fingerprint = ""
@@ -104,14 +112,22 @@ class FileData(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         if self.sets:
             return
-        count = len(self.squares)
-        split = count if self.train_count is None else min(count, self.train_count)
-        validation = FilePictures(self.squares, range(split, count), False, self.on_corrupt, self.seed)
-        training = FilePictures(self.squares, range(split), self.flip, self.on_corrupt, self.seed)
-        self.sets = {"train on": training, "validate on": validation}
-        self._fingerprint = self.source.source.fingerprint()
+        training, validation = self._split(self.usable())
+        if not len(training):
+            raise SDGError(f"no picture of {self.title} is left to train on: use a smaller validation_share")
+        self.sets = {
+            "train on": self._pictures(training, self.flip),
+            "validate on": self._pictures(validation, False),
+        }
+        self._fingerprint = self.fingerprint()
         if self.trainer is None or self.trainer.is_global_zero:
+            for note in self.notes:
+                print(f"note: {note}")
             print(f"data: {self}{'' if self.squares is self.source else f', prepared in {self.cache}'}")
+
+    def fingerprint(self) -> str:
+        """A hash of all that the settings do not say about the pictures."""
+        return self.source.source.fingerprint()
 
     def state_dict(self) -> dict[str, str]:
         """Which pictures a training began with, for its checkpoints."""
@@ -124,6 +140,21 @@ class FileData(pl.LightningDataModule):
                 f"data.root={self.root} holds other pictures than this training began with: put those back, "
                 "or choose another output_dir"
             )
+
+    def usable(self) -> Sequence[int]:
+        """The places of the pictures to use, among all squares."""
+        return range(len(self.squares))
+
+    def _split(self, usable: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """The places of the pictures to train and to validate on."""
+        if self.validation_share is None:
+            count = len(usable) if self.train_count is None else self.train_count
+            return usable[:count], usable[count:]
+        apart = places(self.source.source, self.folder, self.workers) < self.validation_share
+        return [place for place in usable if not apart[place]], [place for place in usable if apart[place]]
+
+    def _pictures(self, places: Sequence[int], flip: bool) -> FilePictures:
+        return FilePictures(self.squares, places, flip, self.on_corrupt, self.seed, self.words)
 
     def train_dataloader(self) -> DataLoader:
         trainer, pictures = self.trainer, self.sets["train on"]

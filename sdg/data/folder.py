@@ -6,6 +6,7 @@ from pathlib import Path
 from sdg.data.picture import list_pictures
 from sdg.data.source import PictureSource
 from sdg.errors import SDGError
+from sdg.files import printable
 
 
 class FolderSource(PictureSource):
@@ -13,13 +14,16 @@ class FolderSource(PictureSource):
 
     def __init__(self, root: Path):
         self.paths = list_pictures(root)
-        self.root = root
+        self.place = root
 
     def __len__(self) -> int:
         return len(self.paths)
 
+    def path_inside(self, index: int) -> str:
+        return self.paths[index].relative_to(self.place).as_posix()
+
     def name(self, index: int) -> str:
-        return str(self.paths[index])
+        return printable(str(self.paths[index]))
 
     def read(self, index: int) -> bytes:
         try:
@@ -29,6 +33,11 @@ class FolderSource(PictureSource):
 
     def fingerprint(self) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        for path in self.paths:
-            digest.update(f"{path.relative_to(self.root).as_posix()}\0{path.stat().st_size}\n".encode())
+        for index, path in enumerate(self.paths):
+            try:
+                size = path.stat().st_size
+            except OSError as error:
+                raise SDGError(f"{path} cannot be read ({error.strerror}): restore it") from error
+            line = f"{self.path_inside(index)}\0{size}\n"
+            digest.update(line.encode(errors="surrogateescape"))  # a name need not be UTF-8
         return digest.hexdigest()

@@ -1,18 +1,21 @@
 """Pictures and masks from files, prepared as the public checkpoints were trained on them."""
 
-import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from sdg.data.depth import eight_bits
+from sdg.data.walk import files_below
 from sdg.errors import SDGError
+from sdg.files import printable
 from sdg.pixels import from_bytes
+from sdg.progress import Bar
 
 SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
@@ -30,6 +33,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 ORIENTATION = 0x0112  # EXIF tag
+_TOLD: set[str] = set()
+"""Warnings of links that lead nowhere: a folder may be listed several times in a run."""
 LONGEST = 100  # times the short side; enlarging a thinner strip would fill the memory
 
 
@@ -59,20 +64,26 @@ def picture_size(path: str | Path) -> tuple[int, int]:
 def list_pictures(path: str | Path) -> list[Path]:
     """A picture file as a list of one; a folder as its pictures at any depth, sorted by relative path.
 
-    Pictures are recognised by suffix; hidden files and folders are skipped, links to folders not followed.
+    Pictures are recognised by suffix; hidden files and folders are skipped, links followed. Links that lead
+    nowhere are left out, and told once with their number.
 
     Raises:
-        SDGError: nothing is there, or no pictures are in it.
+        SDGError: nothing is there, or no pictures are in it, or a folder cannot be read.
     """
     path = Path(path)
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise SDGError(f"{path} is not there: give a picture or a folder of pictures")
-    found = []
-    for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in names if is_picture_name(name)]
+    found, broken = ([file for file in files if is_picture_name(file.name)] for files in files_below(path))
+    if broken:
+        links = f"{len(broken)} links" if len(broken) > 1 else "1 link"
+        told = f"{links} in {path} to pictures that are not there, such as {min(broken)}"
+        if not found:
+            raise SDGError(f"there is nothing but {told}: restore them")
+        if told not in _TOLD:
+            _TOLD.add(told)
+            Bar.write(f"warning: skipped: {printable(told)}")
     if not found:
         raise SDGError(f"{path} holds no pictures ({', '.join(sorted(SUFFIXES))}): give a folder that does")
     return sorted(found, key=lambda file: file.relative_to(path).as_posix())
@@ -84,13 +95,13 @@ def is_picture_name(name: str) -> bool:
 
 
 def open_picture(source: str | Path | BinaryIO, name: str | None = None) -> Image.Image:
-    """The decoded picture, upright and in 8-bit RGB: alpha over white, 16 bits scaled, first frame only.
+    """The decoded picture, upright and in 8-bit RGB: alpha over white, more bits scaled, first frame only.
 
     Args:
         source: a path, or an open binary file with the encoded bytes.
         name: what errors call it; the path by default.
     """
-    name = str(source) if name is None else name
+    name = printable(str(source)) if name is None else name
     Image.init()
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of sizes near its limit; neither prevents reading the pixels.
@@ -100,7 +111,7 @@ def open_picture(source: str | Path | BinaryIO, name: str | None = None) -> Imag
                 if max(1, *image.size) > LONGEST * min(image.size):
                     raise SDGError(f"{name} is {image.width} x {image.height} pixels, a strip: crop it first")
                 image.load()
-                return _rgb(_upright(image), name)
+                return _rgb(_upright(image), getattr(image, "tag_v2", {}), name)
         except SDGError:
             raise
         except FileNotFoundError as error:
@@ -160,9 +171,9 @@ def _upright(image: Image.Image) -> Image.Image:
     return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
-def _rgb(image: Image.Image, name: str) -> Image.Image:
+def _rgb(image: Image.Image, tags: Mapping[int, Any], name: str) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image, name)
+        image = eight_bits(image, tags, name)
     if image.mode == "La":
         image = image.convert("LA")
     if image.has_transparency_data:
@@ -170,12 +181,3 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
         white.alpha_composite(image.convert("RGBA"))
         return white.convert("RGB")
     return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """Convert 16-bit greyscale, or floats in [0, 1], to 8 bits; Pillow itself would clip at 255."""
-    values = np.asarray(image).astype(np.float64)
-    largest = 1 if image.mode == "F" else 65535
-    if not (values.min() >= 0 and values.max() <= largest):
-        raise SDGError(f"{name} has pixel values outside 0 … {largest}: save it as an 8- or 16-bit picture")
-    return Image.fromarray(np.rint(values / largest * 255).astype(np.uint8))

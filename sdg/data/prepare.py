@@ -69,7 +69,7 @@ def check_cache(squares: CachedSquares) -> None:
             _ = squares[index]
 
 
-class _Chunks(Dataset):
+class Chunks(Dataset):
     """Squares from start to stop: pixels (n, 3, size, size) uint8, black if damaged, and what is damaged."""
 
     def __init__(self, squares: SourceSquares):
@@ -91,7 +91,7 @@ def _append(squares: SourceSquares, part: Path, done: int, workers: int, on_corr
     """Prepare the pictures from ``done`` on; write notes of damage first, then pixels, then checksums."""
     count = len(squares)
     chunks = [(start, min(start + CHUNK, count)) for start in range(done, count, CHUNK)]
-    loader = DataLoader(_Chunks(squares), sampler=chunks, batch_size=None, num_workers=workers)
+    loader = DataLoader(Chunks(squares), sampler=chunks, batch_size=None, num_workers=workers)
     with ExitStack() as stack:
         notes, body, checksums = (
             stack.enter_context(open(part / name, "ab")) for name in (DAMAGED, PIXELS, CHECKSUMS)

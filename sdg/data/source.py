@@ -4,6 +4,7 @@ import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from PIL import Image
@@ -16,13 +17,20 @@ Handle = TypeVar("Handle")
 class PictureSource(ABC):
     """An ordered collection of encoded pictures, which worker processes may share."""
 
+    place: Path
+    """Where the collection is."""
+
     @abstractmethod
     def __len__(self) -> int:
         """Number of pictures."""
 
     @abstractmethod
+    def path_inside(self, index: int) -> str:
+        """A picture's path in the collection, with / between folders."""
+
+    @abstractmethod
     def name(self, index: int) -> str:
-        """A picture's name in errors and warnings."""
+        """A picture's name in errors and warnings, which can be printed."""
 
     @abstractmethod
     def read(self, index: int) -> bytes:

@@ -173,7 +173,8 @@ def open_reference(
     if preparation is not None:
         if preparation not in PREPARATIONS:
             raise SDGError(f"preparation={preparation} is unknown: use {' or '.join(PREPARATIONS)}")
-        return Squares(reference, find_source(reference, cache, inside=["samples"]), _side(size), preparation)
+        side = _side(size)
+        return Squares(reference, find_source(reference, cache, ["samples"], side), side, preparation)
     found = open_samples(reference)
     if found.size != size:
         raise SDGError(

@@ -11,6 +11,11 @@ from sdg.errors import SDGError
 _PAD, _UNKNOWN, _FIRST_WORD = 0, 1, 2
 
 
+def split_words(text: str) -> list[str]:
+    """The words of a text in order, in lower case, without punctuation."""
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
 class WordTokenizer:
     """One token per known word; words outside the vocabulary share one token.
 
@@ -29,7 +34,7 @@ class WordTokenizer:
         self.context_length = context_length
         self.numbers = {word: _FIRST_WORD + i for i, word in enumerate(vocabulary)}
         if len(self.numbers) < len(vocabulary) or any(
-            self._words(str(word)) != [word] for word in vocabulary
+            split_words(str(word)) != [word] for word in vocabulary
         ):
             raise SDGError("a vocabulary holds lower-case words, each once: mend encoder.clip.vocabulary")
         self.start = _FIRST_WORD + len(self.numbers)
@@ -49,15 +54,15 @@ class WordTokenizer:
         """Which tokens each text contains, whatever its length and order: (N, size) of 0 and 1."""
         bags = torch.zeros(len(texts), self.size)
         for row, text in zip(bags, texts, strict=True):
-            row[[self.numbers.get(word, _UNKNOWN) for word in self._words(text)]] = 1
+            row[[self.numbers.get(word, _UNKNOWN) for word in split_words(text)]] = 1
         return bags
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of ``text`` that the vocabulary lacks, each once, in order."""
-        return list(dict.fromkeys(word for word in self._words(text) if word not in self.numbers))
+        return list(dict.fromkeys(word for word in split_words(text) if word not in self.numbers))
 
     def _encode(self, text: str) -> list[int]:
-        words = self._words(text)
+        words = split_words(text)
         if not words:
             raise SDGError(f"the prompt {text!r} has no words: describe the face you want")
         if len(words) > self.context_length - 2:
@@ -66,10 +71,6 @@ class WordTokenizer:
                 f"{self.context_length - 2}: shorten it"
             )
         return [self.start, *(self.numbers.get(word, _UNKNOWN) for word in words), self.end]
-
-    @staticmethod
-    def _words(text: str) -> list[str]:
-        return re.findall(r"[a-z0-9]+", text.lower())
 
 
 class StrictTokenizer:

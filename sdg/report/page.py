@@ -6,7 +6,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from sdg.files import whole_file
+from sdg.files import printable, whole_file
 from sdg.report.curves import draw_curves
 from sdg.report.grid import draw_grid, open_picture
 from sdg.report.record import aimed, label
@@ -60,12 +60,13 @@ def write_page(folder: Path, records: Iterable[dict], title: str) -> Path:
             traces of the row being written and of the rows in the grid are held in memory.
     """
     before: dict[tuple[int, int], dict] = {}
+    title = html.escape(printable(title))
     page = folder / "index.html"
     with whole_file(page) as file:
         file.write(
-            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
+            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
-            f"<h1>{html.escape(title)}</h1>\n"
+            f"<h1>{title}</h1>\n"
             f"<p>Pale: what the model draws alone. Beside it: the same noise, guided. "
             f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
             f'<a href="config.yaml">config.yaml</a></p>\n'.encode()

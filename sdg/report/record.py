@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sdg.files import printable
+
 
 def aimed(record: Mapping[str, Any]) -> bool:
     """Whether the sample has any guidance or target; if not, the prior draws it alone."""
@@ -11,7 +13,7 @@ def aimed(record: Mapping[str, Any]) -> bool:
 
 
 def label(record: Mapping[str, Any]) -> str:
-    """The sample's targets, in words."""
+    """The sample's targets, in words that can be printed."""
     words = [] if record["prompt"] is None else [record["prompt"]]
     picture = [] if record.get("reference") is None else [Path(record["reference"]).stem]
-    return " + ".join([*words, *picture]) or ("guided" if aimed(record) else "unguided")
+    return printable(" + ".join([*words, *picture])) or ("guided" if aimed(record) else "unguided")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sdg.errors import SDGError
+from sdg.files import printable
 from sdg.report.settings import differing, read_settings, short
 
 
@@ -53,7 +54,7 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
         for path in sorted(folder.rglob("metrics.json")):
             within, top = path.parent.relative_to(folder), Path(folder.resolve().name)
             name = top / within if within == Path() or len(folders) > 1 else within
-            runs.append(_read(path, name.as_posix()))
+            runs.append(_read(path, printable(name.as_posix())))
     if not runs:
         raise SDGError(
             f"no metrics.json below {', '.join(map(str, folders))}: run evaluate.py on samples first"

@@ -40,7 +40,8 @@ class Origin(NamedTuple):
         """As one line of JSON, without the entry's number, which belongs to its run."""
         entry = {key: value for key, value in self.entry.record().items() if key != "id"}
         parts = {"version": self.version, "entry": entry, "contents": self.contents, "method": self.method}
-        return json.dumps(parts, ensure_ascii=False)
+        # A reference's name need not be UTF-8: in JSON, the replacement reads back as what was replaced.
+        return json.dumps(parts, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
     def config(self, root: Path) -> DictConfig:
         """The configuration that draws the picture, for sdg at ``root``."""

@@ -130,7 +130,8 @@ class SampleStore:
             yield from map(json.loads, manifest)
 
     def _note(self, record: dict) -> None:
-        with self.manifest.open("a", encoding="utf-8") as manifest:
+        # A reference's name need not be UTF-8: in JSON, the replacement reads back as what was replaced.
+        with self.manifest.open("a", encoding="utf-8", errors="backslashreplace") as manifest:
             manifest.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def _drawn(self) -> set[int]:

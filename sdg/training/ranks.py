@@ -28,6 +28,18 @@ class Ranks(NamedTuple):
         """
         return draw(rows * self.size)[self.rank :: self.size]
 
+    def agree(self, word: str) -> str:
+        """The first rank's ``word``."""
+        words = [word]
+        if self.size > 1:
+            dist.broadcast_object_list(words)
+        return words[0]
+
+    def wait(self) -> None:
+        """Until all ranks have come this far."""
+        if self.size > 1:
+            dist.barrier()
+
     def gather(self, rows: Tensor) -> Tensor:
         """The rows (B, …) of all ranks, (size · B, …), in the order of ranks; differentiable.
 

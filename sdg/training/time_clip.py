@@ -36,6 +36,7 @@ class TimeCLIPTraining(Training):
         encoder: makes the student from CLIP's image tower: ``from_clip`` with its options.
         schedule: that of the prior that the encoder will guide.
         cache_teacher: run the teacher only once per view of a picture; this needs data from files.
+        cache_gigabytes: the most that its answers take on each machine; see :class:`TeacherCache`.
         batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released (with
             several devices, the first one's data); ``synchronised`` computes them over all devices;
             ``frozen`` keeps CLIP's.
@@ -52,6 +53,7 @@ class TimeCLIPTraining(Training):
         optimisation: Optimisation,
         batchnorm: Policy = "train",
         cache_teacher: bool = False,
+        cache_gigabytes: float = 4.0,
         checkpointing: bool = False,
         seed: int = 0,
     ):
@@ -65,7 +67,7 @@ class TimeCLIPTraining(Training):
         self.contrast = Contrast(of_chance=2)
         # In a list, to be neither trained nor in the checkpoint.
         self._teacher = [clip.eval().requires_grad_(False)]
-        self._cache = TeacherCache(self.ask_teacher) if cache_teacher else None
+        self._cache = TeacherCache(self.ask_teacher, cache_gigabytes) if cache_teacher else None
 
     @property
     def teacher(self) -> CLIP:

@@ -73,3 +73,17 @@ def messages(squares: SourceSquares, indices: range) -> list[str]:
         except SDGError as error:
             found.append(str(error))
     return found
+
+
+def make_sized_lmdb(path: Path, count: int, sides: tuple[int, ...], subdir: bool = True) -> Path:
+    """The same in several sizes, each under its number, and how many there are."""
+    lmdb = pytest.importorskip("lmdb")
+    with (
+        lmdb.open(str(path), subdir=subdir, map_size=2**24) as database,
+        database.begin(write=True) as writing,
+    ):
+        writing.put(b"length", str(count).encode())
+        for side in sides:
+            for index in range(count):
+                writing.put(f"{side}-{index:05d}".encode(), picture(index, (side, side)))
+    return path

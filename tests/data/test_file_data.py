@@ -7,10 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pytorch_lightning.plugins.precision import HalfPrecision, Precision
 
 from sdg.data.cache import CachedSquares
 from sdg.data.file_data import FileData
 from sdg.data.steps import StepSampler
+from sdg.data.toyfaces import faces
+from sdg.data.toyfaces.data import ToyFaces, ToyFacesData
 from sdg.errors import SDGError
 from tests.data.pictures import make_folder, make_lmdb, make_zip
 
@@ -26,6 +29,7 @@ def data(root: Path, step: int = 0, steps: int = 4, rank: int = 0, ranks: int = 
         world_size=ranks,
         global_rank=rank,
         is_global_zero=rank == 0,
+        precision_plugin=Precision(),
     )
     module.setup("fit")
     return module
@@ -33,7 +37,8 @@ def data(root: Path, step: int = 0, steps: int = 4, rank: int = 0, ranks: int = 
 
 def batches(module: FileData, loader: str = "train_dataloader") -> list[dict]:
     """All batches, as they reach the training."""
-    return [module.on_before_batch_transfer(batch, 0) for batch in getattr(module, loader)()]
+    before, after = module.on_before_batch_transfer, module.on_after_batch_transfer
+    return [after(before(batch, 0), 0) for batch in getattr(module, loader)()]
 
 
 def test_a_batch_holds_the_pictures_its_indices_name(tmp_path: Path):
@@ -47,6 +52,27 @@ def test_a_batch_holds_the_pictures_its_indices_name(tmp_path: Path):
         for image, index, flipped in zip(batch["image"], indices, batch["flipped"], strict=True):
             expected = squares[index].float() / 127.5 - 1
             assert torch.equal(image.flip(-1) if flipped else image, expected)
+
+
+def test_pictures_stay_bytes_until_they_are_on_the_device(tmp_path: Path):
+    module = data(make_folder(tmp_path / "set", 10), workers=1)
+    batch = next(iter(module.train_dataloader()))
+    assert batch["image"].dtype == torch.uint8
+    for plugin, dtype in ((Precision(), torch.float32), (HalfPrecision("bf16-true"), torch.bfloat16)):
+        module.trainer.precision_plugin = plugin
+        image = module.on_after_batch_transfer(batch, 0)["image"]
+        assert image.dtype == dtype
+        assert torch.equal(image, (batch["image"] / 127.5 - 1).to(dtype))
+
+
+def test_toy_faces_stay_bytes_too():
+    batch = ToyFaces("train", 4, 32)[0, [1, 2]]
+    assert batch["image"].dtype == torch.uint8
+    module = ToyFacesData(size=32)
+    module.trainer = SimpleNamespace(precision_plugin=Precision())
+    expected, _ = faces(0, torch.tensor([1, 2]), 32)
+    image = module.on_after_batch_transfer(batch, 0)["image"]
+    torch.testing.assert_close(image, expected, rtol=0, atol=1 / 255 + 1e-6)
 
 
 def test_folder_zip_lmdb_and_cache_train_alike(tmp_path: Path):

@@ -1,7 +1,10 @@
 """Pictures from files: every mode Pillow can save, the preparation of the public checkpoints, and damage."""
 
+import errno
 import io
+import os
 import random
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -58,7 +61,10 @@ def colour(path: Path) -> list[int]:
         ("I;16", 100 * 257, "png", (100,) * 3),
         ("I;16", 100 * 257, "tif", (100,) * 3),
         ("I;16B", 100 * 257, "tif", (100,) * 3),
-        ("I", 65535, "tif", (255,) * 3),
+        ("I", 65535, "tif", (255,) * 3),  # 32 bits: scaled by as many as its values need
+        ("I", 200, "tif", (200,) * 3),
+        ("I", 2**31 - 1, "tif", (255,) * 3),
+        ("I", 2**19 - 1 + 2**20, "tif", (191,) * 3),
         ("F", 0.2, "tif", (51,) * 3),
         ("RGB", RED, "bmp", RED),
         ("RGB", RED, "ppm", RED),
@@ -69,6 +75,39 @@ def test_every_mode_gives_the_colours_a_viewer_shows(tmp_path, mode, value, suff
     path = tmp_path / f"picture.{suffix}"
     Image.new(mode, (9, 7), value).save(path, **({"lossless": True} if suffix == "webp" else {}))
     assert colour(path) == pytest.approx(list(seen), abs=1)
+
+
+def tiff(path: Path, rows: list[bytes], width: int, bits: int, white_is_zero: bool = False, format: int = 1):
+    """A greyscale TIFF of samples that Pillow cannot write."""
+    data = b"".join(rows)
+    entries = {256: width, 257: len(rows), 258: bits, 259: 1, 262: int(not white_is_zero), 273: 8}
+    entries |= {277: 1, 278: len(rows), 279: len(data), 339: format}
+    body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(entries.items()))
+    header = b"II*\0" + struct.pack("<I", 8 + len(data))
+    path.write_bytes(header + data + struct.pack("<H", len(entries)) + body + bytes(4))
+
+
+def test_tiffs_of_twelve_sixteen_and_32_bits_have_their_white(tmp_path):
+    pair = bytes([2047 >> 4, (2047 & 15) << 4 | 4095 >> 8, 4095 & 255])  # 2047 and 4095 in three bytes
+    tiff(tmp_path / "12.tif", [pair * 2] * 4, 4, 12)
+    shades = open_picture(tmp_path / "12.tif").convert("L").crop((0, 0, 2, 1))
+    assert list(shades.tobytes()) == [127, 255]  # 2047 / 4095 of 255 is 127.47
+    cases = {"u16": ("H", 16, 1, 65535), "s16": ("h", 16, 2, 32767), "u32": ("I", 32, 1, 2**32 - 1)}
+    for name, (code, bits, format, white) in cases.items():
+        row = struct.pack(f"<4{code}", 0, white // 5, white // 5 * 2, white)
+        tiff(tmp_path / f"{name}.tif", [row] * 4, 4, bits, format=format)
+        image = open_picture(tmp_path / f"{name}.tif").convert("L")
+        assert list(image.crop((0, 0, 4, 1)).tobytes()) == [0, 51, 102, 255]
+    row = struct.pack("<4H", 0, 13107, 26214, 65535)
+    tiff(tmp_path / "negative.tif", [row] * 4, 4, 16, white_is_zero=True)
+    image = open_picture(tmp_path / "negative.tif").convert("L")
+    assert list(image.crop((0, 0, 4, 1)).tobytes()) == [255, 204, 153, 0]
+
+
+def test_numbers_below_black_are_refused(tmp_path):
+    tiff(tmp_path / "deep.tif", [struct.pack("<4i", -1, 0, 1, 2)] * 4, 4, 32, format=2)
+    with pytest.raises(SDGError, match=r"deep\.tif has pixel values outside 0 … 255"):
+        read_picture(tmp_path / "deep.tif", 4)
 
 
 def test_a_palette_is_looked_up_and_its_transparent_colour_is_white(tmp_path):
@@ -128,6 +167,9 @@ def test_preparation_halves_by_box_then_resizes_bicubically_then_crops():
     image = Image.fromarray(noise)
     by_hand = image.resize((50, 35), Image.Resampling.BOX).resize((29, 20), Image.Resampling.BICUBIC)
     assert adm_square(image, 20).tobytes() == by_hand.crop((4, 0, 24, 20)).tobytes()
+    exact = Image.fromarray(noise[:64, :64])  # as FFHQ's 1024 px are four times 256: nothing but boxes
+    boxes = exact.resize((32, 32), Image.Resampling.BOX).resize((16, 16), Image.Resampling.BOX)
+    assert adm_square(exact, 16).tobytes() == boxes.tobytes()
     once = image.resize((29, 20), Image.Resampling.BOX)
     assert box_square(image, 20).tobytes() == once.crop((4, 0, 24, 20)).tobytes()
 
@@ -160,6 +202,47 @@ def test_a_folder_lists_its_pictures_by_path_at_any_depth(tmp_path):
     names = [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)]
     assert names == ["00/inner/c.png", "00/z.webp", "a.JPG", "b.png"]
     assert list_pictures(tmp_path / "note.txt") == [tmp_path / "note.txt"]
+
+
+def test_links_are_followed_and_every_folder_is_read_once(tmp_path):
+    root, store = tmp_path / "set", tmp_path / "store"
+    for path in (root / "a" / "1.png", store / "2.png", store / "deep" / "3.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (root / "b").symlink_to(store)
+    (root / "c").symlink_to(store)  # the same again
+    (root / "0").symlink_to(root / "a")  # a name before its target's
+    (root / "a" / "up").symlink_to(root)
+    (store / "round").symlink_to(root / "b")
+    (root / "self").symlink_to(root / "self")
+    (root / "4.png").symlink_to(store / "2.png")
+    names = [path.relative_to(root).as_posix() for path in list_pictures(root)]
+    assert names == ["4.png", "a/1.png", "b/2.png", "b/deep/3.png"]
+
+
+def test_links_that_lead_nowhere_are_told_once_with_their_number(tmp_path, capsys):
+    (tmp_path / "a.png").touch()
+    for name in ("b.png", "c.png", "notes.txt"):
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+    assert list_pictures(tmp_path) == list_pictures(tmp_path) == [tmp_path / "a.png"]
+    told = capsys.readouterr().out
+    assert told.count("\n") == 1
+    assert re.match(
+        r"warning: skipped: 2 links in \S+ to pictures that are not there, such as \S+b\.png$", told
+    )
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(SDGError, match=r"there is nothing but 2 links .* restore them"):
+        list_pictures(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "a.png").touch()
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SDGError, match=r"cannot be read \(Permission denied\)"):
+        list_pictures(tmp_path)
 
 
 def test_a_folder_without_pictures_and_a_missing_one_are_named(tmp_path):

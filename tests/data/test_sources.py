@@ -19,7 +19,7 @@ from sdg.data.lsun import LMDBSource
 from sdg.data.picture import read_picture
 from sdg.data.squares import SourceSquares
 from sdg.errors import SDGError
-from tests.data.pictures import make_folder, make_lmdb, make_zip, messages, picture
+from tests.data.pictures import make_folder, make_lmdb, make_sized_lmdb, make_zip, messages, picture
 
 
 def squares(source, size: int = 16) -> torch.Tensor:
@@ -110,6 +110,72 @@ def test_an_lmdb_is_found_by_the_folder_that_holds_it(tmp_path: Path):
     root = make_lmdb(tmp_path / "cat_train_lmdb", 2)
     for place in (tmp_path, root, root / "data.mdb"):
         assert isinstance(find_source(place, tmp_path, ["cat_train_lmdb"]), LMDBSource)
+
+
+@pytest.mark.parametrize("top", ["", "ffhq-dataset/"])
+def test_a_zip_of_a_layout_is_read_as_its_folder_is(tmp_path: Path, top: str):
+    path = tmp_path / "ffhq.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("images1024x1024", "thumbnails128x128"):
+            for index in range(3):
+                archive.writestr(f"{top}{name}/00000/{index:05d}.png", picture(index))
+        archive.writestr(f"{top}images1024x1024/.trash/00009.png", picture(9))
+        archive.writestr("__MACOSX/images1024x1024/00000.png", b"a resource fork")
+        archive.writestr(f"{top}LICENSE.txt", "free")
+    source = find_source(path, tmp_path, ["in-the-wild-images", "images1024x1024"])
+    assert [source.read(index) for index in range(len(source))] == [picture(index) for index in range(3)]
+    assert "images1024x1024/00000/00002.png" in source.name(2)
+    assert len(find_source(path, tmp_path)) == 6
+
+
+def test_of_two_members_with_one_name_the_last_counts(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("a.png", picture(0))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.png", picture(1))
+    source = ZipSource(tmp_path / "set.zip")
+    assert [source.read(index) for index in range(len(source))] == [picture(1)]
+
+
+def test_an_lmdb_of_several_sizes_gives_the_smallest_that_is_large_enough(tmp_path: Path):
+    root = make_sized_lmdb(tmp_path / "set", 5, (8, 16, 128))
+    for size, side in ((4, 8), (8, 8), (9, 16), (128, 128), (256, 128), (None, 128)):
+        source = find_source(root, tmp_path / "cache", size=size)
+        expected = [picture(index, (side, side)) for index in range(5)]
+        assert [source.read(index) for index in range(len(source))] == expected
+    fingerprints = {find_source(root, tmp_path / "cache", size=size).fingerprint() for size in (4, 9, 99)}
+    assert len(fingerprints) == 3
+
+
+def test_the_hundred_thousandth_picture_of_a_size_is_the_last(tmp_path: Path):
+    lmdb = pytest.importorskip("lmdb")
+    with lmdb.open(str(tmp_path / "set"), map_size=2**24) as database, database.begin(write=True) as writing:
+        for number in (10000, 100000, 99999):
+            writing.put(f"8-{number:05d}".encode(), str(number).encode())
+        writing.put(b"length", b"3")
+    source = LMDBSource(tmp_path / "set", tmp_path / "cache")
+    assert [source.read(index) for index in range(3)] == [b"10000", b"99999", b"100000"]
+
+
+@pytest.mark.parametrize("name", ["faces.lmdb", "train.mdb", "faces"])
+def test_a_database_in_a_single_file_is_read(tmp_path: Path, name: str):
+    path = make_sized_lmdb(tmp_path / name, 4, (16,), subdir=False)
+    source = find_source(path, tmp_path / "cache")
+    assert [source.read(index) for index in range(len(source))] == [picture(i, (16, 16)) for i in range(4)]
+    content = path.read_bytes()
+    (tmp_path / "short.mdb").write_bytes(content[: len(content) // 2])
+    with pytest.raises(SDGError, match=r"short\.mdb is no whole LMDB"):
+        find_source(tmp_path / "short.mdb", tmp_path / "cache")
+
+
+def test_an_archive_whose_names_are_not_what_it_says_is_refused(tmp_path: Path):
+    content = bytearray(make_zip(tmp_path / "set.zip", 1).read_bytes())
+    start = content.rindex(b"PK\x01\x02", 0, content.rindex(b"00000.png"))
+    content[start + 8 : start + 10] = b"\x00\x08"  # "this name is UTF-8"
+    content[start + 46] = 0xE4
+    (tmp_path / "set.zip").write_bytes(content)
+    with pytest.raises(SDGError, match="no whole zip archive"):
+        ZipSource(tmp_path / "set.zip")
 
 
 @pytest.mark.parametrize(

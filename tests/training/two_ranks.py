@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sdg.config import build
 from sdg.randomness import keyed_generator
 from sdg.training.ranks import Ranks
+from sdg.training.teacher_cache import TeacherCache
 from sdg.training.time_clip import TimeCLIPTraining
 from tests.tiny import NETWORKS, configure
 
@@ -57,9 +58,27 @@ def everything(weights: str) -> dict[str, dict[str, Tensor]]:
     }
 
 
+def share_answers(rank: int) -> None:
+    """Ask a cached teacher: what the other rank's has said by then, this rank's is not asked."""
+    counts = []
+
+    def teacher(images: Tensor) -> Tensor:
+        counts.append(len(images))
+        return images.flatten(1)
+
+    cache, pictures = TeacherCache(teacher), torch.rand(4, 3, 2, 2, generator=keyed_generator("pictures"))
+    for index in (torch.tensor([2 * rank]), torch.arange(4)):
+        found = cache(pictures[index], index, torch.zeros(len(index), dtype=torch.bool))
+        assert torch.equal(found, pictures[index].flatten(1))
+        dist.barrier()
+    assert counts[0] == 1
+    assert sum(counts) <= 3  # of 4 pictures: one the other rank asked for, and the rest it may be asking for
+
+
 def main(rank: int, folder: Path, weights: str) -> None:
     """The entry of process ``rank`` of two."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     torch.save(everything(weights), folder / f"{rank}.pt")
+    share_answers(rank)
     dist.destroy_process_group()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sdg.data.toyfaces.references import write_references
 from sdg.errors import SDGError
+from sdg.files import printable
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
         write_references(given.folder, given.faces, given.size, given.seed)
     except SDGError as error:
         sys.exit(f"error: {error}")
-    print(f"look at {given.folder}")
+    print(f"look at {printable(str(given.folder))}")
 
 
 if __name__ == "__main__":

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from itertools import count
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from sdg.data.picture_data import PictureData
 from sdg.data.shard import training_batches
 from sdg.data.toyfaces.attributes import SPLITS, sample_nuisances
 from sdg.data.toyfaces.captions import caption, description
 from sdg.data.toyfaces.render import faces
 from sdg.errors import SDGError
-from sdg.pixels import from_bytes, to_bytes
+from sdg.pixels import to_bytes
 from sdg.progress import Bar
 
 
@@ -37,7 +37,7 @@ def render_split(
 class ToyFaces(Dataset):
     """Batches of the first ``count`` faces of a split, addressed by ``(step, indices)``.
 
-    A batch is a dict of ``image`` (B, 3, size, size) float32 in [-1, 1], ``attributes`` (B, 8) int64,
+    A batch is a dict of ``image`` (B, 3, size, size) uint8, ``attributes`` (B, 8) int64,
     ``nuisances`` (B, 11) float32, ``step`` int and, if ``captions`` is set, B ``captions`` and
     ``descriptions``, new ones at every step: a caption mentions some attributes, a description all that is
     visible. Captions are numbered as in the whole batch, of which ``rank`` of ``ranks`` gets its part.
@@ -57,7 +57,7 @@ class ToyFaces(Dataset):
         rows = torch.as_tensor(indices)
         attributes = self.attributes[rows]
         batch = {
-            "image": from_bytes(self.images[rows]),
+            "image": self.images[rows],
             "attributes": attributes,
             "nuisances": sample_nuisances(self.seed, rows + SPLITS[self.split].start),
             "step": step,
@@ -70,7 +70,7 @@ class ToyFaces(Dataset):
         return batch
 
 
-class ToyFacesData(pl.LightningDataModule):
+class ToyFacesData(PictureData):
     """Procedural faces: no files, no network.
 
     Args:
