@@ -3,7 +3,8 @@ PY := .venv/bin/python
 RUN := .venv/.runs
 ENV := .venv/.installed
 # make demo BACKEND=cpu: where PyTorch's own packages can be reached, those without CUDA, ten times smaller.
-UV_INSTALL = $(PY) -m uv pip install --python $(PY) -c constraints.txt $(if $(BACKEND),--torch-backend $(BACKEND))
+# Compiled once: a machine that writes no bytecode would compile torch at every start.
+UV_INSTALL = $(PY) -m uv pip install --compile-bytecode --python $(PY) -c constraints.txt $(if $(BACKEND),--torch-backend $(BACKEND))
 # A process for each core, but no more than this: each of them loads torch.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal
 

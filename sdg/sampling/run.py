@@ -1,15 +1,12 @@
 """One sampling run: from configuration to a folder of pictures with a page that shows them."""
 
-import logging
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import Logger
 
 from sdg.config import build, check_sweep, plain, resolved
 from sdg.data.picture import list_pictures, picture_size, read_picture
@@ -18,23 +15,23 @@ from sdg.errors import SDGError
 from sdg.guidance.prompt import seems_weighted
 from sdg.locks import locked_folder
 from sdg.pixels import to_bytes
-from sdg.processes import first_process
+from sdg.processes import first_process, set_rank
 from sdg.report.grid import open_picture
-from sdg.report.loggers import finish, open_loggers, show_pictures, show_table
 from sdg.report.page import write_page
+from sdg.sampling.alone import Alone, device_alone
 from sdg.sampling.build import build_method
 from sdg.sampling.method import Method
 from sdg.sampling.plan import SamplePlan
-from sdg.sampling.predicting import Predicting
 from sdg.sampling.provenance import content_hash, describer, named_files
 from sdg.sampling.recorded import as_text, changed_files, read_record, recorded, settle
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
 from sdg.sampling.writer import SamplingBar, StoreWriter
-from sdg.trainers import make_trainer, together, wait_for_all
 
-# After importing Lightning, which sets the level itself: show only what a user can act on.
-logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+if TYPE_CHECKING:  # Lightning is imported where it has something to do
+    from pytorch_lightning.loggers import Logger
+
+    from sdg.sampling.predicting import Spread
 
 _TABLE_ROWS = 1000
 """Row limit of the loggers' table; the folder has all."""
@@ -63,9 +60,7 @@ def sample(config: DictConfig) -> Path:
     )
     # Unusable input ends the run before anything is written.
     method.check(prompts, references)
-    make = partial(build, config.trainer, logger=False)
-    trainer = make_trainer(make, "trainer=predict_ddp", config.trainer.get("num_nodes", 1))
-    check_sweep(trainer)
+    crew = _crew(config)
     origin = describer(config)
     if config.again is not None and first_process():
         for name in changed_files(read_record(Path(config.again)) or {}, settings):
@@ -74,23 +69,23 @@ def sample(config: DictConfig) -> Path:
     torch.backends.cudnn.deterministic = True
     with locked_folder(config.output_dir):
         store = SampleStore(
-            config.output_dir, as_text(settings), trainer.global_rank, lambda entry: origin(entry).text()
+            config.output_dir, as_text(settings), crew.rank, lambda entry: origin(entry).text()
         )
         loggers: list[Logger] = []
         if first_process():
             _introduce(store, method, prompts, references)
-            makers = {name: partial(build, node) for name, node in (config.get("logger") or {}).items()}
-            loggers = open_loggers(makers, resolved(config))
+            loggers = _open_loggers(config)
         try:
             shard = PlanShard(plan, store.done, config.batch_size)
-            _draw(trainer, method, shard, StoreWriter(store, loggers))
+            _draw(crew, method, shard, StoreWriter(store, loggers))
             if not first_process():
                 return store.folder
             lost = store.finish(plan.ids())
             page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
             _show(loggers, store)
         finally:
-            finish(loggers)
+            if loggers:
+                _finish(loggers)
     if absent := len(plan) - len(store.done) - len(lost):
         raise SDGError(f"{absent} of {len(plan)} samples were not drawn: give the same command again")
     if lost:
@@ -118,24 +113,50 @@ def _introduce(store: SampleStore, method: Method, prompts: list[str], reference
             print(f"note: {prompt!r} is drawn as it is: a weight needs a bar, as in 'a face | a hat:0.5'")
 
 
-def _draw(trainer: pl.Trainer, method: Method, shard: PlanShard, writer: StoreWriter) -> None:
-    """Draw what is left, with all processes of the run; whatever ends it, what is complete is kept."""
+def _crew(config: DictConfig) -> "Alone | Spread":
+    """What draws: this process, or all those of the trainer."""
+    if (device := device_alone(plain(config.trainer))) is not None:
+        set_rank(0)
+        return Alone(device)
+    from sdg.sampling.predicting import Spread
+    from sdg.trainers import make_trainer
+
+    make = partial(build, config.trainer, logger=False)
+    trainer = make_trainer(make, "trainer=predict_ddp", config.trainer.get("num_nodes", 1))
+    check_sweep(trainer)
+    return Spread(trainer)
+
+
+def _open_loggers(config: DictConfig) -> "list[Logger]":
+    if not config.get("logger"):
+        return []
+    from sdg.report.loggers import open_loggers
+
+    return open_loggers(
+        {name: partial(build, node) for name, node in config.logger.items()}, resolved(config)
+    )
+
+
+def _draw(crew: "Alone | Spread", method: Method, shard: PlanShard, writer: StoreWriter) -> None:
     if not shard.left():
         return
-    bar = SamplingBar(len(shard.plan), len(shard.done), method.steps, trainer.world_size)
-    with together(trainer):
-        try:
-            trainer.predict(Predicting(method, bar, writer), datamodule=shard, return_predictions=False)
-        finally:
-            writer.wait()
-        wait_for_all(trainer)
+    bar = SamplingBar(len(shard.plan), len(shard.done), method.steps, crew.processes)
+    crew.draw(method, shard, bar, writer)
     bar.close()
 
 
-def _show(loggers: list[Logger], store: SampleStore) -> None:
+def _finish(loggers: "list[Logger]") -> None:
+    from sdg.report.loggers import finish
+
+    finish(loggers)
+
+
+def _show(loggers: "list[Logger]", store: SampleStore) -> None:
     """Send the grid and a table of the samples to the loggers."""
     if not loggers:
         return
+    from sdg.report.loggers import show_pictures, show_table
+
     if (grid := store.folder / "grid.png").exists():
         show_pictures(loggers, "grid", [open_picture(grid)], [""], len(store.done))
     rows = [

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from pytorch_lightning.loggers import Logger
-from torchvision.transforms.functional import to_pil_image
+from PIL import Image
 
 from sdg.processes import first_process
 from sdg.progress import Bar
-from sdg.report.loggers import show_pictures
 from sdg.report.record import label
 from sdg.sampling.method import Sample
 from sdg.sampling.store import SampleStore
+
+if TYPE_CHECKING:  # Lightning is imported where it has something to do
+    from pytorch_lightning.loggers import Logger
 
 SHOWN = 64
 """Number of samples sent to loggers as they are drawn; grid and table follow at the end of a run."""
@@ -23,7 +25,7 @@ class StoreWriter:
     A thread encodes and writes one group while the next is drawn.
     """
 
-    def __init__(self, store: SampleStore, loggers: Sequence[Logger] = ()):
+    def __init__(self, store: SampleStore, loggers: "Sequence[Logger]" = ()):
         self.store, self.loggers = store, list(loggers)
         self._thread = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
@@ -32,7 +34,11 @@ class StoreWriter:
         """Take the samples of one group; raises what went wrong with the group before."""
         self.wait()
         if self.loggers and len(self.store.done) < SHOWN:
-            pictures = [to_pil_image(sample.image) for sample in samples]
+            from sdg.report.loggers import show_pictures
+
+            pictures = [
+                Image.fromarray(sample.image.permute(1, 2, 0).contiguous().numpy()) for sample in samples
+            ]
             captions = [label(sample.entry.record()) for sample in samples]
             show_pictures(self.loggers, "samples", pictures, captions, len(self.store.done))
         self._writing = self._thread.submit(self._write, samples)

@@ -14,6 +14,7 @@ from sdg.files import file_hash
 from sdg.locks import LOCK, locked_folder
 from sdg.sampling.build import build_method
 from sdg.sampling.plan import PlanEntry, SamplePlan
+from sdg.sampling.predicting import PlanData
 from sdg.sampling.run import sample
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.writer import SamplingBar
@@ -112,7 +113,7 @@ def test_a_process_without_work_may_have_none():
     plan = SamplePlan(["a face"], [], 1, 0, 1.0, unguided=False)
     shard = PlanShard(plan, [], 1)
     assert shard.left(rank=1, processes=2) == []
-    assert shard.allow_zero_length_dataloader_with_multiple_devices
+    assert PlanData(shard).allow_zero_length_dataloader_with_multiple_devices
 
 
 def test_other_weights_under_the_same_name_are_other_settings(weights: list[str], tmp_path: Path):

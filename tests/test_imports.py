@@ -1,0 +1,68 @@
+"""What is imported when: nothing heavy before a command has something to do with it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdg.composition import ROOT
+from tests.tiny import make_weights
+
+HEAVY = ("torch", "pytorch_lightning", "torchmetrics", "torchvision", "open_clip", "wandb", "matplotlib")
+HEAVY += ("diffusers", "scipy", "optuna", "torch_fidelity", "tensorboard")
+AFTER = """
+import atexit, sys
+atexit.register(lambda: print("imported", *[name for name in {heavy} if name in sys.modules]))
+sys.argv[1:] = {words}
+{code}
+"""
+
+
+def imported(tmp_path: Path, code: str, *words: str) -> set[str]:
+    """The heavy packages that Python has imported when ``code`` has ended."""
+    script = AFTER.format(heavy=HEAVY, words=list(words), code=code)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith("imported"), done.stderr
+    return {*line.split()[1:]}
+
+
+def command(name: str) -> str:
+    return f"from sdg.commands.{name} import main; main()"
+
+
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        ("import sdg", []),
+        (command("sample"), ["--help"]),
+        (command("train"), ["--help"]),
+        (command("train"), []),
+        (command("evaluate"), ["--help"]),
+        (command("sample"), ["a smiling face"]),
+        (command("sample"), ["+steps=3"]),
+        (command("sample"), ["guidance.every=x"]),
+        (command("sample"), ["+experiment=ffhq_clip"]),
+        (command("train"), ["+experiment=toyfaces_judge", "+lr=3"]),
+        (command("evaluate"), ["+mention=x"]),
+    ],
+)
+def test_what_computes_nothing_imports_nothing_heavy(tmp_path: Path, code: str, words: list[str]) -> None:
+    assert imported(tmp_path, code, *words) == set()
+
+
+def test_drawing_needs_no_lightning(tmp_path: Path) -> None:
+    words = [*make_weights(tmp_path), "prompts=[a face]", "samples_per_prompt=1", "sampler.steps=1"]
+    drawn = imported(tmp_path, command("sample"), *words, "trainer.accelerator=cpu", "output_dir=run")
+    assert (tmp_path / "run" / "index.html").exists()
+    # open_clip, whose CLIP is ours too, imports torchvision and timm, which imports wandb
+    assert drawn <= {"torch", "open_clip", "torchvision", "wandb"}
