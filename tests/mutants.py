@@ -96,7 +96,7 @@ def places(file: Path) -> dict[int, list[tuple[str, int]]]:
 
 
 def sample(tree: Path, room: str, count: int, seed: int) -> list[Mutant]:
-    """``count`` changes of a room, each of another line."""
+    """``count`` changes of a room, each of another line and fit to run."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
@@ -113,9 +113,18 @@ def sample(tree: Path, room: str, count: int, seed: int) -> list[Mutant]:
         code = file.read_text(encoding="utf-8")
         source = mutate_code(code, get_operator(operator)(), occurrence)
         change = difference(code, source)
-        if not SILENT.search(change):
+        if is_python(source) and not SILENT.search(change):
             chosen.append(Mutant(file.relative_to(tree).as_posix(), operator, change, source))
     return chosen
+
+
+def is_python(source: str) -> bool:
+    """Whether a changed file can be compiled; ``if not x := 1`` cannot."""
+    try:
+        compile(source, "", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def difference(old: str, new: str) -> str:
