@@ -31,7 +31,11 @@ GROUND = {
     "locks",
     "progress",
 }
-BELOW = {"locks": {"errors", "processes"}, "trainers": {"errors", "processes", "stopping"}}
+BELOW = {
+    "extras": {"errors"},
+    "locks": {"errors", "processes"},
+    "trainers": {"errors", "processes", "stopping"},
+}
 """What parts of the ground stand on."""
 HYDRA_SIDE = {"config", "composition", "schema", "settings", "words"}
 """For the commands and for files named in COMPOSED."""
