@@ -110,6 +110,7 @@ def tell(stopped: Stopped) -> None:
     """Say in one line that and why the run has ended."""
     if not _state.quiet:
         print(stopped, file=sys.stderr, flush=True)
+        be_quiet()
 
 
 @contextmanager

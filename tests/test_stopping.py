@@ -21,6 +21,7 @@ def undisturbed() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     wait_for_step(False)
+    stopping._state.quiet = False
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
@@ -30,7 +31,8 @@ def test_a_signal_ends_a_run_with_one_line(
     number: int, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listen()
-    with pytest.raises(SystemExit) as ended, errors_in_one_line():
+    # As in a command, whose jobs have a context of their own.
+    with pytest.raises(SystemExit) as ended, errors_in_one_line(), errors_in_one_line():
         signal.raise_signal(number)
     assert ended.value.code == status
     (line,) = capsys.readouterr().err.splitlines()

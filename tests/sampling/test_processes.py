@@ -48,6 +48,27 @@ def test_two_processes_draw_what_one_draws(tmp_path: Path, batch_size: int) -> N
 
 
 @pytest.mark.slow
+def test_a_process_without_work_waits_for_the_other(tmp_path: Path) -> None:
+    settings = ["prompts=[a face]", "samples_per_prompt=1", "unguided=false", "sampler.steps=4"]
+    devices = ["trainer=predict_ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    subprocess.run(
+        [
+            sys.executable,
+            "sample.py",
+            *make_weights(tmp_path),
+            *settings,
+            *devices,
+            f"output_dir={tmp_path}/run",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=True,
+    )
+    assert [path.name for path in (tmp_path / "run" / "samples").iterdir()] == ["000000.png"]
+    assert (tmp_path / "run" / "index.html").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 def test_killed_at_25_moments_a_run_ends_as_if_undisturbed(tmp_path: Path) -> None:
     weights, moments = make_weights(tmp_path), random.Random(0)
@@ -85,7 +106,7 @@ def test_killed_at_25_moments_a_run_ends_as_if_undisturbed(tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
-def test_told_to_end_a_run_ends_after_its_batch(tmp_path: Path) -> None:
+def test_told_to_end_a_run_ends_with_what_is_complete(tmp_path: Path) -> None:
     weights = make_weights(tmp_path)
     torch.set_num_threads(1)
     plan = ("prompts=[a face, a hat, hair]", "samples_per_prompt=200", "batch_size=2", "group=2")
