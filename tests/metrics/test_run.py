@@ -17,6 +17,7 @@ from sdg.composition import ROOT
 from sdg.config import build
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES, SPLITS, faces
 from sdg.errors import SDGError
+from sdg.locks import locked_folder
 from sdg.metrics.alignment import TextAlignment
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
@@ -289,6 +290,16 @@ def test_bad_input_is_refused(run: Path, small_judge: list[str], tmp_path: Path)
         evaluate(
             config(f"samples='{run}'", "metrics=score", f"output_dir='{tmp_path / 'file'}'", *small_judge)
         )
+    assert not (run / "metrics.json").exists()
+
+
+def test_a_folder_that_another_run_writes_is_left_alone(run: Path) -> None:
+    asked = config(f"samples='{run}'", "metrics=score", "judge.checkpoint=nowhere")
+    with (
+        locked_folder(run),
+        pytest.raises(SDGError, match=r"is in use by process \d+ on .*another output_dir"),
+    ):
+        evaluate(asked)
     assert not (run / "metrics.json").exists()
 
 
