@@ -22,4 +22,5 @@ def test_a_resumed_run_begins_where_it_was_and_knows_its_end(batches: int) -> No
     text = bar.train_progress_bar.format_meter(**shown)
     assert "70%" in text
     assert f"{2.0 * batches:.2f}it/s" in text  # of the 10 steps since it began, not of 70
+    assert bar.train_progress_bar.smoothing == 0  # the pace is that of the whole run, not of its last steps
     bar.train_progress_bar.close()

@@ -111,3 +111,17 @@ def test_an_export_asks_first(tmp_path: Path):
     with pytest.raises(SDGError, match="not finite from step 3 of 9"):
         Export(str(tmp_path / "w.safetensors")).on_train_end(trainer, JudgeTraining.__new__(JudgeTraining))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_where_no_device_would_wait_it_looks_after_every_step(step: int):
+    """And there are counters among a model's numbers, which are always finite."""
+    model = Model()
+    model.register_buffer("count", torch.zeros(1, dtype=torch.int64))
+    trainer: Any = SimpleNamespace(
+        max_steps=9, callbacks=[], log_every_n_steps=100, precision="32-true", global_step=step
+    )
+    callback = Finite()
+    callback.on_train_start(trainer, model)  # type: ignore[arg-type]
+    with pytest.raises(SDGError, match=f"its loss is not finite from step {step} of 9 on"):
+        callback.on_train_batch_end(trainer, model, {"loss": torch.tensor(NAN)})  # type: ignore[arg-type]

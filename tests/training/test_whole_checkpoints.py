@@ -1,5 +1,6 @@
 """Killed at any moment of writing a checkpoint, a run finds a whole one."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -94,3 +95,21 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path):
     assert step_of(newest_whole(tmp_path)) == 1
     save(tmp_path, 3)
     assert step_of(newest_whole(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system"),
+        (RuntimeError("unexpected pos 64 vs 0"), "the disk may be full"),  # what PyTorch says of a full disk
+    ],
+)
+def test_a_checkpoint_that_cannot_be_written_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+):
+    def failing(*_) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "save", failing)
+    with pytest.raises(SDGError, match=rf"cannot write .*last\.ckpt \({reason}\): make room"):
+        save(tmp_path, 1)
