@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sdg.errors import SDGError
 
 if TYPE_CHECKING:
-    from sdg.studio import Picture, Pictures, Step, Studio, again, load
+    from sdg.studio import Picture, Pictures, Step, Studio, again, from_diffusers, load
 
 __version__ = "0.2.0"
 
-__all__ = ["Picture", "Pictures", "SDGError", "Step", "Studio", "again", "load"]
+__all__ = ["Picture", "Pictures", "SDGError", "Step", "Studio", "again", "from_diffusers", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sdg.data.source import PerProcess, PictureSource
 from sdg.errors import SDGError
+from sdg.extras import need
 from sdg.files import printable
 from sdg.progress import Bar
 
@@ -152,12 +153,7 @@ def _reading(root: Path) -> Iterator[Any]:
 
 
 def _open(root: Path) -> Any:
-    try:
-        import lmdb
-    except ImportError as error:
-        raise SDGError(
-            f"{root} is an LMDB, for which lmdb is not installed: pip install -e '.[lsun]', from the checkout"
-        ) from error
+    lmdb = need("lmdb")
     try:
         # Without a lock file, readers leave a data set as it is.
         database = lmdb.open(

@@ -14,6 +14,7 @@ from torchvision.transforms.functional import to_tensor
 
 import sdg
 from sdg.errors import SDGError
+from sdg.extras import need
 from sdg.files import write_whole
 from sdg.processes import first_process
 
@@ -170,10 +171,7 @@ def _why_not_online() -> str | None:
     """Why wandb would not log to its server now; None if it would."""
     if os.environ.get("WANDB_MODE") == _DISABLED:
         return _DISABLED
-    try:
-        import wandb
-    except ImportError as error:
-        raise SDGError("wandb is not installed: pip install 'sdg[wandb]'") from error
+    wandb = need("wandb")
     mode = wandb.setup().settings.mode
     if mode == _DISABLED:
         return _DISABLED

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from sdg.composition import ROOT
 from sdg.config import plain
 from sdg.errors import SDGError
+from sdg.extras import need
 from sdg.files import write_whole
 from sdg.locks import locked_folder
 from sdg.settings.names import folder_name, note_overrides
@@ -30,10 +31,9 @@ def search(config: DictConfig) -> None:
     """
     if OmegaConf.is_missing(config, "name"):
         raise SDGError("nothing says what to search: choose a sweep of conf/sweep, as +sweep=guidance_scale")
-    try:
-        from sdg.sweep.study import Study
-    except ImportError as error:
-        raise SDGError("a search needs Optuna: pip install -e '.[sweeps]', from the checkout") from error
+    need("optuna")
+    from sdg.sweep.study import Study
+
     folder = Path(config.output_dir)
     with locked_folder(folder):
         _record(folder / "sweep.yaml", config)

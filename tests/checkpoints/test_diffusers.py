@@ -10,8 +10,8 @@ import safetensors.torch
 import torch
 
 from sdg.checkpoints import load_weights, open_checkpoint, unfilled
-from sdg.checkpoints.diffusers import diffusers_denoiser
-from sdg.checkpoints.diffusers_folder import read_schedule
+from sdg.checkpoints.diffusers import diffusers_denoiser, from_diffusers
+from sdg.checkpoints.diffusers_process import read_schedule
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.diffusion.timeline import Timeline
@@ -176,7 +176,7 @@ def test_folders_that_lack_something(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(SDGError, match="not the JSON"):
         diffusers_denoiser(str(tmp_path))
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(SDGError, match="pip install diffusers"):
+    with pytest.raises(SDGError, match="needs diffusers"):
         diffusers_denoiser(str(tmp_path))
 
 
@@ -292,3 +292,23 @@ def test_a_trainings_average_is_taken_unless_the_raw_weights_are_asked(tmp_path:
 def check_same(denoiser: Denoiser, model: Any) -> None:
     x, t = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)), torch.tensor([7])
     torch.testing.assert_close(denoiser.network(x, t), model(x, t).sample, rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_objects_in_memory_make_the_prior_that_their_folder_makes(tmp_path: Path) -> None:
+    model = save(tmp_path, {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"})
+    saved = load(tmp_path)
+    held = from_diffusers(model, diffusers.DDPMScheduler.from_pretrained(tmp_path)).eval()
+    assert torch.equal(held.schedule.alpha_bar, saved.schedule.alpha_bar)
+    assert (held.parameterisation, held.clip, held.image_size) == ("v", True, 16)
+    step = Timeline(held.schedule, 4).steps[2]
+    x = torch.linspace(-1, 1, 2 * 3 * 16 * 16).view(2, 3, 16, 16)
+    torch.testing.assert_close(held(x, step).x0, saved(x, step).x0)
+
+
+def test_other_objects_are_refused(tmp_path: Path) -> None:
+    model = save(tmp_path)
+    with pytest.raises(SDGError, match="_class_name=FlowMatchEulerDiscreteScheduler"):
+        from_diffusers(model, diffusers.FlowMatchEulerDiscreteScheduler())
+    with pytest.raises(SDGError, match="holds a Linear"):
+        from_diffusers(torch.nn.Linear(2, 2), diffusers.DDPMScheduler())

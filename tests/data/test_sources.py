@@ -56,7 +56,7 @@ def test_an_lmdb_gives_the_same_as_the_folder_and_is_left_as_it_was(tmp_path: Pa
 def test_without_the_package_an_lmdb_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "data.mdb").touch()
     monkeypatch.setitem(sys.modules, "lmdb", None)
-    with pytest.raises(SDGError, match=r"pip install -e '\.\[lsun\]'"):
+    with pytest.raises(SDGError, match=r"needs lmdb.*pip install -e '\.\[lsun\]'"):
         find_source(tmp_path, tmp_path)
 
 
