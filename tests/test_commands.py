@@ -30,7 +30,11 @@ def command(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["sample.py"], "nothing says what the term text should aim at"),
+        (
+            ["sample.py"],
+            "nothing says what the term text should aim at: give prompts='[\"a smiling face\"]', or",
+        ),
+        (["sample.py", "guidance=style"], "the term style should aim at: give references=[face.png], or"),
         (["sample.py", "samples_per_prompt=many"], "Error merging override samples_per_prompt=many"),
         (
             ["train.py", "+experiment=toyfaces_clap"],

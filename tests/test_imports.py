@@ -49,6 +49,8 @@ def command(name: str) -> str:
         (command("train"), []),
         (command("evaluate"), ["--help"]),
         (command("sample"), ["a smiling face"]),
+        (command("sample"), []),
+        (command("sample"), ["prompts_file=nowhere.txt"]),
         (command("sample"), ["+steps=3"]),
         (command("sample"), ["guidance.every=x"]),
         (command("sample"), ["+experiment=ffhq_clip"]),
@@ -58,6 +60,11 @@ def command(name: str) -> str:
 )
 def test_what_computes_nothing_imports_nothing_heavy(tmp_path: Path, code: str, words: list[str]) -> None:
     assert imported(tmp_path, code, *words) == set()
+
+
+def test_what_lacks_its_weights_is_refused_without_open_clip(tmp_path: Path) -> None:
+    words = ["prompts=[a face]", "prior.checkpoint=nowhere.pt"]
+    assert imported(tmp_path, command("sample"), *words) == {"torch"}
 
 
 def test_drawing_needs_no_lightning(tmp_path: Path) -> None:

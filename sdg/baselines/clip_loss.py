@@ -1,7 +1,7 @@
 """How far a picture is from a prompt, according to a *clean-image* CLIP: the loss of the latent search."""
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
-from sdg.networks.clip import CLIP
+
+if TYPE_CHECKING:  # it imports open_clip, which takes seconds
+    from sdg.networks.clip import CLIP
 
 
 def spherical(image: Tensor, target: Tensor) -> Tensor:
@@ -45,7 +47,7 @@ class CLIPLoss(nn.Module):
 
     def __init__(
         self,
-        clip: CLIP,
+        clip: "CLIP",
         loss: Literal["cosine", "inverse", "spherical"] = "cosine",
         resize: Literal["bicubic", "area", "bilinear"] = "bicubic",
         normalise: bool = True,

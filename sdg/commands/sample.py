@@ -2,12 +2,18 @@
 
 from omegaconf import DictConfig
 
-from sdg.config import entry
+from sdg.config import entry, resolved
+from sdg.stopping import started_by_first
 
 
 @entry("sample")
 def main(config: DictConfig) -> None:
-    from sdg.sampling.run import first_process, sample
+    from sdg.sampling.asked import check_aims
+
+    check_aims(resolved(config))
+    if not started_by_first():
+        print(f"loading what will draw into {config.output_dir}", flush=True)
+    from sdg.sampling.run import first_process, sample  # imports torch
 
     page = sample(config)
     if first_process():

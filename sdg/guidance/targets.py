@@ -1,6 +1,7 @@
 """What a group of samples is guided towards: words, encoded once, and pictures, noised anew at every step."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +9,10 @@ from torch import Tensor, nn
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Level
 from sdg.guidance.prompt import weighted_sentences
-from sdg.networks.clip import CLIP
 from sdg.networks.time_encoder import Features
+
+if TYPE_CHECKING:  # it imports open_clip, which takes seconds
+    from sdg.networks.clip import CLIP
 
 
 class TextTargets(nn.Module):
@@ -19,7 +22,7 @@ class TextTargets(nn.Module):
         clip: frozen here.
     """
 
-    def __init__(self, clip: CLIP):
+    def __init__(self, clip: "CLIP"):
         super().__init__()
         self.clip = clip.eval().requires_grad_(False)
         self.embeddings: dict[str, Tensor] = {}

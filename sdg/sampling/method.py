@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sdg.data.picture import read_picture
 from sdg.errors import SDGError
+from sdg.sampling.asked import PROMPTS, REFERENCES
 from sdg.sampling.plan import PlanEntry
 
 
@@ -78,8 +79,8 @@ class Method(nn.Module, ABC):
             SDGError: a target is missing, is not read by anything, or cannot be used.
         """
         for kind, given, example in (
-            ("prompt", prompts, "prompts='[\"a smiling face\"]'"),
-            ("reference", references, "references=[face.png]"),
+            ("prompt", prompts, PROMPTS),
+            ("reference", references, REFERENCES),
         ):
             waiting = self.waiting(kind)
             if waiting and not given:

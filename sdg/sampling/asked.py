@@ -1,0 +1,34 @@
+"""What a run is asked to aim at, read and checked before anything heavy is imported."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sdg.data.prompts import read_prompts
+from sdg.errors import SDGError
+
+PROMPTS, REFERENCES = "prompts='[\"a smiling face\"]'", "references=[face.png]"
+"""How each kind of target is given."""
+
+
+def check_aims(settings: Mapping[str, Any]) -> None:
+    """Refuse what can be refused without networks.
+
+    Args:
+        settings: of ``sample.py``.
+
+    Raises:
+        SDGError: the file of prompts cannot be read, or there is neither a prompt nor a reference, and a term
+            of the guidance waits for one.
+    """
+    if settings.get("prompts_file") is not None:
+        read_prompts(settings["prompts_file"])
+    elif not settings.get("prompts") and not settings.get("references"):
+        guided = "guidance" in (settings.get("method") or {})
+        terms = (settings.get("guidance") or {}).get("terms") or {}
+        for name, term in terms.items() if guided else ():
+            if term.get("target") is None:
+                example = PROMPTS if name == "text" else REFERENCES
+                raise SDGError(
+                    f"nothing says what the term {name} should aim at: give {example}, or leave it out with "
+                    f"~guidance.terms.{name}"
+                )
