@@ -67,7 +67,9 @@ def environment(name: str, row: Row) -> Path:
     if not (folder / "installed").exists():
         shutil.rmtree(folder, ignore_errors=True)
         uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--seed", "--python", row.python, folder], check=True)
+        subprocess.run(
+            [*uv, "venv", "--quiet", "--no-python-downloads", "--python", row.python, folder], check=True
+        )
         install = [*uv, "pip", "install", "--quiet", "--python", python]
         subprocess.run([*install, "--resolution", row.resolution, "-e", ".[dev]"], cwd=ROOT, check=True)
         (folder / "installed").touch()
