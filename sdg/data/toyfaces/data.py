@@ -1,6 +1,6 @@
 """toyfaces as training data: rendered once into memory, read in an order that a resumed run repeats."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
 import torch
@@ -9,29 +9,23 @@ from torch.utils.data import DataLoader, Dataset
 
 from sdg.data.picture_data import PictureData
 from sdg.data.shard import training_batches
-from sdg.data.toyfaces.attributes import SPLITS, sample_nuisances
+from sdg.data.toyfaces.attributes import SPLITS, sample_attributes, sample_nuisances
 from sdg.data.toyfaces.captions import caption, description
-from sdg.data.toyfaces.render import faces
+from sdg.data.toyfaces.render import render
+from sdg.data.toyfaces.siblings import pair_captions, sibling_attributes
 from sdg.errors import SDGError
 from sdg.pixels import to_bytes
 from sdg.progress import Bar
 
 
-def render_split(
-    split: str, count: int, size: int, seed: int = 0, progress: bool = True
-) -> tuple[Tensor, Tensor]:
-    """The first ``count`` faces of a split: images (N, 3, size, size) uint8 and attributes (N, 8) int64."""
-    indices = SPLITS[split]
-    if not 0 < count <= len(indices):
-        raise SDGError(f"the {split} split of toyfaces has {len(indices)} faces, {count} were asked for")
-    images = torch.empty(count, 3, size, size, dtype=torch.uint8)
-    attributes = torch.empty(count, 8, dtype=torch.int64)
-    chunks = range(0, count, 512)
-    for start in Bar(chunks, desc=f"rendering {count} {split} faces", disable=not progress, leave=False):
-        index = torch.arange(indices[start], indices[min(start + 512, count) - 1] + 1)
-        pixels, attributes[start : start + 512] = faces(seed, index, size)
-        images[start : start + 512] = to_bytes(pixels)
-    return images, attributes
+def render_all(attributes: Tensor, nuisances: Tensor, size: int, progress: bool = True) -> Tensor:
+    """Faces (N, 3, size, size) uint8 with these attributes (N, 8) and nuisances (N, 11)."""
+    images = torch.empty(len(attributes), 3, size, size, dtype=torch.uint8)
+    starts = range(0, len(images), 512)
+    for start in Bar(starts, desc=f"rendering {len(images)} faces", disable=not progress, leave=False):
+        rows = slice(start, start + 512)
+        images[rows] = to_bytes(render(attributes[rows], nuisances[rows], size))
+    return images
 
 
 class ToyFaces(Dataset):
@@ -41,13 +35,37 @@ class ToyFaces(Dataset):
     ``nuisances`` (B, 11) float32, ``step`` int and, if ``captions`` is set, B ``captions`` and
     ``descriptions``, new ones at every step: a caption mentions some attributes, a description all that is
     visible. Captions are numbered as in the whole batch, of which ``rank`` of ``ranks`` gets its part.
+
+    With ``siblings`` (:func:`~sdg.data.toyfaces.siblings.sibling_attributes`), each face is followed by its
+    sibling, so B is twice the number of indices, and their captions mention what differs.
+
+    Raises:
+        SDGError: the split has fewer faces, or ``siblings`` has no sense.
     """
 
     ranks, rank = 1, 0
 
-    def __init__(self, split: str, count: int, size: int, captions: bool = False, seed: int = 0):
+    def __init__(
+        self,
+        split: str,
+        count: int,
+        size: int,
+        captions: bool = False,
+        seed: int = 0,
+        siblings: Mapping[str, float] | None = None,
+    ):
+        indices = SPLITS[split]
+        if not 0 < count <= len(indices):
+            raise SDGError(f"the {split} split of toyfaces has {len(indices)} faces, {count} were asked for")
         self.split, self.captions, self.seed = split, captions, seed
-        self.images, self.attributes = render_split(split, count, size, seed)
+        index = torch.arange(indices.start, indices.start + count)
+        nuisances = sample_nuisances(seed, index)
+        self.attributes, self.columns = sample_attributes(seed, index), None
+        self.images = render_all(self.attributes, nuisances, size)
+        if siblings is not None:
+            others, self.columns = sibling_attributes(self.attributes, index, siblings, seed)
+            self.images = torch.stack([self.images, render_all(others, nuisances, size)], dim=1)
+            self.attributes = torch.stack([self.attributes, others], dim=1)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,19 +73,37 @@ class ToyFaces(Dataset):
     def __getitem__(self, key: tuple[int, Sequence[int]]) -> dict:
         step, indices = key
         rows = torch.as_tensor(indices)
-        attributes = self.attributes[rows]
+        images, attributes = self.images[rows], self.attributes[rows]
+        nuisances = sample_nuisances(self.seed, rows + SPLITS[self.split].start)
+        if self.columns is not None:
+            images, attributes = images.flatten(0, 1), attributes.flatten(0, 1)
+            nuisances = nuisances.repeat_interleave(2, dim=0)
         batch = {
-            "image": self.images[rows],
+            "image": images,
             "attributes": attributes,
-            "nuisances": sample_nuisances(self.seed, rows + SPLITS[self.split].start),
+            "nuisances": nuisances,
             "step": step,
         }
         if self.captions:
-            numbers = count(step * len(indices) * self.ranks + self.rank, self.ranks)
-            numbered = list(zip(numbers, attributes.tolist(), strict=False))
-            batch["captions"] = [caption(row, self.seed, i).text for i, row in numbered]
-            batch["descriptions"] = [description(row, self.seed, i) for i, row in numbered]
+            first = step * len(indices) * self.ranks + self.rank
+            batch |= self._words(attributes.tolist(), rows, count(first, self.ranks))
         return batch
+
+    def _words(self, attributes: list[list[int]], rows: Tensor, numbers: Iterator[int]) -> dict[str, list[str]]:
+        """Captions and descriptions of the faces of a batch, whose indices are numbered in the whole one."""
+        if self.columns is None:
+            numbered = list(zip(attributes, numbers, strict=False))
+            texts = [caption(row, self.seed, i).text for row, i in numbered]
+        else:
+            pairs = zip(attributes[::2], attributes[1::2], self.columns[rows].tolist(), numbers, strict=False)
+            numbered, texts = [], []
+            for face, sibling, column, i in pairs:
+                texts += pair_captions(face, sibling, column, self.seed, i)
+                numbered += [(face, 2 * i), (sibling, 2 * i + 1)]
+        return {
+            "captions": texts,
+            "descriptions": [description(row, self.seed, i) for row, i in numbered],
+        }
 
 
 class ToyFacesData(PictureData):
@@ -79,6 +115,11 @@ class ToyFacesData(PictureData):
         train_count, val_count: how many faces of each split are held in memory.
         captions: also give a caption and a description for every picture.
         seed: seed of the faces, the order and the captions.
+        siblings: train on pairs of faces that differ in one attribute: how often in which, relative to the
+            others, as ``{"expression": 2, "hat": 1}``; None: on unrelated faces. Validation always is.
+
+    Raises:
+        SDGError: pairs in a batch of an odd number of pictures.
     """
 
     def __init__(
@@ -89,9 +130,13 @@ class ToyFacesData(PictureData):
         val_count: int = 1024,
         captions: bool = False,
         seed: int = 0,
+        siblings: Mapping[str, float] | None = None,
     ):
         super().__init__()
+        if siblings is not None and batch_size % 2:
+            raise SDGError(f"data.batch_size={batch_size} does not hold pairs: use an even number")
         self.size, self.batch_size, self.captions, self.seed = size, batch_size, captions, seed
+        self.siblings = siblings
         self.counts = {"train": train_count, "validation": val_count}
         self.sets: dict[str, ToyFaces] = {}
 
@@ -99,19 +144,23 @@ class ToyFacesData(PictureData):
         return (
             f"toyfaces (seed {self.seed}), {self.size} px, {self.counts['train']:,} faces to train on and "
             f"{self.counts['validation']:,} to validate on, {self.batch_size} a step, "
-            f"{'with' if self.captions else 'no'} captions"
+            f"{'with' if self.captions else 'no'} captions{', in pairs' if self.siblings else ''}"
         )
 
     def setup(self, stage: str) -> None:
         for split in ("train", "validation") if stage == "fit" else ("validation",):
             if split not in self.sets:
-                self.sets[split] = ToyFaces(split, self.counts[split], self.size, self.captions, self.seed)
+                siblings = self.siblings if split == "train" else None
+                self.sets[split] = ToyFaces(
+                    split, self.counts[split], self.size, self.captions, self.seed, siblings
+                )
 
     def train_dataloader(self) -> DataLoader:
         trainer, faces = self.trainer, self.sets["train"]
         assert trainer is not None, "Lightning gives a data module its trainer before it asks for data"
         faces.ranks, faces.rank = trainer.world_size, trainer.global_rank
-        batches = training_batches(trainer, len(faces), self.batch_size, self.seed)
+        each = self.batch_size if self.siblings is None else self.batch_size // 2
+        batches = training_batches(trainer, len(faces), each, self.seed)
         return DataLoader(faces, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
