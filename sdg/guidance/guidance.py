@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.term import Term
+from sdg.guidance.weight import number
 from sdg.networks.time_encoder import Features
 
 
@@ -44,10 +45,13 @@ class Guidance(nn.Module):
         normalise: rescale every gradient to the rms s.
         every: evaluate guidance only at the first of each group of ``every`` guided steps, and reuse its
             result at the others; left to the caller that runs the chain (:class:`sdg.sampling.aims.Steer`).
+        contrast: what every prompt is contrasted with: a sentence, ``"mean"`` for the mean of a set of
+            captions, or None; left to whoever makes the targets (:class:`sdg.guidance.targets.TextTargets`).
+        contrast_weight: c, how much of it is subtracted.
 
     Raises:
-        SDGError: no terms, a scale that is not finite, a clamp that is not above 0, or an ``every`` that is
-            not a positive integer.
+        SDGError: no terms, a scale that is not finite, a clamp that is not above 0, an ``every`` that is not
+            a positive integer, or a contrast that nothing reads.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class Guidance(nn.Module):
         clamp: float | None = None,
         normalise: bool = False,
         every: int = 1,
+        contrast: str | None = None,
+        contrast_weight: float = 1.0,
     ):
         super().__init__()
         if not terms:
@@ -68,18 +74,39 @@ class Guidance(nn.Module):
             raise SDGError(f"guidance.clamp={clamp} leaves no gradient: use a number above 0, or null")
         if not isinstance(every, int) or every < 1:
             raise SDGError(f"guidance.every={every} is no number of steps: use 1 (every step) or more")
+        if contrast is not None and not any(term.reads == "prompt" for term in terms.values()):
+            raise SDGError(
+                f"guidance.contrast={contrast} is contrasted with nothing, no term reads a prompt: use null"
+            )
+        self.contrast, self.contrast_weight = contrast, number(contrast_weight, "guidance.contrast_weight")
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
         self.every = every
 
     def forward(
-        self, x_t: Tensor, level: Level, targets: Mapping[str, Tensor | Features], scale: Tensor
+        self,
+        x_t: Tensor,
+        level: Level,
+        targets: Mapping[str, Tensor | Features],
+        scale: Tensor,
+        factors: Mapping[str, Tensor | float] | None = None,
     ) -> Steering:
-        """x_t: (B, C, H, W) of noise level ``level``; targets by term; scale: (B,)."""
+        """The gradient at x_t.
+
+        Args:
+            x_t: (B, C, H, W) of noise level ``level``.
+            targets: by term.
+            scale: (B,).
+            factors: by term, what its weight is multiplied by, (B,) or one for all; 1 for other terms.
+        """
+        factors = factors or {}
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
             scores = self.scores(self._see(x, level), targets)
-            weighted = [self.terms[name].weight_at(level.progress) * score for name, score in scores.items()]
+            weighted = [
+                self.terms[name].weight_at(level) * factors.get(name, 1.0) * score
+                for name, score in scores.items()
+            ]
             total = torch.stack(weighted).sum(dim=0)
             (gradient,) = torch.autograd.grad(((1 if self.normalise else scale) * total).sum(), x)
         gradient, rms = self._limit(gradient, scale)
@@ -96,7 +123,7 @@ class Guidance(nn.Module):
 
     def rests(self, level: Level) -> bool:
         """Whether every weight is 0 at ``level``, so that guidance need not be evaluated."""
-        return not any(term.weight_at(level.progress) for term in self.terms.values())
+        return not any(term.weight_at(level) for term in self.terms.values())
 
     def train(self, mode: bool = True) -> Self:
         """Stays in eval mode, whatever the parent's mode: batch statistics would mix the samples."""

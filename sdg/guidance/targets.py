@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Level
+from sdg.errors import SDGError
 from sdg.guidance.prompt import weighted_sentences
+from sdg.guidance.sight import Curve, SeenWords, Sight
 from sdg.networks.time_encoder import Features
 
 if TYPE_CHECKING:  # it imports open_clip, which takes seconds
@@ -18,39 +20,89 @@ if TYPE_CHECKING:  # it imports open_clip, which takes seconds
 class TextTargets(nn.Module):
     """Prompts -> their embeddings by CLIP's original text encoder; each sentence is encoded only once.
 
+    With a contrast e_0, each sentence's embedding e becomes e - c e_0. As the score is linear in it, that is
+    F = cos(E', e) - c cos(E', e_0): what any picture of that noise level would score cancels.
+
     Args:
         clip: frozen here.
+        contrast: e_0, (D,), or the sentence whose embedding it is; None for no contrast.
+        contrast_weight: c.
     """
 
-    def __init__(self, clip: "CLIP"):
+    def __init__(self, clip: "CLIP", contrast: str | Tensor | None = None, contrast_weight: float = 1.0):
         super().__init__()
         self.clip = clip.eval().requires_grad_(False)
+        self.contrast, self.contrast_weight = contrast, contrast_weight
         self.embeddings: dict[str, Tensor] = {}
+
+    def against(self, contrast: str | Tensor | None, weight: float = 1.0) -> "TextTargets":
+        """The same with another contrast; the two share CLIP and the sentences that it has read."""
+        other = TextTargets(self.clip, contrast, weight)
+        other.embeddings = self.embeddings
+        return other
 
     @torch.no_grad()
     def forward(self, prompts: Sequence[str | None]) -> Tensor:
-        """(B, D): unit vectors; for a weighted prompt, the weighted sum of such vectors; without a prompt,
-        zeros, which have no effect.
+        """(B, D): unit vectors, less the contrast; for a weighted prompt, the weighted sum of such vectors;
+        without a prompt, zeros, which have no effect.
 
         Raises:
-            SDGError: a prompt has an empty part or is too long for the tokenizer.
+            SDGError: a prompt has an empty part, is too long for the tokenizer, or is the contrast itself.
         """
-        return torch.stack([self._embedding(prompt) for prompt in prompts])
+        return torch.stack([self._target(prompt) for prompt in prompts])
+
+    @torch.no_grad()
+    def seen(self, prompts: Sequence[str | None], sight: Sight) -> SeenWords:
+        """The same targets, with the parts of sentences that ``sight`` knows weighted by their visibility.
+
+        Raises:
+            SDGError: as :meth:`forward`.
+        """
+        parts = [
+            [(weight * part, curve) for text, weight in _sentences(prompt)
+             for part, curve in sight.parts(self.embedding(text))]
+            for prompt in prompts
+        ]  # fmt: skip
+        return SeenWords(self(prompts), parts)
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """Words of a prompt that the tokenizer does not know."""
+        """Words of a prompt, and of the sentence it is contrasted with, that the tokenizer does not know."""
         sentences = [sentence for sentence, _ in weighted_sentences(prompt)]
-        return [word for sentence in sentences for word in self.clip.tokenizer.unknown_words(sentence)]
+        sentences += [self.contrast] if isinstance(self.contrast, str) else []
+        unknown = (word for sentence in sentences for word in self.clip.tokenizer.unknown_words(sentence))
+        return list(dict.fromkeys(unknown))
 
-    def _embedding(self, prompt: str | None) -> Tensor:
+    @torch.no_grad()
+    def embedding(self, sentence: str) -> Tensor:
+        """(D,), of length 1."""
+        if sentence not in self.embeddings:
+            # One at a time: rounding depends on how many rows a matrix has.
+            self.embeddings[sentence] = self.clip.encode_text([sentence])[0]
+        # The module may have moved to another device since the sentence was encoded.
+        return self.embeddings[sentence].to(self.clip.device)
+
+    def _target(self, prompt: str | None) -> Tensor:
         total = torch.zeros(self.clip.embed_dim, device=self.clip.device)
-        for sentence, weight in weighted_sentences(prompt) if prompt is not None else ():
-            if sentence not in self.embeddings:
-                # One at a time: rounding depends on how many rows a matrix has.
-                self.embeddings[sentence] = self.clip.encode_text([sentence])[0]
-            # The module may have moved to another device since the sentence was encoded.
-            total = total + weight * self.embeddings[sentence].to(self.clip.device)
+        for sentence, weight in _sentences(prompt):
+            total = total + weight * self._against(sentence)
         return total
+
+    def _against(self, sentence: str) -> Tensor:
+        embedding = self.embedding(sentence)
+        if self.contrast is None:
+            return embedding
+        other = self.contrast
+        other = self.embedding(other) if isinstance(other, str) else other.to(embedding.device)
+        if torch.equal(embedding, other):
+            raise SDGError(
+                f"guidance.contrast={self.contrast!r} says what {sentence!r} in a prompt says: "
+                "contrast with its opposite, or with mean"
+            )
+        return embedding - self.contrast_weight * other
+
+
+def _sentences(prompt: str | None) -> list[tuple[str, float]]:
+    return [] if prompt is None else weighted_sentences(prompt)
 
 
 Encode = Callable[[Tensor, Level], Features]
@@ -93,14 +145,36 @@ class Aim:
         encode: gives the features of noised references.
         constant: by term, targets that do not depend on the noise level.
         references: by term; terms given the same object share its noise and forward.
+        seen: by term, words that are weighted by their visibility.
+        curves: by term, the visibility that its weight follows, the same for all samples.
     """
 
-    def __init__(self, encode: Encode, constant: Mapping[str, Tensor], references: Mapping[str, Reference]):
+    def __init__(
+        self,
+        encode: Encode,
+        constant: Mapping[str, Tensor],
+        references: Mapping[str, Reference],
+        seen: Mapping[str, SeenWords] | None = None,
+        curves: Mapping[str, Curve] | None = None,
+    ):
         self.encode, self.constant, self.references = encode, constant, references
+        self.seen, self.curves = seen or {}, curves or {}
+
+    def steering(self, level: Level) -> tuple[dict[str, Tensor | Features], dict[str, Tensor | float]]:
+        """The target of every term for states of noise level ``level``, and the factors of their weights."""
+        seen = {name: words.at(level) for name, words in self.seen.items()}
+        targets = self.at(level) | {name: target for name, (target, _) in seen.items()}
+        factors: dict[str, Tensor | float] = {name: factor for name, (_, factor) in seen.items()}
+        return targets, factors | {name: curve(level.t) for name, curve in self.curves.items()}
 
     def at(self, level: Level) -> dict[str, Tensor | Features]:
-        """The target of every term for states of noise level ``level``."""
+        """The target of every term at ``level``, all of it, seen or not: what a finished image is held to."""
         # Ask each object only once: a second call would draw new noise.
         distinct = {id(reference): reference for reference in self.references.values()}
         features = {key: reference.features(self.encode, level) for key, reference in distinct.items()}
-        return {**self.constant, **{name: features[id(ref)] for name, ref in self.references.items()}}
+        plain = {name: words.plain for name, words in self.seen.items()}
+        return {
+            **self.constant,
+            **plain,
+            **{name: features[id(ref)] for name, ref in self.references.items()},
+        }

@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-from sdg.guidance.weight import Weight, number
+from sdg.diffusion.timeline import Level
+from sdg.guidance.weight import Visible, Weight, number
 
 
 class Term(ABC):
@@ -14,7 +15,7 @@ class Term(ABC):
     A term never mixes the samples of a batch: the score of sample i depends on sample i alone.
 
     Args:
-        weight: w_k, a number or a function of progress.
+        weight: w_k, a number, a function of progress, or ``"visible"`` for :class:`Visible`.
         target: this term's own prompt, or the path of its own reference, for every sample; by default each
             sample has its own.
 
@@ -25,13 +26,15 @@ class Term(ABC):
     reads: ClassVar[Literal["prompt", "reference"]]
     """What a target is made from: words, by the text encoder, or a picture, by the encoder of x_t."""
 
-    def __init__(self, weight: float | Weight = 1.0, target: str | None = None):
-        self.weight = weight if isinstance(weight, Weight) else number(weight, "weight")
+    def __init__(self, weight: float | Weight | Literal["visible"] = 1.0, target: str | None = None):
+        self.weight = Visible() if weight == "visible" else weight
+        if not isinstance(self.weight, Weight):
+            number(self.weight, "weight")
         self.target = target
 
-    def weight_at(self, progress: float) -> float:
-        """w_k once ``progress`` (0 to 1) of the chain is done."""
-        return self.weight(progress) if isinstance(self.weight, Weight) else self.weight
+    def weight_at(self, level: Level) -> float:
+        """w_k at a noise level of the chain."""
+        return self.weight.at(level) if isinstance(self.weight, Weight) else self.weight
 
     @abstractmethod
     def __call__(self, features: Any, target: Any) -> Tensor:

@@ -11,8 +11,10 @@ from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance, Steering
+from sdg.guidance.sight import Curve, SeenWords, Sight
 from sdg.guidance.targets import Aim, Reference, TextTargets
 from sdg.guidance.term import Term
+from sdg.guidance.weight import Visible
 from sdg.sampling.plan import PlanEntry
 
 CLEAN = Level(0, 1.0, 1.0)
@@ -41,7 +43,8 @@ class Steer:
         if self.said is not None and self.uses < self.guidance.every:
             self.uses += 1
             return self.said._replace(reused=True)
-        self.said, self.uses = self.guidance(x, level, self.aim.at(level), self.scale), 1
+        targets, factors = self.aim.steering(level)
+        self.said, self.uses = self.guidance(x, level, targets, self.scale, factors), 1
         return self.said
 
     def scores(self, images: Tensor) -> dict[str, Tensor]:
@@ -60,9 +63,10 @@ class Aims(nn.Module):
         share_reference: whether samples of a run with the same reference also share its noise, so that a
             group encodes each distinct reference only once. By default each sample has its own reference
             noise.
+        sight: what the encoder sees at each noise level; needed by terms whose weight is ``visible``.
 
     Raises:
-        SDGError: an unknown ``reference_noise``.
+        SDGError: an unknown ``reference_noise``, or a weight that follows the sight of an encoder without.
     """
 
     def __init__(
@@ -72,11 +76,16 @@ class Aims(nn.Module):
         size: int,
         reference_noise: Literal["fresh", "fixed"] = "fresh",
         share_reference: bool = False,
+        sight: Sight | None = None,
     ):
         super().__init__()
         if reference_noise not in ("fresh", "fixed"):
             raise SDGError(f"reference_noise={reference_noise} is unknown: use fresh or fixed")
-        self.guidance, self.texts, self.size = guidance, texts, size
+        if sight is None and (
+            blind := [n for n, t in guidance.terms.items() if isinstance(t.weight, Visible)]
+        ):
+            raise SDGError(f"the weight of {blind[0]} follows what the encoder sees, which is not known here")
+        self.guidance, self.texts, self.size, self.sight = guidance, texts, size, sight
         self.fixed, self.share = reference_noise == "fixed", share_reference
 
     def waiting(self, kind: str) -> dict[str, str]:
@@ -99,20 +108,27 @@ class Aims(nn.Module):
 
     def forward(self, entries: Sequence[PlanEntry]) -> Steer:
         """Guidance for the samples of ``entries``, each towards its own targets."""
-        prompts = {
-            name: self.texts([term.target or entry.prompt for entry in entries])
-            for name, term in self._reading("prompt").items()
-        }
+        prompts: dict[str, Tensor] = {}
+        seen: dict[str, SeenWords] = {}
+        for name, term in self._reading("prompt").items():
+            texts = [term.target or entry.prompt for entry in entries]
+            if self.sight and isinstance(term.weight, Visible):
+                seen[name] = self.texts.seen(texts, self.sight)
+            else:
+                prompts[name] = self.texts(texts)
         # Terms that read the same pictures share them, and thus also the noise and the encoder's forward.
         shared: dict[tuple[str | None, ...], Reference] = {}
-        references = {}
+        references: dict[str, Reference] = {}
+        curves: dict[str, Curve] = {}
         for name, term in self._reading("reference").items():
             paths = tuple(term.target or entry.reference for entry in entries)
             if paths not in shared:
                 shared[paths] = self._reference(paths, entries)
             references[name] = shared[paths]
+            if self.sight and isinstance(term.weight, Visible):
+                curves[name] = self.sight.whole
         scale = torch.tensor([entry.scale for entry in entries], device=self.texts.clip.device)
-        return Steer(self.guidance, Aim(self.guidance.encode, prompts, references), scale)
+        return Steer(self.guidance, Aim(self.guidance.encode, prompts, references, seen, curves), scale)
 
     def _reading(self, kind: str) -> dict[str, Term]:
         return {name: term for name, term in self.guidance.terms.items() if term.reads == kind}

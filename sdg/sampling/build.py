@@ -20,6 +20,7 @@ from sdg.sampling.constraints import Constraints
 from sdg.sampling.method import Method
 from sdg.sampling.networks import Compute, Networks, Settings
 from sdg.sampling.search import LatentSampling
+from sdg.sampling.sight import read_words
 
 
 def build_method(config: DictConfig, networks: Networks | None = None) -> Method:
@@ -77,7 +78,8 @@ def guided_sampling(
     if guidance["terms"]:
         texts, tower = networks.texts(encoder), networks.tower(encoder, how, clean)
         steering = build(guidance, encoder=PredictedClean(denoiser, tower) if clean else tower)
-        aims = Aims(steering, texts, denoiser.image_size, **references)
+        texts, sight = read_words(steering, texts, encoder, clean)
+        aims = Aims(steering, texts, denoiser.image_size, **references, sight=sight)
     constraints = Constraints(begin, None if constraint is None else build(constraint))
     return GuidedSampling(denoiser, build(sampler["rule"]), timeline, aims, begin, constraints, **drawing)
 

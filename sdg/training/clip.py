@@ -31,9 +31,12 @@ class CLIPTraining(Training):
         word_loss: weight of the words' binary cross-entropy, summed over the vocabulary; 0 gives CLIP's loss.
         word_dropout: share of words replaced by the unknown-word token, so that unknown words in prompts do
             less harm.
+        pair_loss: weight of :func:`pair_loss` between siblings, pictures that differ in one attribute, whose
+            words are read through the same map. Two values that neither tower tells apart stay together:
+            the pull of one on the other is proportional to what the other knows. This breaks the tie.
 
     Raises:
-        SDGError: the tokenizer is not word-level.
+        SDGError: the tokenizer is not word-level; in training, pairs are asked for and the data has none.
     """
 
     least_batch = 2
@@ -44,6 +47,7 @@ class CLIPTraining(Training):
         optimisation: Optimisation,
         word_loss: float = 1.0,
         word_dropout: float = 0.03,
+        pair_loss: float = 0.0,
         seed: int = 0,
     ):
         super().__init__()
@@ -54,7 +58,7 @@ class CLIPTraining(Training):
         self.tokenizer = clip.tokenizer
         self.clip, self.optimisation = clip.to(memory_format=torch.channels_last), optimisation
         self.word_loss, self.word_dropout, self.seed = word_loss, word_dropout, seed
-        self.contrast = Contrast(of_chance=1)
+        self.pair_loss, self.contrast = pair_loss, Contrast(of_chance=1)
         self.words = nn.Linear(clip.embed_dim, self.tokenizer.size)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
@@ -73,8 +77,15 @@ class CLIPTraining(Training):
         logits = full(self.words(image * image.shape[-1] ** 0.5))
         present = self.tokenizer.bag(batch["descriptions"]).to(logits)
         words_loss = F.binary_cross_entropy_with_logits(logits, present, reduction="sum") / len(logits)
-        self.log_dict({"train/loss": loss, "train/words": words_loss}, prog_bar=True, sync_dist=True)
-        return loss + self.word_loss * words_loss
+        logs = {"train/loss": loss, "train/words": words_loss}
+        total = loss + self.word_loss * words_loss
+        if self.pair_loss:
+            if not batch.get("paired"):
+                raise SDGError("model.pair_loss compares siblings: give data.siblings, or use 0")
+            logs["train/pairs"] = pair_loss(logits, self.tokenizer.bag(batch["captions"]).to(self.device))
+            total = total + self.pair_loss * logs["train/pairs"]
+        self.log_dict(logs, prog_bar=True, sync_dist=True)
+        return total
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -117,3 +128,16 @@ def clip_loss(image: Tensor, text: Tensor, scale: Tensor, tokens: Tensor) -> Ten
     same = (tokens[:, None] == tokens[None]).all(dim=-1).to(logits)
     target = same / same.sum(dim=1, keepdim=True)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def pair_loss(logits: Tensor, bags: Tensor) -> Tensor:
+    """Of two siblings, the words that only one caption has must fit its picture better: a logistic loss.
+
+    What both captions say cancels, so the little that differs is all there is to learn from.
+
+    Args:
+        logits: (B, V), how well each word fits each picture; siblings are neighbours.
+        bags: (B, V), 1 where a picture's caption has the word, else 0.
+    """
+    fits = (logits[::2] - logits[1::2]) * (bags[::2] - bags[1::2])
+    return F.softplus(-fits.sum(dim=1)).mean()

@@ -27,7 +27,7 @@ def test_siblings_differ_in_one_attribute_as_often_in_each_as_asked() -> None:
 
 
 def test_every_other_value_is_as_likely() -> None:
-    siblings, columns = sibling_attributes(FACES, INDEX, {"hair_color": 1.0})
+    siblings, _ = sibling_attributes(FACES, INDEX, {"hair_color": 1.0})
     values = len(ATTRIBUTES["hair_color"])
     moved = (siblings[:, 0] - FACES[:, 0]) % values
     counts = torch.bincount(moved, minlength=values)
@@ -75,6 +75,8 @@ def test_a_batch_has_each_face_beside_its_sibling() -> None:
     assert batch["captions"] == [text for pair in pairs for text in pair_captions(*pair[:3], 0, pair[3])]
     assert len(set(batch["descriptions"])) == 4
     assert len(data) == 6
+    assert batch["paired"]
+    assert not ToyFaces("train", 2, 16)[0, [0]]["paired"]
 
 
 def test_devices_share_the_pairs_of_a_batch() -> None:

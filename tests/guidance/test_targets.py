@@ -10,24 +10,16 @@ from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.targets import Aim, Reference, TextTargets
-from sdg.networks.clip import CLIP, small_clip
+from sdg.networks.clip import CLIP
 from sdg.networks.time_encoder import Features
-from tests.golden.fill import fill_state_dict
+from tests.guidance.examples import small_text_clip
 
 PROMPTS = ["a red face", "a face", "red"]
 
 
 @pytest.fixture
 def clip() -> CLIP:
-    clip = small_clip(
-        ["a", "face", "red"],
-        image_size=32,
-        embed_dim=16,
-        vision={"layers": [1, 1, 1, 1], "width": 4, "head_width": 32},
-        text={"context_length": 8, "width": 16, "heads": 2, "layers": 1},
-    )
-    clip.load_state_dict(fill_state_dict(clip.state_dict()))
-    return clip
+    return small_text_clip(["a", "face", "red"])
 
 
 def test_rows_are_the_text_encoders_and_zeros_where_there_is_no_prompt(clip: CLIP) -> None:

@@ -50,11 +50,8 @@ def test_what_is_no_number_is_no_weight(weight: Any) -> None:
 
 
 def test_terms_weigh_numbers_and_functions_alike() -> None:
-    assert [Text().weight_at(0.25), Text(-2).weight_at(0.25), Text(Linear(1.0, 0.0)).weight_at(0.25)] == [
-        1,
-        -2,
-        0.75,
-    ]
+    level = Level(750, 0.1, 0.25)
+    assert [term.weight_at(level) for term in (Text(), Text(-2), Text(Linear(1.0, 0.0)))] == [1, -2, 0.75]
 
 
 def test_guidance_rests_where_every_weight_is_zero() -> None:

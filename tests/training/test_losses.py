@@ -9,7 +9,7 @@ from open_clip import ClipLoss
 from torch import Tensor
 
 from sdg.randomness import keyed_generator
-from sdg.training.clip import clip_loss
+from sdg.training.clip import clip_loss, pair_loss
 from sdg.training.time_clip import distillation_loss
 
 
@@ -40,3 +40,15 @@ def test_distillation_sums_rows_and_columns_at_scale_100():
     expected = F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)
     torch.testing.assert_close(distillation_loss(student, teacher), expected)
     assert float(distillation_loss(teacher, teacher)) < float(distillation_loss(student, teacher))
+
+
+def test_of_siblings_only_the_words_that_differ_count():
+    """Two pairs over four words; the first word is in all captions."""
+    logits = torch.tensor(
+        [[9.0, 1.0, 0.5, 0.0], [-7.0, 0.2, 2.0, 0.0], [1.0, 0.0, 0.0, 3.0], [2.0, 5.0, 0.0, 1.0]]
+    )
+    bags = torch.tensor([[1.0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 1, 0]])
+    # The first of "word 1, not word 2", by how much more it fits than its sibling: 0.8 and 1.5; then 2 and 0.
+    expected = [math.log1p(math.exp(-(0.8 + 1.5))), math.log1p(math.exp(-2.0))]
+    assert float(pair_loss(logits, bags)) == pytest.approx(sum(expected) / 2)
+    assert float(pair_loss(logits, bags.roll(1, 0))) > float(pair_loss(logits, bags))

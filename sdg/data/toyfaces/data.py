@@ -37,7 +37,7 @@ class ToyFaces(Dataset):
     visible. Captions are numbered as in the whole batch, of which ``rank`` of ``ranks`` gets its part.
 
     With ``siblings`` (:func:`~sdg.data.toyfaces.siblings.sibling_attributes`), each face is followed by its
-    sibling, so B is twice the number of indices, and their captions mention what differs.
+    sibling, so B is twice the number of indices, their captions mention what differs, and ``paired`` is true.
 
     Raises:
         SDGError: the split has fewer faces, or ``siblings`` has no sense.
@@ -83,13 +83,16 @@ class ToyFaces(Dataset):
             "attributes": attributes,
             "nuisances": nuisances,
             "step": step,
+            "paired": self.columns is not None,
         }
         if self.captions:
             first = step * len(indices) * self.ranks + self.rank
             batch |= self._words(attributes.tolist(), rows, count(first, self.ranks))
         return batch
 
-    def _words(self, attributes: list[list[int]], rows: Tensor, numbers: Iterator[int]) -> dict[str, list[str]]:
+    def _words(
+        self, attributes: list[list[int]], rows: Tensor, numbers: Iterator[int]
+    ) -> dict[str, list[str]]:
         """Captions and descriptions of the faces of a batch, whose indices are numbered in the whole one."""
         if self.columns is None:
             numbered = list(zip(attributes, numbers, strict=False))

@@ -1,0 +1,57 @@
+"""What guidance asks of the encoder's card: the mean caption, and what is seen at each noise level."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sdg.checkpoints import locate
+from sdg.checkpoints.card import REMEDY, Card, read_card
+from sdg.errors import SDGError
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.sight import Sight
+from sdg.guidance.targets import TextTargets
+from sdg.guidance.weight import Visible
+
+MEAN = "mean"
+"""The contrast that is no sentence: the mean caption on the card."""
+
+
+def read_words(
+    guidance: Guidance, texts: TextTargets, encoder: Mapping[str, Any], clean: bool
+) -> tuple[TextTargets, Sight | None]:
+    """The targets that ``guidance`` asks for and, if a weight follows it, the encoder's sight.
+
+    Args:
+        texts: without a contrast.
+        encoder: settings of the encoder, whose card is only read if it is needed.
+        clean: whether plain CLIP guides.
+
+    Raises:
+        SDGError: a card is needed and there is none, or it is of other weights.
+    """
+    follows = any(isinstance(term.weight, Visible) for term in guidance.terms.values())
+    card = _card(encoder) if follows or guidance.contrast == MEAN else None
+    contrast = card.mean.to(texts.clip.device) if card and guidance.contrast == MEAN else guidance.contrast
+    sight = _sight(card, texts, encoder, clean) if card and follows else None
+    return texts.against(contrast, guidance.contrast_weight), sight
+
+
+def _card(encoder: Mapping[str, Any]) -> Card:
+    path = encoder.get("card")
+    card = read_card(path)
+    card.check(str(path), "clip", locate(encoder["clip_checkpoint"], setting="encoder.clip_checkpoint"))
+    return card
+
+
+def _sight(card: Card, texts: TextTargets, encoder: Mapping[str, Any], clean: bool) -> Sight:
+    path = encoder["card"]
+    if clean:
+        raise SDGError(
+            "weight=visible follows the card of the time-dependent encoder, and here plain CLIP guides: "
+            "use a weight that is a number"
+        )
+    card.check(path, "encoder", locate(encoder["checkpoint"], setting="encoder.checkpoint"))
+    if not card.pairs:
+        raise SDGError(f"the card {path} has no visibility: {REMEDY}")
+    sentences = {sentence: texts.embedding(sentence) for a, b, _ in card.pairs for sentence in (a, b)}
+    accuracies = {(a, b): accuracy for a, b, accuracy in card.pairs}
+    return Sight(card.levels, accuracies, sentences, card.mean.to(texts.clip.device))

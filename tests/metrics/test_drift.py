@@ -1,0 +1,109 @@
+"""Drift: shifts that are known, and none, measured from few samples."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from sdg.data.toyfaces import ATTRIBUTES
+from sdg.errors import SDGError
+from sdg.metrics.drift import Drift
+from sdg.metrics.measure import Measure
+from tests.metrics.examples import evidence, judged, record, write_mentions
+
+NAMES = list(ATTRIBUTES)
+HAIR, HAT, BEARD = (NAMES.index(name) for name in ("hair_color", "hat", "beard"))
+
+
+def measure(folder: Path, guided: Tensor, unguided: Tensor, mentions: dict[str, dict]) -> dict[str, Measure]:
+    """Drift of guided attributes (P, n, 8) against unguided ones (n, 8)."""
+    samples = guided.shape[1]
+    records = [record(prompt, i) for prompt in mentions for i in range(samples)]
+    found = evidence(
+        judged(records, guided.flatten(0, 1)),
+        judged([record(None, i) for i in range(samples)], unguided),
+        write_mentions(folder / "mentions.jsonl", mentions),
+    )
+    return {each.name: each for each in Drift(draws=50)(found)}
+
+
+def drawn(prompts: int, samples: int, beards: float, seed: int) -> Tensor:
+    """(prompts, samples, 8): hair of any colour, this share of beards, and nothing else."""
+    generator = torch.Generator().manual_seed(seed)
+    faces = torch.zeros(prompts, samples, len(ATTRIBUTES), dtype=torch.int64)
+    faces[..., HAIR] = torch.randint(7, (prompts, samples), generator=generator)
+    faces[..., BEARD] = (torch.rand(prompts, samples, generator=generator) < beards).long()
+    return faces
+
+
+def hats(prompts: int) -> dict[str, dict]:
+    return {f"hat {number}": {"hat": "yes"} for number in range(prompts)}
+
+
+def test_of_one_prompt_it_is_the_total_variation_less_the_floor(tmp_path: Path) -> None:
+    """Hair black, black, brown, blond, where it was black, brown, brown, brown: ½ (¼ + ½ + ¼)."""
+    guided, unguided = torch.zeros(1, 4, 8, dtype=torch.int64), torch.zeros(4, 8, dtype=torch.int64)
+    guided[0, :, HAIR], unguided[:, HAIR] = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 1, 1])
+    found = measure(tmp_path, guided, unguided, hats(1))["hair_color"]
+    # Two pairs differ, black for brown and blond for brown. Exchanged alike, they add up to ½; one of the two
+    # alone exchanged, brown cancels, and black and blond leave ¼.
+    assert found.beside[1] ** 2 == pytest.approx((0.5**2 + 0.25**2) / 2, abs=0.02)  # type: ignore[index]
+    assert found.value**2 + found.beside[1] ** 2 == pytest.approx(0.5**2)  # type: ignore[index]
+
+
+def test_the_same_samples_have_not_drifted(tmp_path: Path) -> None:
+    unguided = drawn(1, 8, 0.3, 0)[0]
+    guided = unguided.expand(3, -1, -1).clone()
+    guided[..., HAT] = 1
+    measures = measure(tmp_path, guided, unguided, hats(3))
+    assert "hat" not in measures
+    assert len(measures) == len(ATTRIBUTES)
+    assert all(each.value == 0 and each.beside == ("floor", 0) for each in measures.values())
+    assert measures["all"].count == 3 * 8 * 7
+    assert measures["beard"].count == 24
+
+
+@pytest.mark.parametrize("samples, runs, chance", [(12, 8, 0.2), (200, 1, 0.06)])
+def test_a_known_shift_is_found_whatever_the_number_of_samples(
+    tmp_path: Path, samples: int, runs: int, chance: float
+) -> None:
+    """Beards from 20 % to 45 %; hair is drawn anew with the same shares, which is no drift."""
+    found = [
+        measure(tmp_path, drawn(9, samples, 0.45, 2 * i), drawn(1, samples, 0.2, 2 * i + 1)[0], hats(9))
+        for i in range(runs)
+    ]
+    beard, hair = (sum(each[name].value ** 2 for each in found) / runs for name in ("beard", "hair_color"))
+    assert beard**0.5 == pytest.approx(0.25, abs=0.04)
+    assert hair**0.5 < chance
+    ends = found[0]["beard"].interval
+    assert ends is not None
+    assert ends[0] < found[0]["beard"].value < ends[1]
+
+
+def test_opposite_drifts_of_two_prompts_do_not_cancel(tmp_path: Path) -> None:
+    unguided = torch.zeros(64, len(ATTRIBUTES), dtype=torch.int64)
+    unguided[:32, BEARD] = 1
+    guided = torch.stack([unguided, unguided])
+    guided[0, :, BEARD], guided[1, :, BEARD] = 0, 1
+    assert measure(tmp_path, guided, unguided, hats(2))["beard"].value == pytest.approx(0.5, abs=0.01)
+
+
+def test_prompts_that_mention_an_attribute_say_nothing_of_its_drift(tmp_path: Path) -> None:
+    unguided = torch.zeros(16, len(ATTRIBUTES), dtype=torch.int64)
+    guided = torch.stack([unguided, unguided])
+    guided[0, :, BEARD] = 1
+    mentions = {"a beard": {"beard": "yes"}, "a hat": {"hat": "yes"}}
+    measures = measure(tmp_path, guided, unguided, mentions)
+    assert measures["beard"].value == 0
+    assert measures["beard"].count == 16
+    assert measures["glasses"].count == 32
+
+
+def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
+    unguided = torch.zeros(2, len(ATTRIBUTES), dtype=torch.int64)
+    with pytest.raises(SDGError, match="larger samples_per_prompt"):
+        measure(tmp_path, unguided[None, :1], unguided[:1], hats(1))
+    everything = {"all": {name: values[0] for name, values in ATTRIBUTES.items()}}
+    with pytest.raises(SDGError, match="nothing can drift"):
+        measure(tmp_path, unguided[None], unguided, everything)
