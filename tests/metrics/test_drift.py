@@ -64,7 +64,7 @@ def test_the_same_samples_have_not_drifted(tmp_path: Path) -> None:
     assert measures["beard"].count == 24
 
 
-@pytest.mark.parametrize("samples, runs, chance", [(12, 8, 0.2), (200, 1, 0.06)])
+@pytest.mark.parametrize("samples, runs, chance", [(12, 16, 0.2), (200, 1, 0.06)])
 def test_a_known_shift_is_found_whatever_the_number_of_samples(
     tmp_path: Path, samples: int, runs: int, chance: float
 ) -> None:
@@ -74,7 +74,7 @@ def test_a_known_shift_is_found_whatever_the_number_of_samples(
         for i in range(runs)
     ]
     beard, hair = (sum(each[name].value ** 2 for each in found) / runs for name in ("beard", "hair_color"))
-    assert beard**0.5 == pytest.approx(0.25, abs=0.04)
+    assert beard**0.5 == pytest.approx(0.25, abs=0.05)
     assert hair**0.5 < chance
     ends = found[0]["beard"].interval
     assert ends is not None
