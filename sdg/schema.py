@@ -17,6 +17,7 @@ class TrainConfig:
     encoder: Any = None
     judge: Any = None
     model: Any = None
+    objective: Any = None
     trainer: Any = None
     callbacks: Any = None
     logger: Any = None

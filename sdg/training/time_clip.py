@@ -16,20 +16,18 @@ from sdg.randomness import keyed_generator
 from sdg.training.batchnorm import Policy, freeze, set_policy
 from sdg.training.checkpointing import recompute_blocks
 from sdg.training.contrast import Contrast
-from sdg.training.dtypes import similarities
+from sdg.training.objectives import Distillation, Objective
 from sdg.training.optimisation import Optimisation
 from sdg.training.ranks import Ranks
 from sdg.training.teacher_cache import TeacherCache
+from sdg.training.timesteps import Timesteps
 from sdg.training.training import Training
-
-LOGIT_SCALE = 100.0
-"""The logit scale of CLIP after its training; constant here (as released)."""
 
 
 class TimeCLIPTraining(Training):
     """Trains E'_I(x_t, t), the student, on noised images to match the frozen teacher E_I(x_0) on clean ones.
 
-    t is uniform over the schedule, one per image; captions are never used.
+    t is random, one per image; captions are never used.
 
     Args:
         clip: the original CLIP; its image tower is the teacher, and stays unchanged.
@@ -41,6 +39,8 @@ class TimeCLIPTraining(Training):
             several devices, the first one's data); ``synchronised`` computes them over all devices;
             ``frozen`` keeps CLIP's.
         checkpointing: recompute a ResNet's blocks in the backward pass to save memory.
+        objective: the loss; by default the paper's.
+        timesteps: distribution of t in training; by default uniform, as in validation and as released.
     """
 
     least_batch = 2
@@ -55,6 +55,8 @@ class TimeCLIPTraining(Training):
         cache_teacher: bool = False,
         cache_gigabytes: float = 4.0,
         checkpointing: bool = False,
+        objective: Objective | None = None,
+        timesteps: Timesteps | None = None,
         seed: int = 0,
     ):
         super().__init__()
@@ -64,6 +66,7 @@ class TimeCLIPTraining(Training):
             recompute_blocks(self.encoder)
         self.schedule, self.optimisation = schedule, optimisation
         self.batchnorm, self.seed = batchnorm, seed
+        self.objective, self.timesteps = objective or Distillation(), timesteps
         self.contrast = Contrast(of_chance=2)
         # In a list, to be neither trained nor in the checkpoint.
         self._teacher = [clip.eval().requires_grad_(False)]
@@ -85,14 +88,14 @@ class TimeCLIPTraining(Training):
             freeze(self.encoder)
         generator = keyed_generator("time clip", self.seed, batch["step"], device=self.device)
         ranks = Ranks.current()
-        loss = self._loss(batch, generator, ranks)
-        self.contrast.note(loss, len(batch["image"]) * ranks.size)
+        loss, contrast = self._loss(batch, generator, ranks, self.timesteps)
+        self.contrast.note(contrast, len(batch["image"]) * ranks.size)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         generator = keyed_generator("time clip validation", self.seed, batch_idx, device=self.device)
-        loss = self._loss(batch, generator, Ranks())
+        loss, _ = self._loss(batch, generator, Ranks(), None)
         self.log("val/loss", loss, batch_size=len(batch["image"]), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -109,10 +112,18 @@ class TimeCLIPTraining(Training):
     def verdict(self) -> str:
         return self.contrast.verdict()
 
-    def _loss(self, batch: dict, generator: torch.Generator, ranks: Ranks) -> Tensor:
+    def _loss(
+        self, batch: dict, generator: torch.Generator, ranks: Ranks, timesteps: Timesteps | None
+    ) -> tuple[Tensor, Tensor]:
         images, steps = batch["image"], len(self.schedule)
         options: dict[str, Any] = {"generator": generator, "device": self.device}
-        t = ranks.share(lambda n: torch.randint(steps, (n,), **options), len(images))
+
+        def draw(count: int) -> Tensor:
+            if timesteps is None:
+                return torch.randint(steps, (count,), **options)
+            return timesteps(torch.rand(count, **options), self.schedule)
+
+        t = ranks.share(draw, len(images))
         shape = images.shape[1:]
         noise = ranks.share(lambda n: torch.randn(n, *shape, dtype=torch.float32, **options), len(images))
         with torch.no_grad():
@@ -122,7 +133,7 @@ class TimeCLIPTraining(Training):
         )
         with torch.no_grad():
             targets = ranks.gather(target)
-        return distillation_loss(ranks.gather(student), targets)
+        return self.objective(ranks.gather(student), targets)
 
     def _target(self, batch: dict) -> Tensor:
         if self._cache is None:
@@ -130,16 +141,3 @@ class TimeCLIPTraining(Training):
         if "index" not in batch:
             raise SDGError("encoder.cache_teacher=true needs data from files: use false with this data set")
         return self._cache(batch["image"], batch["index"], batch["flipped"])
-
-
-def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Cross-entropy over the rows plus over the columns of 100 · student · teacherᵀ, targets on the diagonal.
-
-    A scalar; the two are summed, not averaged (as released).
-
-    Args:
-        student, teacher: (B, D), of length 1.
-    """
-    logits = similarities(student, teacher, LOGIT_SCALE)
-    diagonal = torch.arange(len(logits), device=logits.device)
-    return F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)

@@ -25,7 +25,7 @@ def measure(folder: Path, guided: Tensor, unguided: Tensor, mentions: dict[str, 
         judged([record(None, i) for i in range(samples)], unguided),
         write_mentions(folder / "mentions.jsonl", mentions),
     )
-    return {each.name: each for each in Drift(draws=50)(found)}
+    return {each.name: each for each in Drift(draws=20)(found)}
 
 
 def drawn(prompts: int, samples: int, beards: float, seed: int) -> Tensor:

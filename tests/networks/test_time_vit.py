@@ -21,7 +21,7 @@ from sdg.networks.clip_blocks import resize_positions
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.time_encoder import Features, from_clip
 from sdg.networks.time_vit import TimeViT
-from sdg.training.time_clip import distillation_loss
+from sdg.training.objectives import distillation_loss
 from tests.golden.fill import fill_state_dict
 from tests.networks.test_time_clip import clip_input, everything, make_images, relative_error
 

@@ -14,7 +14,8 @@ from sdg.networks.time_clip import TimeResNet
 from sdg.networks.time_encoder import from_clip
 from sdg.randomness import keyed_generator
 from sdg.training.clip import CLIPTraining, clip_loss
-from sdg.training.time_clip import TimeCLIPTraining, distillation_loss
+from sdg.training.objectives import distillation_loss
+from sdg.training.time_clip import TimeCLIPTraining
 from tests.training.by_hand import RATES, STEPS, ByHand, cross_entropy, double, fit, same
 from tests.training.test_golden_prior import ALPHA_BAR, optimisation
 

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from open_clip import ClipLoss
 from torch import Tensor
 
+from sdg.errors import SDGError
 from sdg.randomness import keyed_generator
 from sdg.training.clip import clip_loss, pair_loss
-from sdg.training.time_clip import distillation_loss
+from sdg.training.objectives import Distillation, distillation_loss
 
 
 def unit(*shape: int, key: int = 0) -> Tensor:
@@ -52,3 +53,14 @@ def test_of_siblings_only_the_words_that_differ_count():
     expected = [math.log1p(math.exp(-(0.8 + 1.5))), math.log1p(math.exp(-2.0))]
     assert float(pair_loss(logits, bags)) == pytest.approx(sum(expected) / 2)
     assert float(pair_loss(logits, bags.roll(1, 0))) > float(pair_loss(logits, bags))
+
+
+def test_the_cosine_is_added_to_the_papers_loss():
+    student, teacher = unit(5, 8), unit(5, 8, key=1)
+    apart = 1 - F.cosine_similarity(student, teacher).mean()
+    contrast = distillation_loss(student, teacher)
+    torch.testing.assert_close(Distillation()(student, teacher), (contrast, contrast))
+    expected = (contrast + 3 * apart, contrast)
+    torch.testing.assert_close(Distillation(cosine=3.0)(student, teacher), expected)
+    with pytest.raises(SDGError, match=r"objective\.cosine=-1 is no weight"):
+        Distillation(cosine=-1)

@@ -1,0 +1,67 @@
+"""The table: accuracy with its interval, and the margin."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdg.files import write_whole
+from sdg.metrics.visibility import Answer
+
+
+def write_table(
+    at: Sequence[int],
+    answers: Sequence[Answer],
+    plain: Sequence[Answer],
+    told: str,
+    folder: Path,
+    words: str,
+    machine: str,
+) -> None:
+    """``results.md``.
+
+    Args:
+        answers: by the encoder at the timesteps ``at``.
+        plain: by plain CLIP at the first of them.
+        told: where the pictures are from.
+    """
+    head = f"| sentences | plain CLIP, t = {at[0]} | {' | '.join(f't = {t}' for t in at)} |"
+    rule = "|---" * (2 + len(at)) + "|"
+    lines = [
+        "# What the encoder can tell apart",
+        "",
+        f"`{words}`, on {machine}; {told}; noise of its own for each picture.",
+        "",
+        "![The map](curve.png)",
+        "",
+        "## How often, with 95 % intervals",
+        "",
+        "Of two pictures, one of each kind, the first sentence fits its own better; 0.5 is chance.",
+        "",
+        head,
+        rule,
+        *(
+            _row(own, [_accuracy(clip, 0), *(_accuracy(own, i) for i in range(len(at)))])
+            for own, clip in zip(answers, plain, strict=True)
+        ),
+        "",
+        "## By how much",
+        "",
+        "Difference of the two cosines, on average, between pictures of the first kind and of the second.",
+        "",
+        head,
+        rule,
+        *(
+            _row(own, [f"{value:.3f}" for value in (clip.margin[0], *own.margin)])
+            for own, clip in zip(answers, plain, strict=True)
+        ),
+        "",
+    ]
+    write_whole(folder / "results.md", "\n".join(lines))
+
+
+def _row(answer: Answer, cells: Sequence[str]) -> str:
+    return f"| {answer.a} / {answer.b} | {' | '.join(cells)} |"
+
+
+def _accuracy(answer: Answer, i: int) -> str:
+    low, high = answer.interval[i]
+    return f"{answer.accuracy[i]:.2f}" + (f" ({low:.2f} … {high:.2f})" if high > low else "")
