@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from hydra.utils import get_class
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -83,12 +84,12 @@ def prepare(options: argparse.Namespace, config: DictConfig, clip: CLIP) -> Exam
     """
     if options.count < 2:
         raise SDGError(f"--count {options.count} tells nothing apart: use 2 or more")
-    data = build(config.data)
     if options.pairs is None:
-        if not isinstance(data, ToyFacesData):
+        if get_class(config.data["_target_"]) is not ToyFacesData:
             raise SDGError("nothing says what to tell apart in these pictures: give --pairs FILE")
-        return toy_exam(options.count, data.size)
+        return toy_exam(options.count, config.data.size)
     pairs = read_pairs(options.pairs)
+    data = build(config.data)
     data.setup("validate")
     batches: list[Tensor] = []
     for batch in data.val_dataloader():
