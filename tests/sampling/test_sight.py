@@ -1,0 +1,104 @@
+"""Contrast and visibility, from settings to the gradient, and what is refused on the way."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.errors import InstantiationException
+
+from sdg.checkpoints.card import Card, write_card
+from sdg.errors import SDGError
+from sdg.files import file_hash
+from sdg.sampling.build import build_method
+from sdg.sampling.chains import GuidedSampling
+from sdg.sampling.networks import Networks
+from sdg.sampling.plan import PlanEntry
+from tests.tiny import configure, make_weights
+
+PROMPT, OTHER = "a smiling face with a hat", "a frowning face"
+NETWORKS = Networks()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Tiny networks, and a card of theirs on which smiles are seen at t < 500, and hats everywhere."""
+    folder = tmp_path_factory.mktemp("weights")
+    words = make_weights(folder)
+    hashes = {
+        kind: file_hash(folder / f"{key}.safetensors")
+        for kind, key in (("encoder", "encoder.checkpoint"), ("clip", "encoder.clip_checkpoint"))
+    }
+    pairs = (("a smiling face", OTHER, (1.0, 0.5, 0.5)), ("a face with a hat", "a face", (1.0, 1.0, 1.0)))
+    card = Card((0, 500, 999), pairs, torch.linspace(-0.2, 0.3, 16), hashes)
+    write_card(folder / "card.json", card, {})
+    return [*words, f"encoder.card={folder / 'card.json'}", "sampler.steps=4"]
+
+
+def method(weights: list[str], *words: str) -> GuidedSampling:
+    made = build_method(configure("sample", [*weights, *words]), NETWORKS)
+    assert isinstance(made, GuidedSampling)
+    return made
+
+
+def target(made: GuidedSampling, prompt: str = PROMPT) -> torch.Tensor:
+    assert made.aims is not None
+    return made.aims.texts([prompt])[0]
+
+
+def test_a_contrast_is_subtracted_from_the_target(weights: list[str]) -> None:
+    plain = target(method(weights))
+    mean = target(method(weights, "guidance.contrast=mean", "guidance.contrast_weight=0.5"))
+    torch.testing.assert_close(mean, plain - 0.5 * torch.linspace(-0.2, 0.3, 16), rtol=0, atol=1e-5)
+    opposite = target(method(weights, f"guidance.contrast='{OTHER}'"))
+    torch.testing.assert_close(opposite, plain - target(method(weights), OTHER))
+    # What is kept from one run to the next has no contrast.
+    assert torch.equal(target(method(weights)), plain)
+
+
+def test_a_sample_drawn_where_it_is_seen_does_not_depend_on_its_neighbours(weights: list[str]) -> None:
+    made = method(weights, "guidance.terms.text.weight=visible", "guidance.contrast=mean", "group=3")
+    entries = [PlanEntry(i, p, None, 0, i, 50.0) for i, p in enumerate((PROMPT, OTHER, PROMPT))]
+    together = [sample.image for sample in made.draw(entries)]
+    for i, entry in enumerate(entries):
+        assert torch.equal(made.draw([entry] * 3)[0].image, together[i])
+
+
+def test_visibility_changes_pictures_and_a_weight_of_zero_is_no_guidance(weights: list[str]) -> None:
+    entry = PlanEntry(0, PROMPT, None, 0, 0, 400.0)
+    images = [
+        method(weights, *words).draw([entry])[0].image
+        for words in ([], ["guidance.terms.text.weight=visible"], ["guidance.contrast=mean"])
+    ]
+    assert len({image.numpy().tobytes() for image in images}) == 3
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["encoder.card=null", "guidance.contrast=mean"], r"encoder\.card=null.*experiments\.visibility"),
+        (["encoder.card=null", "guidance.terms.text.weight=visible"], r"encoder\.card=null"),
+        (["encoder.card=none.json", "guidance.contrast=mean"], r"there is no card at none\.json"),
+        (["method.encoder_sees=x0", "guidance.terms.text.weight=visible"], "here plain CLIP guides"),
+        (["guidance=content", "+guidance.contrast=mean"], "is contrasted with nothing"),
+        (["guidance.terms.text.weight=visibly"], "weight=visibly"),
+    ],
+)
+def test_what_cannot_be_followed_is_told_in_a_line(
+    weights: list[str], words: list[str], message: str
+) -> None:
+    with pytest.raises(InstantiationException, match=message):
+        method(weights, *words)
+
+
+def test_a_prompt_that_is_its_own_contrast_is_told_before_anything_is_drawn(weights: list[str]) -> None:
+    made = method(weights, f"guidance.contrast='{OTHER}'")
+    with pytest.raises(SDGError, match=r"guidance\.contrast='a frowning face' says what"):
+        made.check([PROMPT, OTHER], [])
+    assert made.unknown_words("a smiling zebra") == ["zebra"]
+
+
+def test_a_card_of_other_weights_is_refused(weights: list[str], tmp_path: Path) -> None:
+    card = Card((0,), (), torch.zeros(16), {"encoder": "0" * 64, "clip": "0" * 64})
+    write_card(tmp_path / "card.json", card, {})
+    with pytest.raises(InstantiationException, match=r"card\.json is of another clip"):
+        method(weights, f"encoder.card={tmp_path / 'card.json'}", "guidance.contrast=mean")
