@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from subprocess import Popen
 from typing import Any
@@ -109,7 +109,8 @@ def be_quiet() -> None:
 def tell(stopped: Stopped) -> None:
     """Say in one line that and why the run has ended."""
     if not _state.quiet:
-        print(stopped, file=sys.stderr, flush=True)
+        with suppress(OSError):  # nobody may be there to read it
+            print(stopped, file=sys.stderr, flush=True)
         be_quiet()
 
 
@@ -165,7 +166,8 @@ def _attend(receiver: int) -> None:
             deadline = time.monotonic() + _state.patience
     _reap(patience=0)
     if not _state.quiet:
-        os.write(2, (_line(signal.Signals(number).name) + "\n").encode())
+        with suppress(OSError):  # nobody may be there to read it
+            os.write(2, (_line(signal.Signals(number).name) + "\n").encode())
     os._exit(128 + number)
 
 
