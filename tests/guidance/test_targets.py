@@ -31,6 +31,12 @@ def test_rows_are_the_text_encoders_and_zeros_where_there_is_no_prompt(clip: CLI
     assert not targets.requires_grad
 
 
+def test_the_text_encoder_is_frozen(clip: CLIP) -> None:
+    TextTargets(clip.train())
+    assert not any(parameter.requires_grad for parameter in clip.parameters())
+    assert not any(module.training for module in clip.modules())
+
+
 def test_a_prompt_is_encoded_once(clip: CLIP, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
     encode = clip.encode_text
