@@ -29,6 +29,7 @@ from sdg.errors import SDGError
 from sdg.files import file_hash
 from sdg.metrics.visibility import visibility
 from sdg.networks.clip import CLIP
+from sdg.pixels import from_bytes
 from sdg.training.retrieval_curve import levels
 
 FOLDER = Path(__file__).parent
@@ -93,7 +94,7 @@ def prepare(options: argparse.Namespace, config: DictConfig, clip: CLIP) -> Exam
     data.setup("validate")
     batches: list[Tensor] = []
     for batch in data.val_dataloader():
-        batches.append(batch["image"])
+        batches.append(from_bytes(batch["image"]))
         if sum(map(len, batches)) >= options.count:
             break
     captions = read_prompts(options.captions) if options.captions else []
