@@ -17,7 +17,7 @@ class TrainConfig:
     encoder: Any = None
     judge: Any = None
     model: Any = None
-    objective: Any = None
+    distillation: Any = None
     trainer: Any = None
     callbacks: Any = None
     logger: Any = None

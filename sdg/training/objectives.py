@@ -36,7 +36,7 @@ class Distillation:
 
     def __init__(self, cosine: float = 0.0):
         if not cosine >= 0:
-            raise SDGError(f"objective.cosine={cosine} is no weight: use 0 (the paper) or more")
+            raise SDGError(f"distillation.cosine={cosine} is no weight: use 0 (the paper) or more")
         self.cosine = cosine
 
     def __call__(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:

@@ -142,7 +142,7 @@ def _record(output_dir: Path, record: str) -> None:
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
     """What must not change in a resumed run: networks, data, seed, what a step is; its length may change."""
     names = ("data", "prior", "encoder", "judge", "model", "seed", "warm_start")
-    kept = {name: settings[name] for name in names} | {"objective": settings.get("objective")}
+    kept = {name: settings[name] for name in names} | {"distillation": settings.get("distillation")}
     steps = {name: settings["trainer"].get(name) for name in ("accumulate_grad_batches", "gradient_clip_val")}
     # The location of the pictures and how they are read may change, but not which pictures they are.
     return kept | {"data": {k: v for k, v in kept["data"].items() if k not in READING}, "trainer": steps}

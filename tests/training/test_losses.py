@@ -62,5 +62,5 @@ def test_the_cosine_is_added_to_the_papers_loss():
     torch.testing.assert_close(Distillation()(student, teacher), (contrast, contrast))
     expected = (contrast + 3 * apart, contrast)
     torch.testing.assert_close(Distillation(cosine=3.0)(student, teacher), expected)
-    with pytest.raises(SDGError, match=r"objective\.cosine=-1 is no weight"):
+    with pytest.raises(SDGError, match=r"distillation\.cosine=-1 is no weight"):
         Distillation(cosine=-1)

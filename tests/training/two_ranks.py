@@ -31,7 +31,7 @@ def step(model: TimeCLIPTraining, ranks: Ranks) -> dict[str, Tensor]:
     """Loss, gradients as DDP would average them, and buffers after a step on this rank's part of a batch."""
     images = torch.rand(BATCH, 3, 32, 32, generator=keyed_generator("pictures")) * 2 - 1
     batch = {"image": images[ranks.rank :: ranks.size]}
-    loss = model._loss(batch, keyed_generator("step"), ranks)
+    loss, _ = model._loss(batch, keyed_generator("step"), ranks, model.timesteps)
     loss.backward()
     result = {"loss": loss.detach()}
     for name, parameter in model.encoder.named_parameters():
