@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
         (root / NAME).write_bytes(picture(0, (40, 40)))
         (root / f"kaputt_{NAME}").write_bytes(b"no picture")
     except (OSError, UnicodeEncodeError):
-        pytest.skip("this disk refuses such names")
+        pytest.skip("runs on a disk that takes names which are not UTF-8")
     return root
 
 
