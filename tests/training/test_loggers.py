@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def test_wandb_offline_holds_curves_figures_settings_and_resumes_into_its_run(
 ):
     figure = ["callbacks.figure.steps=2", "callbacks.figure.count=2"]
     for steps in (3, 6):
+        time.sleep(1.1)  # W&B names a run's folder by the second in which it began
         own = [f"output_dir={tmp_path}/run", f"trainer.max_steps={steps}", "logger=[csv,wandb]"]
         train(configure("train", ["+experiment=toyfaces_prior", *own, *TRAINING, *figure]))
     assert f"wandb sync {tmp_path}/run/wandb/offline-run-*" in capsys.readouterr().out
