@@ -71,5 +71,4 @@ def test_drawing_needs_no_lightning(tmp_path: Path) -> None:
     words = [*make_weights(tmp_path), "prompts=[a face]", "samples_per_prompt=1", "sampler.steps=1"]
     drawn = imported(tmp_path, command("sample"), *words, "trainer.accelerator=cpu", "output_dir=run")
     assert (tmp_path / "run" / "index.html").exists()
-    # open_clip, whose CLIP is ours too, imports torchvision and timm, which imports wandb
-    assert drawn <= {"torch", "open_clip", "torchvision", "wandb"}
+    assert drawn == {"torch"}

@@ -1,14 +1,15 @@
 """Weights in files: written whole, read strictly and one tensor at a time; no code in them is ever run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 
 from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.identify import describe
@@ -82,9 +83,24 @@ def unfilled() -> Iterator[None]:
     # torch declares such hooks without a return value, but documents one.
     handle = register_module_parameter_registration_hook(unfill)  # type: ignore[arg-type]
     try:
-        yield
+        with _NoFilling():
+            yield
     finally:
         handle.remove()
+
+
+class _NoFilling(TorchFunctionMode):
+    """Draws no weights that take no memory: for that alone PyTorch would import its compiler."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        tensor = args[0] if args else kwargs.get("tensor")
+        filling = func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", None) == "torch.nn.init"
+        if filling and isinstance(tensor, Tensor) and tensor.is_meta:
+            return tensor
+        return func(*args, **kwargs)
 
 
 @torch.no_grad()

@@ -1,23 +1,25 @@
-"""CLIP as sdg uses it: open_clip's model with its tokenizer, for images in [-1, 1]."""
+"""CLIP as sdg uses it: a model with its tokenizer, for images in [-1, 1]."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import torch
 import torch.nn.functional as F
-from open_clip.model import CLIP as OpenCLIP
-from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 
 from sdg.networks.pixels import CLIP_MEAN, CLIP_STD, NormalisePixels
+from sdg.networks.small_clip import ImageTower, SmallCLIP
 from sdg.networks.tokenizer import StrictTokenizer, WordTokenizer
+
+if TYPE_CHECKING:  # it takes seconds
+    from open_clip.model import CLIP as OpenCLIP
 
 
 class CLIP(nn.Module):
     """The original image encoder E_I and text encoder E_L, both giving vectors of length 1.
 
     Args:
-        model: open_clip's CLIP.
+        model: open_clip's CLIP, or a small one of the same names.
         tokenizer: texts to (N, L) int64.
         image_size: side of the images the visual tower takes; others are resized (bicubic, antialiased).
         mean, std: of the pixels it was trained on: see :class:`NormalisePixels`.
@@ -25,7 +27,7 @@ class CLIP(nn.Module):
 
     def __init__(
         self,
-        model: OpenCLIP,
+        model: Union["OpenCLIP", SmallCLIP],
         tokenizer: WordTokenizer | StrictTokenizer,
         image_size: int,
         mean: Sequence[float] = CLIP_MEAN,
@@ -34,7 +36,7 @@ class CLIP(nn.Module):
         super().__init__()
         self.model, self.tokenizer, self.image_size = model, tokenizer, image_size
         self.normalise = NormalisePixels(mean, std)
-        # Where open_clip itself keeps them, for encoders that are made from this tower.
+        # Where open_clip keeps them, for encoders that are made from this tower.
         model.visual.image_mean, model.visual.image_std = tuple(mean), tuple(std)
 
     @property
@@ -67,18 +69,26 @@ def small_clip(
     vision: dict[str, Any] | None = None,
     text: dict[str, Any] | None = None,
 ) -> CLIP:
-    """A new CLIP of open_clip's architecture over a word-level vocabulary, with random weights.
+    """A new CLIP over a word-level vocabulary, with random weights.
 
     Args:
-        vision: fields of open_clip's ``CLIPVisionCfg``; a list of ``layers`` makes a ResNet tower.
-        text: fields of open_clip's ``CLIPTextCfg``; the vocabulary's size is filled in.
+        vision: ``layers`` of the four stages, ``width`` and ``head_width`` of a ResNet tower; with one number of
+            layers, the fields of open_clip's ``CLIPVisionCfg`` for a ViT.
+        text: ``context_length``, ``width``, ``heads`` and ``layers``.
     """
     text_fields = {"context_length": 32, "width": 128, "heads": 4, "layers": 3} | (text or {})
-    vision_fields = {"layers": [2, 2, 2, 2], "width": 24, "head_width": 64} | (vision or {})
+    vision_fields: dict[str, Any] = {"layers": [2, 2, 2, 2], "width": 24, "head_width": 64} | (vision or {})
     tokenizer = WordTokenizer(vocabulary, text_fields["context_length"])
-    model = OpenCLIP(
-        embed_dim,
-        CLIPVisionCfg(image_size=image_size, **vision_fields),
-        CLIPTextCfg(vocab_size=tokenizer.size, **text_fields),
-    )
+    model: OpenCLIP | SmallCLIP
+    if isinstance(vision_fields["layers"], int):
+        from open_clip.model import CLIP as OpenCLIP
+        from open_clip.model import CLIPTextCfg, CLIPVisionCfg
+
+        vision_config = CLIPVisionCfg(image_size=image_size, **vision_fields)
+        model = OpenCLIP(embed_dim, vision_config, CLIPTextCfg(vocab_size=tokenizer.size, **text_fields))
+    else:
+        layers, width = vision_fields["layers"], vision_fields["width"]
+        heads = 32 * width // vision_fields["head_width"]
+        tower = ImageTower(layers, width, heads, embed_dim, image_size)
+        model = SmallCLIP(tower, embed_dim, tokenizer.size, **text_fields)
     return CLIP(model, tokenizer, image_size)

@@ -1,4 +1,4 @@
-"""The blocks of CLIP's ResNet image tower, with norms modulated from outside.
+"""The blocks of CLIP's ResNet image tower, with norms that may be modulated from outside.
 
 A block with modulated norms takes an iterator over (scale, shift) pairs and draws one for each of those
 norms, in the order in which they run.
@@ -22,8 +22,11 @@ FiLM = Iterator[tuple[Tensor, Tensor]]
 """(scale, shift) of the norms that have not run yet, each of shape (B, C), or (1, C) for the whole batch."""
 
 
-def modulated_norm(norm: nn.BatchNorm2d, x: Tensor, film: FiLM) -> Tensor:
-    """norm(x) * (1 + scale) + shift with the next pair of ``film``; x has shape (B, C, H, W)."""
+def modulated_norm(norm: nn.BatchNorm2d, x: Tensor, film: FiLM | None) -> Tensor:
+    """norm(x) * (1 + scale) + shift with the next pair of ``film``, or norm(x); x has shape (B, C, H, W)."""
+    if film is None:
+        normed: Tensor = norm(x)
+        return normed
     scale, shift = next(film)
     gain = 1 + scale
     if len(gain) == 1 and not norm.training:
@@ -34,7 +37,7 @@ def modulated_norm(norm: nn.BatchNorm2d, x: Tensor, film: FiLM) -> Tensor:
 
 
 class Bottleneck(nn.Module):
-    """Residual block (B, C, H, W) -> (B, 4p, H/s, W/s) whose three main norms are modulated.
+    """Residual block (B, C, H, W) -> (B, 4p, H/s, W/s) whose three main norms may be modulated.
 
     The convolutions all have stride 1; average pooling does the shrinking.
     """
@@ -54,7 +57,7 @@ class Bottleneck(nn.Module):
             projection = nn.Conv2d(in_channels, out_channels, 1, bias=False)
             self.downsample = nn.Sequential(projection, nn.BatchNorm2d(out_channels))
 
-    def forward(self, x: Tensor, film: FiLM) -> Tensor:
+    def forward(self, x: Tensor, film: FiLM | None = None) -> Tensor:
         h = modulated_norm(self.bn1, self.conv1(x), film).relu_()
         h = modulated_norm(self.bn2, self.conv2(h), film).relu_()
         h = modulated_norm(self.bn3, self.conv3(self._pool(h)), film)
@@ -84,7 +87,7 @@ class AttentionPool(nn.Module):
             raise SDGError(
                 f"{heads} heads do not divide the attention pool's {channels} channels: choose a divisor"
             )
-        self.heads = heads
+        self.num_heads = heads
         self.positional_embedding = nn.Parameter(torch.randn(side**2 + 1, channels) / channels**0.5)
         self.k_proj = nn.Linear(channels, channels)
         self.q_proj = nn.Linear(channels, channels)
@@ -95,7 +98,7 @@ class AttentionPool(nn.Module):
         tokens = x.flatten(2).mT
         tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], dim=1) + self.positional_embedding
         q, k, v = self.q_proj(tokens[:, :1]), self.k_proj(tokens), self.v_proj(tokens)
-        q, k, v = (z.unflatten(2, (self.heads, -1)).transpose(1, 2) for z in (q, k, v))
+        q, k, v = (z.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for z in (q, k, v))
         return self.c_proj(F.scaled_dot_product_attention(q, k, v).flatten(1))
 
 

@@ -104,17 +104,16 @@ class TimeResNet(TimeEncoder):
 
     def clip_state(self, visual: nn.Module) -> dict[str, Tensor]:
         self.check_pixels(visual)
-        from open_clip.modified_resnet import ModifiedResNet
-
-        if not isinstance(visual, ModifiedResNet):
+        pool = getattr(visual, "attnpool", None)
+        if not isinstance(pool, nn.Module):
             raise SDGError(
                 f"a TimeResNet starts from CLIP's ResNet towers, not from a {type(visual).__name__}: "
                 f"choose an RN model, or encoder=vit_b_32"
             )
-        if visual.attnpool.num_heads != self.attn_pool.heads:
+        if pool.num_heads != self.attn_pool.num_heads:
             raise SDGError(
-                f"this CLIP's attention pool has {visual.attnpool.num_heads} heads, encoder.network.heads is "
-                f"{self.attn_pool.heads}: give it the same"
+                f"this CLIP's attention pool has {pool.num_heads} heads, encoder.network.heads is "
+                f"{self.attn_pool.num_heads}: give it the same"
             )
         split = ((key.partition("."), value) for key, value in visual.state_dict().items())
         return {f"{CLIP_TO_TIME[part]}.{rest}": value for (part, _, rest), value in split}

@@ -17,14 +17,17 @@ NORMS = 3
 class RecomputedBottleneck(Bottleneck):
     """A bottleneck that keeps only its input for the backward pass; gradients and statistics are the same."""
 
-    def forward(self, x: Tensor, film: FiLM) -> Tensor:
+    def forward(self, x: Tensor, film: FiLM | None = None) -> Tensor:
         if not (self.training and torch.is_grad_enabled()):
             return super().forward(x, film)
         block = super().forward
-        pairs = [next(film) for _ in range(NORMS)]
+        pairs = None if film is None else [next(film) for _ in range(NORMS)]
         # The recomputation needs its own iterator, and must not update the running statistics again.
         return checkpoint(
-            lambda x: block(x, iter(pairs)), x, use_reentrant=False, context_fn=lambda: _contexts(self)
+            lambda x: block(x, None if pairs is None else iter(pairs)),
+            x,
+            use_reentrant=False,
+            context_fn=lambda: _contexts(self),
         )
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from open_clip.model import CLIP as OpenCLIP
+from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor
 
 from sdg.networks.clip import CLIP, small_clip
@@ -59,9 +60,41 @@ def test_the_small_one_is_by_default_that_of_toyfaces() -> None:
     same = small_clip(words, 64, 128, vision, text | {"context_length": 32})
     shapes = [{name: value.shape for name, value in each.state_dict().items()} for each in (clip, same)]
     assert shapes[0] == shapes[1]
-    assert isinstance(clip.model, OpenCLIP)
     assert (clip.image_size, clip.embed_dim) == (64, 128)
     assert clip.model.transformer.resblocks[0].attn.num_heads == 4
     assert len(clip.model.transformer.resblocks) == 3
     assert clip.model.positional_embedding.shape == (32, 128)
     assert clip.model.visual.attnpool.num_heads == 12  # 32 x 24 channels in heads of 64
+
+
+def test_the_small_one_is_open_clips_under_the_same_names() -> None:
+    """Both towers and their gradients, in float64, while training and when trained; and how weights start."""
+    vision = CLIPVisionCfg(layers=[1, 2, 1, 1], width=8, head_width=32, image_size=64)
+    theirs = OpenCLIP(16, vision, CLIPTextCfg(9, 20, width=16, heads=2, layers=2)).double()
+    ours = small_clip(
+        [f"w{i}" for i in range(16)],
+        64,
+        16,
+        {"layers": [1, 2, 1, 1], "width": 8, "head_width": 32},
+        {"context_length": 9, "width": 16, "heads": 2, "layers": 2},
+    ).model.double()
+    assert ours.token_embedding.num_embeddings == 20
+    started = {name: value.std().item() for name, value in ours.named_parameters() if value.numel() > 200}
+    for name, value in theirs.named_parameters():
+        if name in started:
+            assert started[name] == pytest.approx(value.std().item(), rel=0.3, abs=1e-12), name
+    weights = fill_state_dict(theirs.state_dict())
+    theirs.load_state_dict(weights)
+    ours.load_state_dict(weights)
+    x = images(64).double()
+    tokens = torch.tensor([[1, 4, 5, 19, 0, 0, 0, 0, 0], [1, 7, 19, 0, 0, 0, 0, 0, 0]])
+    for training in (True, False):
+        results = []
+        for model in (theirs, ours):
+            model.train(training).zero_grad()
+            image, text = model.encode_image(x), model.encode_text(tokens)
+            (image.sin().sum() + text.sin().sum()).backward()
+            gradients = {name: value.grad for name, value in model.named_parameters()}
+            results.append((image, text, gradients))
+        torch.testing.assert_close(results[1], results[0], rtol=1e-9, atol=1e-9)
+    assert torch.equal(ours.visual.bn1.running_mean, theirs.visual.bn1.running_mean)
