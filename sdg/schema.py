@@ -53,7 +53,7 @@ class SampleConfig:
     unguided: bool = True
     seed: int = 0
     batch_size: int = 8
-    group: int = 4
+    group: int | None = None
     dtype: str = "float32"
     channels_last: bool = False
     compile: bool = False

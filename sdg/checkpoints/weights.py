@@ -97,8 +97,9 @@ class _NoFilling(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         tensor = args[0] if args else kwargs.get("tensor")
-        filling = func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", None) == "torch.nn.init"
-        if filling and isinstance(tensor, Tensor) and tensor.is_meta:
+        draws = func in (Tensor.normal_, Tensor.uniform_)
+        draws = draws or getattr(func, "__module__", None) == "torch.nn.init"
+        if draws and isinstance(tensor, Tensor) and tensor.is_meta:
             return tensor
         return func(*args, **kwargs)
 

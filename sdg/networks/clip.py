@@ -72,8 +72,8 @@ def small_clip(
     """A new CLIP over a word-level vocabulary, with random weights.
 
     Args:
-        vision: ``layers`` of the four stages, ``width`` and ``head_width`` of a ResNet tower; with one number of
-            layers, the fields of open_clip's ``CLIPVisionCfg`` for a ViT.
+        vision: ``layers`` of the four stages, ``width`` and ``head_width`` of a ResNet tower; with one
+            number of layers, the fields of open_clip's ``CLIPVisionCfg`` for a ViT.
         text: ``context_length``, ``width``, ``heads`` and ``layers``.
     """
     text_fields = {"context_length": 32, "width": 128, "heads": 4, "layers": 3} | (text or {})
@@ -81,11 +81,11 @@ def small_clip(
     tokenizer = WordTokenizer(vocabulary, text_fields["context_length"])
     model: OpenCLIP | SmallCLIP
     if isinstance(vision_fields["layers"], int):
-        from open_clip.model import CLIP as OpenCLIP
-        from open_clip.model import CLIPTextCfg, CLIPVisionCfg
+        from open_clip import model as theirs
 
-        vision_config = CLIPVisionCfg(image_size=image_size, **vision_fields)
-        model = OpenCLIP(embed_dim, vision_config, CLIPTextCfg(vocab_size=tokenizer.size, **text_fields))
+        vision_tower = theirs.CLIPVisionCfg(image_size=image_size, **vision_fields)
+        text_tower = theirs.CLIPTextCfg(vocab_size=tokenizer.size, **text_fields)
+        model = theirs.CLIP(embed_dim, vision_tower, text_tower)
     else:
         layers, width = vision_fields["layers"], vision_fields["width"]
         heads = 32 * width // vision_fields["head_width"]

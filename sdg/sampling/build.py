@@ -22,20 +22,27 @@ from sdg.sampling.networks import Compute, Networks, Settings
 from sdg.sampling.search import LatentSampling
 from sdg.sampling.sight import read_words
 
+GROUP = 4
+"""Samples drawn together, where at least as many are asked for: more cost no less each on a few cores."""
 
-def build_method(config: DictConfig, networks: Networks | None = None) -> Method:
+
+def build_method(config: DictConfig, networks: Networks | None = None, samples: int = GROUP) -> Method:
     """The method of a configuration of ``sample.py``: the one way from settings to what draws.
 
     A method whose constructor has an argument ``networks`` is given what is loaded.
 
     Args:
+        config: its ``group``, if it has none, is set.
         networks: where networks are kept; by default they are loaded for this method alone.
+        samples: how many are asked for. Fewer than :data:`GROUP` do not pay for a whole group.
 
     Raises:
         SDGError: weights that cannot be found or do not fit, or invalid settings.
     """
     keeps = "networks" in signature(get_object(config.method["_target_"])).parameters
     networks = networks or Networks()
+    if "group" in config and config.group is None:  # what a picture says of itself has it in the method
+        config.group = min(GROUP, 1 << max(samples - 1, 0).bit_length())
     method: Method = build(config.method, **({"networks": networks} if keeps else {}))
     return method.to(networks.device)
 

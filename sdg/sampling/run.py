@@ -52,9 +52,13 @@ def sample(config: DictConfig) -> Path:
     references = [str(path) for given in config.references for path in list_pictures(given)]
     if config.batch_size < 1:
         raise SDGError(f"batch_size={config.batch_size} draws nothing: use 1 or more")
-    method = build_method(config)
+    folder = Path(config.output_dir)
+    if config.group is None and (known := read_record(folder)):
+        config.group = known.get("group")
+    asked = SamplePlan(prompts, references, config.samples_per_prompt, config.seed, 0.0, config.unguided)
+    method = build_method(config, samples=len(asked))
     settings, plan = settle(
-        Path(config.output_dir),
+        folder,
         _settings(config, prompts, references),
         partial(SamplePlan, seed=config.seed, scale=method.scale),
     )

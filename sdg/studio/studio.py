@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -156,11 +157,12 @@ class Studio:
     def _prepare(self, asked: Request) -> tuple[DictConfig, Method, SamplePlan]:
         """Everything that can fail, and what comes of it."""
         config = asked.config()
-        method = build_method(config, self.networks)
         prompts, references = list(config.prompts), list(config.references)
-        plan = SamplePlan(
-            prompts, references, config.samples_per_prompt, config.seed, method.scale, config.unguided
+        make = partial(
+            SamplePlan, prompts, references, config.samples_per_prompt, config.seed, unguided=config.unguided
         )
+        method = build_method(config, self.networks, len(make(0.0)))
+        plan = make(method.scale)
         method.check(prompts, references)
         return config, method, plan
 

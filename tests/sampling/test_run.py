@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
 from sdg.diffusion.noise import NoiseSource
@@ -53,6 +54,21 @@ def test_pictures_do_not_depend_on_the_batch(
 ):
     run(weights, tmp_path / "run", f"batch_size={batch_size}")
     assert pictures(tmp_path / "run") == pictures(undisturbed)
+
+
+@pytest.mark.parametrize("samples, group", [(1, 1), (2, 2), (3, 4), (9, 4)])
+def test_few_samples_do_not_pay_for_a_whole_group(weights: list[str], samples: int, group: int):
+    config = configure("sample", [*weights, "trainer.accelerator=cpu"])
+    assert build_method(config, samples=samples).group == config.group == group
+    assert build_method(configure("sample", [*weights, "group=3"]), samples=samples).group == 3
+
+
+def test_a_run_that_grows_keeps_its_group(weights: list[str], tmp_path: Path):
+    one = ["prompts=[a face]", "unguided=false", "sampler.steps=1"]
+    for n in (1, 5):
+        run(weights, tmp_path / "run", *one, f"samples_per_prompt={n}")
+        settings = OmegaConf.load(tmp_path / "run" / "config.yaml")
+        assert (settings.group, len(pictures(tmp_path / "run"))) == (1, n)
 
 
 def test_scale_zero_is_no_guidance(weights: list[str], undisturbed: Path, tmp_path: Path):

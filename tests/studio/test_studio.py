@@ -97,14 +97,14 @@ def test_the_same_settings_give_the_files_that_sample_py_gives(
 
 
 def test_a_picture_says_what_it_shows(studio: Studio, folder: Path) -> None:
-    (picture,) = studio.draw("a smiling face", seed=4, scale=30)
+    (picture,) = studio.draw("a smiling face", seed=4, scale=30, group=2)
     assert (picture.prompt, picture.seed, picture.index) == ("a smiling face", 4, 0)
     assert picture.scores.keys() == {"text"}
     assert len(picture.trace["guided"]["scores"]["text"]) == 3
     assert picture.settings["guidance"]["scale"] == 30
     assert picture._repr_png_() == picture.png
     assert "sampler.steps=3" in picture.command
-    (plain, guided) = studio.draw("a smiling face", seed=4, scale=30, unguided=True)
+    (plain, guided) = studio.draw("a smiling face", seed=4, scale=30, unguided=True, group=2)
     assert (plain.prompt, plain.scores) == (None, {})
     assert guided.png == picture.png
 
