@@ -23,6 +23,10 @@ class DDIM(Sampler):
             raise SDGError(f"sampler.rule.eta={eta} is out of range: use 0 (deterministic) to 1 (ancestral)")
         self.eta = eta
 
+    @property
+    def stochastic(self) -> bool:
+        return self.eta > 0
+
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         return correct_score(prediction, gradient, step)
 

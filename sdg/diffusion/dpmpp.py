@@ -35,6 +35,10 @@ class DPMSolverPP2M(Sampler):
             raise SDGError(f"sampler.rule.eta={eta} is out of range: use 0 (deterministic) to 1 (stochastic)")
         self.reach, self.eta = math.inf if reach is None else reach, eta
 
+    @property
+    def stochastic(self) -> bool:
+        return self.eta > 0
+
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         return correct_score(prediction, gradient, step)
 

@@ -52,14 +52,15 @@ def walk(
     x = noise.normal(shape, device)
     if start is not None:
         x = timeline.start.diffuse(start, x)
-    previous = None
+    previous, none = None, torch.zeros((), device=device)
     for step in timeline:
         prior = guided = denoiser(x, step)
         if guide is not None:
             gradient = guide(*sampler.guided_at(x, prior, step))
             if gradient is not None:
                 guided = sampler.guide(prior, gradient, step)
-        x = sampler.step(x, guided, step, noise.normal(shape, device), previous)
+        fresh = noise.normal(shape, device) if sampler.stochastic and not step.last else none
+        x = sampler.step(x, guided, step, fresh, previous)
         if constrain is not None:
             x = constrain(x, step)
         previous = Taken(step, guided)

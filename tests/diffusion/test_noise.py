@@ -45,8 +45,9 @@ class Asked(TorchDispatchMode):
 @pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="runs with a PyTorch that was built for CUDA")
 def test_a_gpu_takes_it_from_pinned_memory_without_a_wait() -> None:
     """On fake tensors, which need no GPU to be on one."""
+    source = NoiseSource([(0, 0), (0, 1)])
     with FakeTensorMode(), Asked() as asked:
-        noise = NoiseSource([(0, 0), (0, 1)]).normal(SHAPE, "cuda")
+        noise = source.normal(SHAPE, "cuda")
     assert noise.device.type == "cuda"
     assert asked.keywords["aten.empty"]["pin_memory"]
     assert asked.keywords["aten._to_copy"]["non_blocking"]

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser, Prediction
+from sdg.diffusion.dpmpp import DPMSolverPP2M
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import Guide, Moment, generate
 from sdg.diffusion.sampler import Sampler
@@ -236,4 +238,27 @@ def test_the_loop_hands_everyone_what_they_need() -> None:
         assert taken.prediction is prediction
     assert all(moment.guided is used for moment, used in zip(observed, predictions, strict=True))
     assert all(torch.equal(moment.prior.x0, torch.zeros(2, 3, 4, 4)) for moment in observed)
-    assert all(torch.equal(used, noise.normal((3, 4, 4))) for used in noises)
+    assert all(torch.equal(used, noise.normal((3, 4, 4))) for used in noises[:-1])
+    assert noises[-1].shape == ()  # the last step adds none
+    assert not noises[-1]
+
+
+class Counted(NoiseSource):
+    """Counts what is drawn."""
+
+    drawn = 0
+
+    def normal(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+        self.drawn += 1
+        return super().normal(shape, device)
+
+
+@pytest.mark.parametrize("sampler, drawn", [
+    (DDPM(), 5), (DDIM(0.0), 1), (DDIM(0.5), 5), (DPMSolverPP2M(), 1), (DPMSolverPP2M(eta=0.5), 5),
+])  # fmt: skip
+def test_noise_is_drawn_for_steps_that_add_it_alone(sampler: Sampler, drawn: int) -> None:
+    """x_T, and one for each step but the last: drawing takes time."""
+    schedule, noise = NoiseSchedule.linear(), Counted([(0, 0)])
+    denoiser = Denoiser(Fixed(torch.zeros(1, 3, 4, 4)), schedule, 4, parameterisation="x0")
+    generate(denoiser, sampler, Timeline(schedule, 5), noise)
+    assert noise.drawn == drawn

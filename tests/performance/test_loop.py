@@ -138,7 +138,7 @@ def counted(steps: int, group: list[PlanEntry], **settings: Any) -> Counts:
 def test_noise_alone_crosses_to_the_device_and_is_not_waited_for(sampler: Sampler) -> None:
     """It is drawn on the host, so that it is the same for every device; nothing else is."""
     step = counted(3, entries(), sampler=sampler).minus(counted(2, entries(), sampler=sampler))
-    assert step.queued == {"aten._to_copy": 1}
+    assert step.queued == ({"aten._to_copy": 1} if sampler.stochastic else {})
     assert not step.crossings
     assert not step.reads
 
