@@ -19,7 +19,8 @@ from PIL import Image
 
 from sdg.checkpoints.inspect import inspect
 from sdg.composition import ROOT, compose
-from sdg.data.picture import adm_square, list_pictures, open_picture
+from sdg.data.listing import list_pictures
+from sdg.data.picture import adm_square, open_picture
 from sdg.data.toyfaces.references import write_references
 from sdg.report.grid import draw_grid
 from sdg.sampling.run import sample

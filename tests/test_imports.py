@@ -56,6 +56,7 @@ def command(name: str) -> str:
         (command("sample"), ["+experiment=ffhq_clip"]),
         (command("train"), ["+experiment=toyfaces_judge", "+lr=3"]),
         (command("evaluate"), ["+mention=x"]),
+        (command("evaluate"), ["samples=."]),
     ],
 )
 def test_what_computes_nothing_imports_nothing_heavy(tmp_path: Path, code: str, words: list[str]) -> None:

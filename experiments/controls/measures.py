@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
-from sdg.metrics.folder import read_files, read_manifest
+from sdg.metrics.folder import read_manifest
 from sdg.metrics.judged import Judged, JudgeReader
+from sdg.metrics.pictures import read_files
 from sdg.pixels import from_bytes
 
 POSE = ("x", "y", "scale", "tilt")

@@ -20,7 +20,7 @@ from experiments.table1.measuring import Pool, Result, measure
 from experiments.table1.rows import BY_PICTURE, SHUFFLED, UNGUIDED, Row, Size
 from experiments.table1.table import as_csv, latex
 from experiments.table1.worlds import World
-from sdg.data.picture import list_pictures
+from sdg.data.listing import list_pictures
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.files import write_whole

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from sdg.data.picture import is_picture_name
+from sdg.data.listing import is_picture_name
 from sdg.data.source import PerProcess, PictureSource
 from sdg.errors import SDGError
 from sdg.files import printable

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from sdg.data.picture import list_pictures
+from sdg.data.listing import list_pictures
 from sdg.data.source import PictureSource
 from sdg.errors import SDGError
 from sdg.files import printable

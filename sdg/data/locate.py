@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sdg.data.archive import ZipSource
 from sdg.data.folder import FolderSource
+from sdg.data.listing import is_picture_name
 from sdg.data.lsun import LMDBSource, is_lmdb
-from sdg.data.picture import is_picture_name
 from sdg.data.source import PictureSource
 from sdg.errors import SDGError
 

@@ -1,18 +1,32 @@
-"""Reading folders: a run's manifest, which is checked, and pictures, in batches."""
+"""What a folder of samples holds, told by its manifest, which is checked, and by names: nothing heavy."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import torch
-from PIL import Image
-from torch import Tensor
-
-from sdg.data.picture import open_picture, to_tensor
+from sdg.data.listing import list_pictures
 from sdg.errors import SDGError
 
 _SAID = {"prompt", "seed", "index", "scale", "scores"}
 """Keys that a run's manifest has for every sample, besides its file."""
+
+
+def is_run(folder: str | Path) -> bool:
+    """Whether a folder says what its pictures are: whether it is that of a ``sample.py`` run."""
+    return (Path(folder).expanduser() / "manifest.jsonl").is_file()
+
+
+def loose_pictures(folder: str | Path) -> list[Path]:
+    """The pictures of a folder that is no run.
+
+    Raises:
+        SDGError: there are none, or the folder holds several runs, or is still being written.
+    """
+    folder = Path(folder).expanduser()
+    if runs := sorted(folder.glob("*/manifest.jsonl")):
+        raise SDGError(f"{folder} holds runs of sample.py: give one of them, such as {runs[0].parent}")
+    if part := next(folder.rglob("*.part"), None):
+        raise SDGError(f"{folder} is still being written ({part.name}): wait, or delete what is unfinished")
+    return list_pictures(folder)
 
 
 def read_manifest(folder: str | Path) -> list[dict]:
@@ -53,29 +67,3 @@ def _unfinished(folder: Path, sign: str) -> SDGError:
     return SDGError(
         f"the run in {folder} is unfinished ({sign}): repeat its sample.py command, which completes it"
     )
-
-
-def read_files(
-    files: Sequence[Path],
-    batch_size: int,
-    prepare: Callable[[Image.Image], Image.Image] | None = None,
-) -> Iterator[Tensor]:
-    """Pictures, upright and in RGB, after ``prepare`` if given: batches (B, 3, H, W) uint8.
-
-    Raises:
-        SDGError: a file is not an intact picture, or the pictures differ in size.
-    """
-    size: tuple[int, int] | None = None
-    for start in range(0, len(files), batch_size):
-        batch = []
-        for path in files[start : start + batch_size]:
-            image = open_picture(path)
-            image = image if prepare is None else prepare(image)
-            if image.size != (size := size or image.size):
-                raise SDGError(
-                    "{} is {}x{} where the pictures before it are {}x{}: evaluate one size at a time".format(
-                        path, *image.size, *size
-                    )
-                )
-            batch.append(to_tensor(image))
-        yield torch.stack(batch)

@@ -2,19 +2,20 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from sdg.data.locate import find_source
-from sdg.data.picture import PREPARATIONS, list_pictures, picture_size, to_tensor
+from sdg.data.picture import PREPARATIONS, open_picture, picture_size, to_tensor
 from sdg.data.source import PictureSource
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.errors import SDGError
-from sdg.metrics.folder import read_files, read_manifest
+from sdg.metrics.folder import is_run, loose_pictures, read_manifest
 from sdg.pixels import to_bytes
 
 TOYFACES = "toyfaces:"
@@ -140,14 +141,10 @@ def open_samples(folder: str | Path) -> FolderPictures:
         SDGError: the folder holds no pictures or several runs, or is still being written.
     """
     folder = Path(folder).expanduser()
-    if (folder / "manifest.jsonl").is_file():
+    if is_run(folder):
         records = read_manifest(folder)
         return FolderPictures(folder, [folder / record["file"] for record in records], records)
-    if runs := sorted(folder.glob("*/manifest.jsonl")):
-        raise SDGError(f"{folder} holds runs of sample.py: give one of them, such as {runs[0].parent}")
-    if part := next(folder.rglob("*.part"), None):
-        raise SDGError(f"{folder} is still being written ({part.name}): wait, or delete what is unfinished")
-    return FolderPictures(folder, list_pictures(folder))
+    return FolderPictures(folder, loose_pictures(folder))
 
 
 def open_reference(
@@ -188,3 +185,29 @@ def _side(size: tuple[int, int]) -> int:
     if size[0] != size[1]:
         raise SDGError("the samples are {}x{}: only squares can be held against squares".format(*size))
     return size[0]
+
+
+def read_files(
+    files: Sequence[Path],
+    batch_size: int,
+    prepare: Callable[[Image.Image], Image.Image] | None = None,
+) -> Iterator[Tensor]:
+    """Pictures, upright and in RGB, after ``prepare`` if given: batches (B, 3, H, W) uint8.
+
+    Raises:
+        SDGError: a file is not an intact picture, or the pictures differ in size.
+    """
+    size: tuple[int, int] | None = None
+    for start in range(0, len(files), batch_size):
+        batch = []
+        for path in files[start : start + batch_size]:
+            image = open_picture(path)
+            image = image if prepare is None else prepare(image)
+            if image.size != (size := size or image.size):
+                raise SDGError(
+                    "{} is {}x{} where the pictures before it are {}x{}: evaluate one size at a time".format(
+                        path, *image.size, *size
+                    )
+                )
+            batch.append(to_tensor(image))
+        yield torch.stack(batch)

@@ -9,7 +9,8 @@ import torch
 from omegaconf import DictConfig
 
 from sdg.config import build, check_sweep, plain, resolved
-from sdg.data.picture import list_pictures, picture_size, read_picture
+from sdg.data.listing import list_pictures
+from sdg.data.picture import picture_size, read_picture
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.guidance.prompt import seems_weighted

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from sdg.data.file_data import FileData
 from sdg.data.folder import FolderSource
-from sdg.data.picture import list_pictures
+from sdg.data.listing import list_pictures
 from sdg.errors import SDGError
 from sdg.files import printable, write_whole
 from sdg.report.page import write_page

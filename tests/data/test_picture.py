@@ -14,10 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
+from sdg.data.listing import list_pictures
 from sdg.data.picture import (
     adm_square,
     box_square,
-    list_pictures,
     open_picture,
     picture_size,
     read_mask,

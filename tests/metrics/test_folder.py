@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sdg.errors import SDGError
-from sdg.metrics.folder import read_files, read_manifest
+from sdg.metrics.folder import read_manifest
+from sdg.metrics.pictures import read_files
 from tests.metrics.examples import record, write_run
 
 
