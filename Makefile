@@ -2,6 +2,8 @@ PYTHON ?= python3
 PY := .venv/bin/python
 RUN := .venv/.runs
 ENV := .venv/.installed
+PLAY := .venv/.play
+BROWSER := .venv/.browser
 # make demo BACKEND=cpu: where PyTorch's own packages can be reached, those without CUDA, ten times smaller.
 # Compiled once: a machine that writes no bytecode would compile torch at every start.
 UV_INSTALL = $(PY) -m uv pip install --compile-bytecode --python $(PY) -c constraints.txt $(if $(BACKEND),--torch-backend $(BACKEND))
@@ -9,7 +11,7 @@ UV_INSTALL = $(PY) -m uv pip install --compile-bytecode --python $(PY) -c constr
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all matrix mutants bench bench-gpu table1 lint format typecheck env clean distclean
+.PHONY: help demo play test test-all matrix mutants bench bench-gpu table1 lint format typecheck env clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +20,13 @@ demo: $(RUN)  ## draw faces steered by sentences and write a page to look at
 	$(PY) sample.py +experiment=demo
 	@echo "Now open outputs/demo/index.html"
 
+play: $(PLAY)  ## steer faces in a browser (args="--port 8000 …")
+	$(PY) -m sdg play $(args)
+
 test: $(ENV)  ## run the tests, but for the slow ones
 	$(PYTEST) -m "not slow"
 
-test-all: $(ENV)  ## run every test
+test-all: $(BROWSER)  ## run every test (those of the page want Chromium: apt-get install chromium)
 	$(PYTEST)
 
 matrix: $(ENV)  ## run the tests under other arithmetic, orders and releases (args="--help": which)
@@ -61,9 +66,19 @@ $(RUN): pyproject.toml constraints.txt
 	$(UV_INSTALL) -e .
 	@touch $@
 
+# What the page in the browser needs besides.
+$(PLAY): $(RUN)
+	$(UV_INSTALL) -e '.[play]'
+	@touch $@
+
 # What developing needs besides.
 $(ENV): $(RUN)
 	$(UV_INSTALL) -e '.[dev]'
+	@touch $@
+
+# What tests in a browser need besides.
+$(BROWSER): $(ENV)
+	$(UV_INSTALL) -e '.[dev,browser]'
 	@touch $@
 
 clean:  ## remove caches and build leftovers

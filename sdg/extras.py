@@ -7,6 +7,7 @@ from sdg.errors import SDGError
 
 EXTRAS = {
     "diffusers": "diffusers",
+    "gradio": "play",
     "lmdb": "lsun",
     "matplotlib": "figures",
     "optuna": "sweeps",

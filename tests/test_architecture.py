@@ -10,6 +10,7 @@ from sdg.composition import ROOT
 
 FLOORS = (
     {"commands"},
+    {"play"},
     {"studio"},
     {"training", "sampling", "sweep"},
     {"metrics"},
@@ -30,6 +31,7 @@ GROUND = {
     "trainers",
     "locks",
     "progress",
+    "pages",
 }
 BELOW = {
     "extras": {"errors"},
@@ -43,6 +45,8 @@ COMPOSED = {"__main__.py", "run.py", "build.py", "networks.py"}
 """Commands of packages, what each command calls, and what a method is built by and from."""
 UPSTAIRS = {"commands", "studio"}
 """Packages that compose configurations."""
+ALONE = {"play": {"studio"}}
+"""Packages that stand on the floor below and on the ground, and reach for nothing deeper."""
 
 LIBRARIES: dict[str, set[str]] = {
     "diffusion": {"torch"},
@@ -95,7 +99,7 @@ def allowed(path: Path) -> set[str]:
     if package not in PACKAGES:
         return BELOW.get(package, set())
     floor = next(i for i, packages in enumerate(FLOORS) if package in packages)
-    below = set[str]().union(*FLOORS[floor + 1 :])
+    below = ALONE.get(package, set[str]().union(*FLOORS[floor + 1 :]))
     ground = GROUND & {"errors", "randomness", "pixels"} if package in LIBRARIES else GROUND
     composes = path.name in COMPOSED or package in UPSTAIRS
     return {package} | below | ground | (HYDRA_SIDE if composes else set())
@@ -140,6 +144,9 @@ def test_arrows_point_down() -> None:
         ("sdg/errors.py", "sdg.randomness", True),
         ("sdg/sampling/chains.py", "sdg.studio", True),
         ("sdg/studio/x.py", "sdg.composition", False),
+        ("sdg/play/x.py", "sdg.studio", False),
+        ("sdg/play/x.py", "sdg.sampling.method", True),
+        ("sdg/play/x.py", "sdg.composition", True),
         ("sample.py", "sdg.commands.sample", False),
         ("sample.py", "sdg.diffusion.ddpm", True),
     ],

@@ -59,6 +59,7 @@ def _tool(package: str, *first: str) -> Callable[[Words], None]:
 COMMANDS: dict[str, tuple[Callable[[Words], None], str]] = {
     "draw": (_draw, 'guided pictures: sdg draw "a smiling face" "a face with a hat" n=2 sampler=balanced'),
     "again": (_again, "a run or a picture, once more: sdg again FOLDER, sdg again PICTURE.png"),
+    "play": (_tool("sdg.play"), "the same in a browser, step by step: sdg play, sdg play --port 8000"),
     "train": (_entry_point("train"), "a prior, an encoder: sdg train +experiment=toyfaces_clip"),
     "evaluate": (_entry_point("evaluate"), "a folder of samples: sdg evaluate samples=DIR 'metrics=[score]'"),
     "prepare": (_entry_point("prepare"), "decode a data set once: sdg prepare data=ffhq data.root=DIR"),

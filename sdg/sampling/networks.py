@@ -1,6 +1,7 @@
 """Networks: what is loaded, once for each process, whatever is then asked of it."""
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ class Networks:
         self.device = torch.device(device)
         self.prior = prior and prior.eval().requires_grad_(False).to(self.device)
         self._kept: dict[str, nn.Module] = {}
+        self._loading = threading.RLock()
 
     def find(
         self, model: Settings, encoder: Settings, files: Sequence[str], setting: str = "prior.checkpoint"
@@ -144,8 +146,9 @@ class Networks:
 
     def _once(self, kind: str, load: Callable[[], ModuleT], *settings: Any) -> ModuleT:
         key = json.dumps([kind, *settings], sort_keys=True, default=str)
-        if key not in self._kept:
-            self._kept[key] = load().eval().requires_grad_(False).to(self.device)
+        with self._loading:  # another thread may ask for the same
+            if key not in self._kept:
+                self._kept[key] = load().eval().requires_grad_(False).to(self.device)
         return self._kept[key]  # type: ignore[return-value]  # the key says of which type
 
 

@@ -2,6 +2,7 @@
 
 from sdg.checkpoints.diffusers import from_diffusers
 from sdg.studio.picture import Picture, Pictures, Step
+from sdg.studio.request import Request
 from sdg.studio.studio import Studio, again, load
 
-__all__ = ["Picture", "Pictures", "Step", "Studio", "again", "from_diffusers", "load"]
+__all__ = ["Picture", "Pictures", "Request", "Step", "Studio", "again", "from_diffusers", "load"]

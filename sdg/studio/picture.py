@@ -106,6 +106,8 @@ class Step(NamedTuple):
     """Size of the gradient, for each picture; None where it is not guided."""
     clipped: list[float | None]
     """Share of the prior's prediction at the bounds of its range, for each picture; None for a search."""
+    pictures: Pictures | None = None
+    """After the last step, what was drawn, with its files; None before."""
 
     @property
     def predicted(self) -> Image.Image:
@@ -116,12 +118,15 @@ class Step(NamedTuple):
         return _file(self.predicted)
 
 
-def step(views: Sequence[View], groups: Sequence[Sequence[PlanEntry]], of: int) -> Step:
+def step(
+    views: Sequence[View], groups: Sequence[Sequence[PlanEntry]], of: int, pictures: Pictures | None = None
+) -> Step:
     """One step of several groups that are drawn in turns.
 
     Args:
         views: of each group.
         groups: their entries, without padding.
+        pictures: if it is the last step, what was drawn.
     """
     images: list[Image.Image] = []
     scores: list[dict[str, float]] = []
@@ -138,7 +143,7 @@ def step(views: Sequence[View], groups: Sequence[Sequence[PlanEntry]], of: int) 
             for aimed, size in zip(guided, _numbers(view.gradient_rms, entries), strict=True)
         ]
         clipped += _numbers(view.clipped, entries)
-    return Step(views[0].number, of, views[0].t, images, scores, rms, clipped)
+    return Step(views[0].number, of, views[0].t, images, scores, rms, clipped, pictures)
 
 
 def side_by_side(images: Sequence[Image.Image], columns: int) -> Image.Image:

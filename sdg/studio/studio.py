@@ -1,7 +1,8 @@
 """The studio: networks in memory, and pictures drawn with any other settings at once."""
 
+import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,16 @@ import torch
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from PIL import Image
 
 from sdg.composition import ROOT, conf_folders
 from sdg.config import one_line
+from sdg.data.picture import read_picture
 from sdg.diffusion.denoiser import Denoiser
 from sdg.errors import SDGError
+from sdg.pixels import to_bytes
 from sdg.sampling.build import build_method
-from sdg.sampling.method import Method, Sample
+from sdg.sampling.method import Method, Sample, View
 from sdg.sampling.networks import Networks
 from sdg.sampling.plan import SamplePlan
 from sdg.sampling.provenance import describer, named_files, read_origin, reference_file_hash
@@ -97,7 +101,8 @@ class Studio:
     ) -> Iterator[Step]:
         """The same pictures in the making: what they are expected to become, after every step.
 
-        The last step shows the finished pictures. Closing the iterator ends the chain within one step.
+        The last step shows the finished pictures, and has them (:attr:`Step.pictures`). Closing the iterator
+        ends the chain within one step.
         """
         pictures = {"content": content, "structure": structure, "style": style}
         return self._steps(lambda: self._asked(given, prompt, pictures, n, seed, unguided, settings))
@@ -122,11 +127,24 @@ class Studio:
             return asked
 
     def unknown_words(self, prompt: str, **settings: Any) -> list[str]:
-        """Words of a prompt that the encoder does not know."""
-        with self._drawing():
-            return build_method(
-                request(self.base, [prompt], settings=settings).config(), self.networks
-            ).unknown_words(prompt)
+        """Words of a prompt that the encoder does not know; told at once, also while another thread draws."""
+        with _one_line():
+            config = request(self.base, [prompt], settings=settings).config()
+            return build_method(config, self.networks).unknown_words(prompt)
+
+    def square(self, path: str | Path) -> Image.Image:
+        """What the networks see of the picture in a file: the square in its centre, at the prior's size.
+
+        Raises:
+            SDGError: the file is no picture, or not one that can be safely opened.
+        """
+        with _one_line():
+            size = int(self.base.config().prior.denoiser.image_size)
+        return Image.fromarray(to_bytes(read_picture(path, size)).permute(1, 2, 0).contiguous().numpy())
+
+    def options(self, group: str) -> list[str]:
+        """The choices that a group of settings has, such as those of ``sampler``: ours and the user's own."""
+        return sorted({file.stem for folder in conf_folders() for file in (folder / group).glob("*.yaml")})
 
     def close(self) -> None:
         """Let go of the networks; the studio draws no more."""
@@ -169,11 +187,17 @@ class Studio:
     @torch.inference_mode(False)  # between steps, what the caller has chosen holds
     def _steps(self, asked: Callable[[], Request]) -> Iterator[Step]:
         with self._drawing():
-            _, method, plan = self._prepare(asked())
+            what = asked()
+            config, method, plan = self._prepare(what)
             groups = [list(plan)[i : i + method.group] for i in range(0, len(plan), method.group)]
             chains = [method.chain(method.padded(group)) for group in groups]
-            for views in zip(*chains, strict=False):
-                yield step(views, groups, method.steps)
+            for number in range(1, method.steps + 1):
+                views = [next(chain) for chain in chains]
+                drawn = None
+                if number == method.steps:
+                    samples = [_drawn(chain)[: len(g)] for chain, g in zip(chains, groups, strict=True)]
+                    drawn = self._pictures(what, config, method, list(itertools.chain(*samples)))
+                yield step(views, groups, method.steps, drawn)
 
     def _pictures(
         self, asked: Request, config: DictConfig, method: Method, samples: Sequence[Sample]
@@ -241,6 +265,15 @@ def again(picture: str | Path, device: str | torch.device | None = None) -> Pict
         method.check(*([part] if part else [] for part in (origin.entry.prompt, origin.entry.reference)))
         (sample,) = method.draw([origin.entry])
     return Picture(sample, origin, f"sdg again {picture}")
+
+
+def _drawn(chain: Generator[View, None, list[Sample]]) -> list[Sample]:
+    """The samples of a chain that has taken its last step."""
+    try:
+        next(chain)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("a chain went on after its last step")
 
 
 def _named(name: str | None) -> list[str]:

@@ -57,7 +57,7 @@ def test_tools_are_given_their_words(given: list[list[str]]) -> None:
     [
         (["drew"], "no command 'drew': did you mean sdg draw?"),
         (["a smiling face"], 'sdg draw "a smiling face" draws it'),
-        (["qqq"], "choose draw, again, train"),
+        (["qqq"], "choose draw, again, play"),
         (["again", "nowhere.png"], "there is no picture at nowhere.png"),
     ],
 )

@@ -93,6 +93,7 @@ def test_the_same_settings_give_the_files_that_sample_py_gives(
     assert sdg.again(files[1], device="cpu").png == drawn[1].png
     *_, last = studio.steps(n=2, seed=1, **words)
     assert [image.tobytes() for image in last.images] == [picture.image.tobytes() for picture in drawn]
+    assert [picture.png for picture in last.pictures or []] == [picture.png for picture in drawn]
     assert len({picture.png for picture in drawn}) == 2
 
 
@@ -123,6 +124,37 @@ def test_steps_tell_what_happens_and_can_be_closed(studio: Studio) -> None:
         studio.draw("a face")
     steps.close()
     assert studio.draw("a face", scale=30)
+
+
+def test_words_are_told_while_another_thread_draws(studio: Studio) -> None:
+    steps = studio.steps("a smiling face", scale=30)
+    assert next(steps).pictures is None
+    told: list[str] = []
+    thread = threading.Thread(target=lambda: told.extend(studio.unknown_words("a zebra with a hat")))
+    thread.start()
+    thread.join(60)
+    assert told == ["zebra"]
+    steps.close()
+
+
+def test_the_square_of_a_picture_is_what_the_networks_see(studio: Studio, tmp_path: Path) -> None:
+    """The middle of a wide picture, at the prior's size."""
+    wide = Image.new("RGB", (96, 32), "red")
+    wide.paste((0, 0, 255), (32, 0, 64, 32))
+    wide.save(tmp_path / "wide.png")
+    square = studio.square(tmp_path / "wide.png")
+    assert (square.size, square.getcolors()) == ((32, 32), [(1024, (0, 0, 255))])
+    with pytest.raises(SDGError, match="is not there"):
+        studio.square(tmp_path / "none.png")
+
+
+def test_options_of_a_group_include_the_users_own(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "sampler").mkdir(parents=True)
+    (tmp_path / "conf" / "sampler" / "mine.yaml").write_text("defaults: [ddim]\n")
+    monkeypatch.chdir(tmp_path)
+    assert {"mine", "ddim", "balanced"} <= set(studio.options("sampler"))
 
 
 @pytest.fixture

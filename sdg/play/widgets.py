@@ -1,0 +1,238 @@
+"""The widgets of the page: controls in the order of a wish's fields, and what shows the result."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components.image_editor import ImageEditor
+from gradio.data_classes import ImageData
+
+from sdg.pages import template
+from sdg.play.folder import BRUSH
+from sdg.play.wish import OWN, PRESETS, START, TERMS, Wish
+from sdg.studio import Studio
+
+EXAMPLES = (
+    "a smiling face with red hair",
+    "a face with glasses and a hat",
+    "a bearded person on a yellow background",
+    "a frowning person with long black hair",
+)
+LOWEST, HIGHEST = -4, 3
+"""Of the slider of the scale, as log2 of the scale over the usual one."""
+OVERDRIVEN = {"toyfaces": 1}
+"""By the prior's folder, from where on a stronger push brings no more of a prompt about: on toy faces twice
+the usual scale (experiments/text_alignment/results.md: 0.88 of all prompts at 400, 0.83 at 800)."""
+METHODS = [
+    ("at x_t, by the encoder that sees through noise", "sdg"),
+    ("at the predicted picture, by plain CLIP", "clip_x0"),
+]
+
+
+class Controls(NamedTuple):
+    """One for each field of :class:`Wish`."""
+
+    prompt: gr.Textbox
+    picture: gr.State
+    uses: gr.CheckboxGroup
+    text: gr.Slider
+    content: gr.Slider
+    structure: gr.Slider
+    style: gr.Slider
+    strength: gr.Slider
+    mask: ImageEditor
+    push: gr.Slider
+    steps: gr.Radio
+    sampler: gr.Dropdown
+    method: gr.Dropdown
+    seed: gr.Number
+    pictures: gr.Radio
+
+
+class Widgets(NamedTuple):
+    """All that events read or change."""
+
+    controls: Controls
+    words: gr.HTML
+    """What is said of a prompt as it is typed."""
+    upload: gr.Image
+    ticks: gr.HTML
+    draw: gr.Button
+    stop: gr.Button
+    again: gr.Button
+    told: gr.HTML
+    """What went wrong, in a line."""
+    view: gr.HTML
+    scrub: gr.Slider
+    plots: dict[str, gr.LinePlot]
+    command: gr.Code
+    python: gr.Code
+    files: gr.File
+    history: gr.Gallery
+    pin: gr.Button
+    pins: gr.HTML
+
+
+def lay_out(studio: Studio, prompt: str) -> Widgets:
+    """Create everything, in the block that is open.
+
+    Args:
+        prompt: what the page begins with.
+    """
+    gr.Markdown(
+        "# Guidance, by hand\n"
+        "A diffusion model that knows no words draws from noise; an encoder that sees through noise steers "
+        "it. Say what to draw, press **Draw**, and watch both, from the same noise."
+    )
+    with gr.Row():
+        with gr.Column(scale=2, min_width=320):
+            left = _controls(studio, prompt)
+        with gr.Column(scale=3, min_width=320):
+            right = _result()
+    return Widgets(**left, **right)
+
+
+def ticks(studio: Studio, push: float = 0.0) -> str:
+    """What stands below the slider of the scale: its ends, the usual one, and where it overdrives."""
+    config = studio.base.config()
+    usual, where = float(config.guidance.scale), str(config.prior.checkpoint).split("/")
+    marks = {0: "usual"} | {at: "overdriven →" for name, at in OVERDRIVEN.items() if name in where}
+    marks = {LOWEST: "faint"} | marks
+    placed = [(100 * (at - LOWEST) / (HIGHEST - LOWEST), text) for at, text in marks.items()]
+    said = f"{2**push:.3g} times the usual scale: {usual * 2**push:.3g} for words"
+    return template("play", "ticks.html").render(ticks=placed, said=said)
+
+
+def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
+    usual = Wish()
+    sentence = gr.Textbox(prompt, label="A sentence", max_length=400, elem_id="prompt")
+    words = gr.HTML(elem_id="words")
+    if not studio.unknown_words(" ".join(EXAMPLES)):
+        gr.Examples([[each] for each in EXAMPLES], [sentence], label="for example", elem_id="examples")
+    with gr.Row():
+        draw = gr.Button("Draw", variant="primary", min_width=80, elem_id="draw")
+        stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="stop")
+        again = gr.Button("New seed", min_width=80, elem_id="again")
+    told = gr.HTML(elem_id="told")
+    push = gr.Slider(
+        LOWEST, HIGHEST, usual.push, step=0.25, label="Strength, as a power of 2", elem_id="push"
+    )
+    marks = gr.HTML(ticks(studio), elem_id="ticks")
+    with gr.Row():
+        steps = gr.Radio(PRESETS, value=usual.steps, label="Steps", min_width=200, elem_id="steps")
+        pictures = gr.Radio(
+            [1, 2, 3, 4], value=usual.pictures, label="Pictures", min_width=160, elem_id="pictures"
+        )
+        seed = gr.Number(usual.seed, label="Seed", precision=0, minimum=0, min_width=90, elem_id="seed")
+    with gr.Accordion("A picture", open=False, elem_id="picture-part"):
+        upload = gr.Image(
+            sources=["upload", "clipboard", "webcam"],
+            type="filepath",
+            height=220,
+            label="upload, paste, or take one",
+            elem_id="picture",
+        )
+        upload.preprocess = _path  # type: ignore[method-assign]  # a subclass would write files beside this one
+        uses = gr.CheckboxGroup([*TERMS, START], label="Use it as", elem_id="uses")
+        strength = gr.Slider(
+            0.05, 1, usual.strength, step=0.05, label="start: share redrawn", elem_id="strength"
+        )
+        with gr.Accordion("start: only where you brush", open=False):
+            brush = ImageEditor(
+                type="pil",
+                sources=(),
+                transforms=(),
+                brush=gr.Brush(24, [BRUSH], color_mode="fixed"),
+                layers=False,
+                height=340,
+                label="redraw only this",
+                elem_id="brush",
+            )
+    with gr.Accordion("Weights, sampler, estimator", open=False, elem_id="more"):
+        weights = {
+            name: gr.Slider(0, 3, 1, step=0.05, label=f"weight of {name}", elem_id=f"weight-{name}")
+            for name in ("text", *TERMS)
+        }
+        samplers = [OWN, *(name for name in studio.options("sampler") if name not in PRESETS)]
+        sampler = gr.Dropdown(samplers, value=OWN, label="Sampler", elem_id="sampler")
+        method = gr.Dropdown(METHODS, value=usual.method, label="The gradient is taken", elem_id="method")
+    controls = Controls(
+        prompt=sentence,
+        picture=gr.State(),
+        uses=uses,
+        **weights,
+        strength=strength,
+        mask=brush,
+        push=push,
+        steps=steps,
+        sampler=sampler,
+        method=method,
+        seed=seed,
+        pictures=pictures,
+    )
+    return {
+        "controls": controls,
+        "words": words,
+        "upload": upload,
+        "ticks": marks,
+        "draw": draw,
+        "stop": stop,
+        "again": again,
+        "told": told,
+    }
+
+
+def _result() -> dict[str, Any]:
+    nothing = template("play", "pairs.html").render(pairs=[], said="", shown=None, of=0)
+    view = gr.HTML(nothing, elem_id="view")
+    scrub = gr.Slider(1, 2, 2, step=1, label="Back through the steps", interactive=False, elem_id="scrub")
+    with gr.Accordion("Curves over the steps", open=False, elem_id="curves"), gr.Row():
+        names = {"score": "score of each term", "gradient": "rms of the gradient", "clipped": "share clipped"}
+        plots = {
+            kind: gr.LinePlot(
+                x="t",
+                y=title,
+                color="of",
+                x_title="t (noise on the right)",
+                y_title=title,
+                height=220,
+                min_width=240,
+                elem_id=f"curve-{kind}",
+            )
+            for kind, title in names.items()
+        }
+    with gr.Accordion("Draw it again elsewhere", open=False, elem_id="export"):
+        command = gr.Code(language="shell", label="in a shell", elem_id="command")
+        python = gr.Code(language="python", label="in Python", elem_id="python")
+        files = gr.File(
+            file_count="multiple", label="pictures with their settings inside, and the chain", elem_id="files"
+        )
+    gr.Markdown("**This visit**: choose a drawing to bring back its settings.")
+    history = gr.Gallery(
+        show_label=False,
+        columns=6,
+        fit_columns=False,
+        height=150,
+        object_fit="contain",
+        allow_preview=False,
+        format="png",
+        buttons=[],
+        elem_id="history",
+    )
+    pin = gr.Button("Pin this drawing to compare it", size="sm", elem_id="pin")
+    pins = gr.HTML(elem_id="pins")
+    return {
+        "view": view,
+        "scrub": scrub,
+        "plots": plots,
+        "command": command,
+        "python": python,
+        "files": files,
+        "history": history,
+        "pin": pin,
+        "pins": pins,
+    }
+
+
+def _path(payload: ImageData | None) -> str | None:
+    """The path of an upload, which Gradio does not open: sdg's own reader does."""
+    return payload.path if payload else None
