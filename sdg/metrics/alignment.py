@@ -31,8 +31,9 @@ class TextAlignment:
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         mentioned = evidence.mentioned()
-        names, right, asked = _tally(evidence.guided.attributes, mentioned)
-        _, by_chance, _ = _tally(evidence.partners().attributes, mentioned)
+        guided, unguided = self.read(evidence, mentioned)
+        names, right, asked = _tally(guided, mentioned)
+        _, by_chance, _ = _tally(unguided, mentioned)
         right_p, asked_p = (evidence.by_target(table).sum(dim=1) for table in (right, asked))
         intervals = bootstrap(
             lambda p: right_p[p].sum(dim=0) / asked_p[p].sum(dim=0), len(right_p), draws=self.draws
@@ -46,6 +47,10 @@ class TextAlignment:
             )
             if count
         ]
+
+    def read(self, evidence: Evidence, mentioned: Tensor) -> tuple[Tensor, Tensor]:
+        """The attributes (N, 8) of guided samples and of the unguided ones with their noise, by the judge."""
+        return evidence.guided.attributes, evidence.partners().attributes
 
 
 def _tally(attributes: Tensor, mentioned: Tensor) -> tuple[list[str], Tensor, Tensor]:

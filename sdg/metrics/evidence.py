@@ -113,15 +113,20 @@ class Evidence:
         """For every guided sample, the unguided one with the same noise.
 
         Raises:
-            SDGError: there is none.
+            SDGError: there is none, or nothing guided.
         """
         self.need_guided()
-        rows = {_noise(record): row for row, record in enumerate(self.unguided.records)}
-        noises = [_noise(record) for record in self.guided.records]
+        return self.unguided.only(self.partner_numbers())
+
+    def partner_numbers(self) -> list[int]:
+        """The place of each of :meth:`partners` among ``unguided``; raises SDGError if there is none."""
+        records = self.samples.records
+        rows = {_noise(records[row]): number for number, row in enumerate(self.unguided_rows)}
+        noises = [_noise(records[row]) for targets in self.targets.values() for row in targets]
         if absent := [noise for noise in noises if noise not in rows]:
             seed, index = absent[0]
             raise SDGError(f"no unguided sample has seed {seed} and index {index}: draw with unguided=true")
-        return self.unguided.only([rows[noise] for noise in noises])
+        return [rows[noise] for noise in noises]
 
     def by_target(self, values: Tensor) -> Tensor:
         """Reshape (N, ...), a row per guided sample, to (P, n, ...), where P is the number of targets."""

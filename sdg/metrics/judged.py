@@ -23,6 +23,12 @@ def scale_nuisances(nuisances: Tensor) -> Tensor:
     return (nuisances - low) / (high - low) * 2 - 1
 
 
+def unscale_nuisances(scaled: Tensor) -> Tensor:
+    """Undo :func:`scale_nuisances`, and bring what is outside of its range to the end of it."""
+    low, high = scaled.new_tensor(list(NUISANCES.values())).unbind(dim=1)
+    return low + (scaled.clamp(-1, 1) + 1) / 2 * (high - low)
+
+
 def judge_pixels(judge: nn.Module, pixels: Tensor, size: int) -> Judgement:
     """What a judge sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
     if pixels.shape[-2:] != (size, size):

@@ -15,9 +15,10 @@ LOGIT_SCALE = 100.0
 
 class Objective(Protocol):
     """Embeddings (B, D) of length 1 of noised pictures and, by the teacher, of the clean ones -> the loss,
-    and that part of it which is contrastive, by which a training that fails is recognised."""
+    and that part of it which is contrastive, by which a training that fails is recognised. If ``paired``,
+    neighbours are siblings: all but one attribute, and the noise, are the same."""
 
-    def __call__(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]: ...
+    def __call__(self, student: Tensor, teacher: Tensor, paired: bool = False) -> tuple[Tensor, Tensor]: ...
 
 
 class Distillation:
@@ -27,24 +28,32 @@ class Distillation:
     also drawn to the teacher's own, which no other picture excuses: at its minimum it is the direction of the
     mean of all clean embeddings that the noised picture may have come from.
 
+    With ``shift``, the step from a picture to its sibling is asked to be the teacher's
+    (:func:`shift_loss`): that step along one attribute is what guidance follows.
+
     Args:
         cosine: weight of 1 - cos(student, teacher), averaged over the batch; 0 is the paper's loss.
+        shift: weight of the shift loss between siblings, in training.
 
     Raises:
         SDGError: a weight below 0.
     """
 
-    def __init__(self, cosine: float = 0.0):
-        if not cosine >= 0:
-            raise SDGError(f"distillation.cosine={cosine} is no weight: use 0 (the paper) or more")
-        self.cosine = cosine
+    def __init__(self, cosine: float = 0.0, shift: float = 0.0):
+        for name, weight in (("cosine", cosine), ("shift", shift)):
+            if not weight >= 0:
+                raise SDGError(f"distillation.{name}={weight} is no weight: use 0 (the paper) or more")
+        self.cosine, self.shift = cosine, shift
 
-    def __call__(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-        contrast = distillation_loss(student, teacher)
-        if not self.cosine:
-            return contrast, contrast
-        apart = 1 - (full(student) * teacher.to(full(student))).sum(dim=-1)
-        return contrast + self.cosine * apart.mean(), contrast
+    def __call__(self, student: Tensor, teacher: Tensor, paired: bool = False) -> tuple[Tensor, Tensor]:
+        contrast = loss = distillation_loss(student, teacher)
+        student = full(student)
+        teacher = teacher.to(student)
+        if self.cosine:
+            loss = loss + self.cosine * (1 - (student * teacher).sum(dim=-1)).mean()
+        if self.shift and paired:
+            loss = loss + self.shift * shift_loss(student, teacher)
+        return loss, contrast
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -58,3 +67,17 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     logits = similarities(student, teacher, LOGIT_SCALE)
     diagonal = torch.arange(len(logits), device=logits.device)
     return F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)
+
+
+def shift_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over pairs of |(s_a - s_b) - (e_a - e_b)|²: the step between siblings is to be the teacher's.
+
+    Both siblings bear the same noise, so what is left of the student's difference is its answer to the one
+    attribute. A loss of single embeddings gives this answer up where noise hides the attribute, long before
+    it is lost: the mean of what the picture may have been is then the best embedding.
+
+    Args:
+        student, teacher: (B, D), of length 1; siblings are neighbours.
+    """
+    apart = (student - teacher).unflatten(0, (-1, 2))
+    return (apart[:, 0] - apart[:, 1]).square().sum(dim=-1).mean()

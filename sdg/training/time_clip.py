@@ -123,9 +123,13 @@ class TimeCLIPTraining(Training):
                 return torch.randint(steps, (count,), **options)
             return timesteps(torch.rand(count, **options), self.schedule)
 
-        t = ranks.share(draw, len(images))
+        paired = bool(batch.get("paired"))
+        each = 2 if paired else 1  # siblings share level and noise: only the attribute is between them
+        t = ranks.share(draw, len(images) // each).repeat_interleave(each)
         shape = images.shape[1:]
-        noise = ranks.share(lambda n: torch.randn(n, *shape, dtype=torch.float32, **options), len(images))
+        noise = ranks.share(
+            lambda n: torch.randn(n, *shape, dtype=torch.float32, **options), len(images) // each
+        ).repeat_interleave(each, dim=0)
         with torch.no_grad():
             target = self._target(batch)
         student = F.normalize(
@@ -133,7 +137,7 @@ class TimeCLIPTraining(Training):
         )
         with torch.no_grad():
             targets = ranks.gather(target)
-        return self.objective(ranks.gather(student), targets)
+        return self.objective(ranks.gather(student), targets, paired)
 
     def _target(self, batch: dict) -> Tensor:
         if self._cache is None:

@@ -267,7 +267,7 @@ def test_every_metric_is_named_by_what_it_measures_on(path: Path) -> None:
 
 
 def test_metrics_are_picked_by_name() -> None:
-    assert config().metrics.keys() == {"score", "alignment", "drift", "spread"}
+    assert config().metrics.keys() == {"score", "alignment", "alignment_redrawn", "drift", "spread"}
     assert config("metrics=prior").metrics.keys() == {"marginals", "fd_judge"}
     picked = config("metrics=[fd_judge,fd_judge_guided]").metrics
     assert {name: metric.guided for name, metric in build(picked).items()} == {
