@@ -8,7 +8,7 @@ the released code.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.term import Term
-from sdg.guidance.weight import number
+from sdg.guidance.weight import Window, number
 from sdg.networks.time_encoder import Features
 
 
@@ -120,6 +120,17 @@ class Guidance(nn.Module):
     def scores(self, features: Features, targets: Mapping[str, Tensor | Features]) -> dict[str, Tensor]:
         """F_k, (B,), by term, for images with these features."""
         return {name: term(features, targets[name]) for name, term in self.terms.items()}
+
+    def check(self, levels: Sequence[Level]) -> None:
+        """Raise SDGError if a term has a window in which none of a chain's levels lies."""
+        for name, term in self.terms.items():
+            weight = term.weight
+            if isinstance(weight, Window) and weight.value and not any(map(weight.at, levels)):
+                first, last = levels[0], levels[-1]
+                raise SDGError(
+                    f"no step of this chain, from t={first.t} down to {last.t}, lies in the window of "
+                    f"guidance.terms.{name}.weight: widen it, or take more steps"
+                )
 
     def rests(self, level: Level) -> bool:
         """Whether every weight is 0 at ``level``, so that guidance need not be evaluated."""

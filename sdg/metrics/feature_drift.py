@@ -30,7 +30,8 @@ class FeatureDrift:
         "distance between the mean features of guided and unguided samples of the same noise, without their "
         "components along the prompt's text and along the mean text, relative to the standard deviation of "
         "the unguided ones; root of the mean of its square over prompts, less that of the floor, which is "
-        "the same with guided and unguided exchanged at random; 95 % bootstrap interval over prompts and noises"
+        "the same with guided and unguided exchanged at random; 95 % bootstrap interval over prompts and "
+        "noises"
     )
 
     def __init__(self, features: str, draws: int = 500):

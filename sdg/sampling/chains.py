@@ -54,6 +54,8 @@ class GuidedSampling(Method):
                 f"the prior draws {denoiser.image_size}-px images and the encoder reads "
                 f"{guidance.encoder.image_size}-px ones: choose a prior and an encoder that match"
             )
+        if guidance:
+            guidance.check([level for step in timeline for level in (step.level, step.level_s)])
         if snapshots < 0:
             raise SDGError(f"snapshots={snapshots} is no number of steps: use 0 (none) or more")
         self.denoiser = denoiser.eval().requires_grad_(False)

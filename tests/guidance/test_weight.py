@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from torch import nn
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.timeline import Level, Timeline
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.prompt import seems_weighted, weighted_sentences
 from sdg.guidance.stages import StageWeights
 from sdg.guidance.text import Text
-from sdg.guidance.weight import Cosine, Linear, Weight, Window
+from sdg.guidance.weight import Cosine, Linear, NoiseWindow, Weight, Window
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,16 @@ def test_what_is_no_number_is_no_weight(weight: Any) -> None:
 def test_terms_weigh_numbers_and_functions_alike() -> None:
     level = Level(750, 0.1, 0.25)
     assert [term.weight_at(level) for term in (Text(), Text(-2), Text(Linear(1.0, 0.0)))] == [1, -2, 0.75]
+
+
+def test_a_window_that_holds_no_step_of_a_chain_is_refused() -> None:
+    """Half a chain of four steps begins at t=333: an early window is past, and a narrow one lies between."""
+    levels = [step.level for step in Timeline(NoiseSchedule.linear(), 4, strength=0.5)]
+    windows = {"early": Window(stop=0.5), "narrow": NoiseWindow(start=300, stop=100)}
+    for name, window in windows.items():
+        with pytest.raises(SDGError, match=rf"t=333 down to 0, lies in the window of .*\.{name}\.weight"):
+            Guidance(nn.Identity(), {"late": Text(Window(1.0, 0.6)), name: Text(window)}, 1.0).check(levels)
+    Guidance(nn.Identity(), {"late": Text(NoiseWindow(start=333)), "off": Text(0.0)}, 1.0).check(levels)
 
 
 def test_guidance_rests_where_every_weight_is_zero() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 
-from sdg.checkpoints.card import Card, write_card
+from sdg.checkpoints.card import Card, read_card, write_card
 from sdg.errors import SDGError
 from sdg.files import file_hash
 from sdg.sampling.build import build_method
@@ -38,6 +38,11 @@ def method(weights: list[str], *words: str) -> GuidedSampling:
     made = build_method(configure("sample", [*weights, *words]), NETWORKS)
     assert isinstance(made, GuidedSampling)
     return made
+
+
+def window(kind: str, **ends: float) -> list[str]:
+    values = "".join(f", {name}: {value}" for name, value in ends.items())
+    return [f"guidance.terms.text.weight={{_target_: sdg.guidance.weight.{kind}{values}}}"]
 
 
 def target(made: GuidedSampling, prompt: str = PROMPT) -> torch.Tensor:
@@ -81,6 +86,9 @@ def test_visibility_changes_pictures_and_a_weight_of_zero_is_no_guidance(weights
         (["method.encoder_sees=x0", "guidance.terms.text.weight=visible"], "here plain CLIP guides"),
         (["guidance=content", "+guidance.contrast=mean"], "is contrasted with nothing"),
         (["guidance.terms.text.weight=visibly"], "weight=visibly"),
+        (window("NoiseWindow", start=300, stop=200), "chain, from t=999 down to 0, lies in the window"),
+        (window("NoiseWindow", start=100, stop=200), "from t=100 down to 200 is empty"),
+        (window("Window", start=0.5, stop=1.5), "from 0.5 to 1.5 is empty"),
     ],
 )
 def test_what_cannot_be_followed_is_told_in_a_line(
@@ -95,6 +103,15 @@ def test_a_prompt_that_is_its_own_contrast_is_told_before_anything_is_drawn(weig
     with pytest.raises(SDGError, match=r"guidance\.contrast='a frowning face' says what"):
         made.check([PROMPT, OTHER], [])
     assert made.unknown_words("a smiling zebra") == ["zebra"]
+
+
+def test_a_card_without_visibility_gives_a_mean_and_no_weight(weights: list[str], tmp_path: Path) -> None:
+    full = read_card(next(word.partition("=")[2] for word in weights if word.startswith("encoder.card=")))
+    write_card(tmp_path / "card.json", full._replace(pairs=()), {})
+    card = f"encoder.card={tmp_path / 'card.json'}"
+    method(weights, card, "guidance.contrast=mean")
+    with pytest.raises(InstantiationException, match=r"card\.json has no visibility: measure it with"):
+        method(weights, card, "guidance.terms.text.weight=visible")
 
 
 def test_a_card_of_other_weights_is_refused(weights: list[str], tmp_path: Path) -> None:

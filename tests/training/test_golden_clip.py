@@ -15,6 +15,7 @@ from sdg.networks.time_encoder import from_clip
 from sdg.randomness import keyed_generator
 from sdg.training.clip import CLIPTraining, clip_loss
 from sdg.training.objectives import distillation_loss
+from sdg.training.ranks import Ranks
 from sdg.training.time_clip import TimeCLIPTraining
 from tests.training.by_hand import RATES, STEPS, ByHand, cross_entropy, double, fit, same
 from tests.training.test_golden_prior import ALPHA_BAR, optimisation
@@ -170,3 +171,30 @@ def test_logits_are_compared_in_full_precision_under_autocast():
                 value = loss(a, teacher)
             results.append((value.detach(), *torch.autograd.grad(value, a)))
         torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_siblings_share_level_and_noise(paired: bool, monkeypatch: pytest.MonkeyPatch):
+    """Only the attribute is between them, and the objective is told so."""
+    module, _, _ = fine_tuning([], cache=False)
+    drawn: list[tuple[Tensor, Tensor]] = []
+    told: list[bool] = []
+    original = NoiseSchedule.diffuse
+
+    def diffuse(self: NoiseSchedule, clean: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        drawn.append((t, noise))
+        return original(self, clean, t, noise)
+
+    def objective(student: Tensor, teacher: Tensor, paired: bool = False) -> tuple[Tensor, Tensor]:
+        told.append(paired)
+        return student.sum(), student.sum()
+
+    monkeypatch.setattr(NoiseSchedule, "diffuse", diffuse)
+    module.objective = objective
+    batch = {"image": pictures(0), "step": 0, "paired": paired}
+    module._loss(batch, keyed_generator("siblings"), Ranks(), None)
+    ((t, noise),) = drawn
+    assert told == [paired]
+    assert t[::2].equal(t[1::2]) == paired
+    assert noise[::2].equal(noise[1::2]) == paired
+    assert not noise[:2].equal(noise[2:])

@@ -11,7 +11,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.randomness import keyed_generator
 from sdg.training.clip import clip_loss, pair_loss
-from sdg.training.objectives import Distillation, distillation_loss
+from sdg.training.objectives import Distillation, distillation_loss, shift_loss
 
 
 def unit(*shape: int, key: int = 0) -> Tensor:
@@ -53,6 +53,26 @@ def test_of_siblings_only_the_words_that_differ_count():
     expected = [math.log1p(math.exp(-(0.8 + 1.5))), math.log1p(math.exp(-2.0))]
     assert float(pair_loss(logits, bags)) == pytest.approx(sum(expected) / 2)
     assert float(pair_loss(logits, bags.roll(1, 0))) > float(pair_loss(logits, bags))
+
+
+def test_siblings_are_asked_for_the_teachers_step():
+    """A student that is off by the same for both siblings has the teacher's step."""
+    teacher = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [1.0, 0.0]])
+    assert float(shift_loss(teacher - 0.3, teacher)) == pytest.approx(0, abs=1e-7)
+    # The first pair's steps are (0.4, -0.8) and (1, 0), the second's (0, 0) and (-1, 1).
+    student = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.6, 0.8], [0.6, 0.8]])
+    assert float(shift_loss(student, teacher)) == pytest.approx((0.6**2 + 0.8**2 + 1 + 1) / 2)
+    assert float(shift_loss(student.roll(1, 0), teacher.roll(1, 0))) != pytest.approx(1.5)
+
+
+def test_shift_counts_only_for_siblings():
+    student, teacher = unit(6, 8), unit(6, 8, key=1)
+    objective = Distillation(shift=3.0)
+    contrast = distillation_loss(student, teacher)
+    for paired, more in ((False, 0.0), (True, 3 * float(shift_loss(student, teacher)))):
+        loss, part = objective(student, teacher, paired)
+        assert float(part) == pytest.approx(float(contrast))
+        assert float(loss) == pytest.approx(float(contrast) + more, rel=1e-6)
 
 
 def test_the_cosine_is_added_to_the_papers_loss():
