@@ -14,7 +14,7 @@ class TextAlignment:
 
     ``mentioned`` is the share of mentions that are right, ``all`` the share of samples with every mention
     right, and ``all_of_k`` the same for prompts with k mentions; each attribute's share of right mentions
-    follows.
+    follows, and that of each of its values, as ``expression/smiling``.
 
     Args:
         draws: bootstrap resamples.
@@ -59,7 +59,11 @@ def _tally(attributes: Tensor, mentioned: Tensor) -> tuple[list[str], Tensor, Te
     right = said & (attributes == mentioned)
     number, whole = said.sum(dim=1), (right == said).all(dim=1)
     of_k = torch.stack([number == k for k in range(1, len(ATTRIBUTES) + 1)], dim=1)
-    above = [right.sum(dim=1, keepdim=True), whole[:, None], whole[:, None] & of_k, right]
-    below = [number[:, None], torch.ones_like(whole)[:, None], of_k, said]
+    values = [(i, v) for i, choices in enumerate(ATTRIBUTES.values()) for v in range(len(choices))]
+    of_value = torch.stack([mentioned[:, i] == v for i, v in values], dim=1)
+    right_value = of_value & right[:, [i for i, _ in values]]
+    above = [right.sum(dim=1, keepdim=True), whole[:, None], whole[:, None] & of_k, right, right_value]
+    below = [number[:, None], torch.ones_like(whole)[:, None], of_k, said, of_value]
     names = ["mentioned", "all", *(f"all_of_{k}" for k in range(1, len(ATTRIBUTES) + 1)), *ATTRIBUTES]
+    names += [f"{name}/{value}" for name, choices in ATTRIBUTES.items() for value in choices]
     return names, torch.cat(above, dim=1).double(), torch.cat(below, dim=1).double()

@@ -40,6 +40,8 @@ def test_rates_are_those_counted_by_hand(measures: dict[str, Measure]) -> None:
         "all_of_2": (0, 2, 0),
         "glasses": (0, 2, 1),
         "hat": (3, 4, 2),
+        "glasses/no": (0, 2, 1),
+        "hat/yes": (3, 4, 2),
     }
     assert measures.keys() == expected.keys()
     for name, (right, count, by_chance) in expected.items():

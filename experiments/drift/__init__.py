@@ -1,0 +1,1 @@
+"""Ways of guiding by words, and what else they move: python -m experiments.drift"""

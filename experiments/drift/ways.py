@@ -1,0 +1,55 @@
+"""What is compared: ways of guiding, with one set of networks or another."""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+from sdg.errors import SDGError
+
+WEIGHT = "guidance.terms.text.weight"
+WINDOW = f"{WEIGHT}={{_target_: sdg.guidance.weight.NoiseWindow, start: 500}}"
+VISIBLE, MEAN = f"{WEIGHT}=visible", "guidance.contrast=mean"
+
+WAYS: dict[str, list[str]] = {
+    "paper": ["guidance=text_paper"],
+    "window": ["guidance=text_paper", WINDOW],
+    "visible": ["guidance=text_paper", VISIBLE],
+    "contrast": ["guidance=text_paper", MEAN],
+    "contrast_window": ["guidance=text_paper", MEAN, WINDOW],
+    "contrast_visible": ["guidance=text_paper", MEAN, VISIBLE],
+    "default": [],
+}
+"""Name -> settings of ``sample.py``."""
+
+
+class Way(NamedTuple):
+    """One row."""
+
+    name: str
+    settings: list[str]
+
+
+def ways(options: argparse.Namespace) -> list[Way]:
+    """The chosen ways with the networks that ship, then with those of each other folder.
+
+    Raises:
+        SDGError: a folder without the networks of an encoder.
+    """
+    found = [Way(name, WAYS[name]) for name in options.ways]
+    for folder in options.encoders:
+        words = _encoder(folder)
+        found += [Way(f"{name}, {folder.name}", [*WAYS[name], *words]) for name in options.ways]
+    return found
+
+
+def _encoder(folder: Path) -> list[str]:
+    """Settings that choose CLIP, copy and card in a folder, under the names in which they ship."""
+    files = {
+        "clip_checkpoint": "clip.safetensors",
+        "checkpoint": "time_clip.safetensors",
+        "card": "time_clip.json",
+    }
+    for name in files.values():
+        if not (folder / name).is_file():
+            raise SDGError(f"{folder} has no {name}: give a folder like checkpoints/toyfaces")
+    return [f"encoder.{key}='{folder / name}'" for key, name in files.items()]
