@@ -53,6 +53,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--sampler", default="balanced", help="of all")
     add("--prompts", type=int, default=48, help="of the held-out prompts")
     add("--samples", type=int, default=4, help="samples of each")
+    few = ["toyfaces", "fd_judge_guided"]
+    add("--metrics", nargs="+", default=few, help="of each way; the distance needs 129 samples or more")
     add_seed(parser, 7)
     add_output(parser, "outputs/drift")
     add_report(parser, FOLDER, "table")
@@ -70,7 +72,7 @@ def measure(options: argparse.Namespace, way: Way, prompts: Path) -> dict:
     ]
     drawn += [f"seed={options.seed}", "batch_size=32", *options.sample, *way.settings]
     draw(folder, drawn)
-    judged = [f"samples='{folder}'", f"mentions='{prompts}'", "metrics=[toyfaces,fd_judge_guided]"]
+    judged = [f"samples='{folder}'", f"mentions='{prompts}'", f"metrics=[{','.join(options.metrics)}]"]
     return evaluate(configuration("evaluate", judged + options.evaluate))
 
 

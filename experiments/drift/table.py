@@ -70,11 +70,9 @@ def _right(report: dict) -> list[str]:
 
 
 def _rest(report: dict) -> list[str]:
-    distance = report["measures"][REST["distance"]]
-    return [
-        _cell(report, REST["spread"], 2),
-        f"{distance['value']:.3g} (floor {distance['beside']['floor']:.3g})",
-    ]
+    distance = report["measures"].get(REST["distance"])
+    apart = f"{distance['value']:.3g} (floor {distance['beside']['floor']:.3g})" if distance else "–"
+    return [_cell(report, REST["spread"], 2), apart]
 
 
 def _value(report: dict, name: str) -> str:

@@ -1,0 +1,90 @@
+"""Ways of guiding, held against one another: renders in place of samples, and an untrained judge."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from experiments import running
+from experiments.drift import __main__ as experiment
+from experiments.drift.ways import WAYS
+from sdg.checkpoints import save_weights
+from sdg.config import build
+from sdg.data.prompts import read_prompts
+from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
+from sdg.errors import SDGError
+from sdg.guidance.weight import NoiseWindow, Visible
+from sdg.networks.judge import Judge
+from tests.metrics.examples import SIZE, face, pixels, record, write_run
+from tests.tiny import configure
+
+METRICS = ["alignment", "alignment_redrawn", "drift"]
+
+
+def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    judge = Judge({k: len(v) for k, v in ATTRIBUTES.items()}, len(NUISANCES), image_size=SIZE, features=16)
+    save_weights(tmp_path / "judge.safetensors", judge)
+    other = tmp_path / "earlier"
+    other.mkdir()
+    for name in ("clip.safetensors", "time_clip.safetensors", "time_clip.json"):
+        (other / name).write_bytes(b"")
+    drawn: list[DictConfig] = []
+
+    def sample(config: DictConfig) -> None:
+        drawn.append(config)
+        seeds = range(config.samples_per_prompt)
+        samples = [(record(None, i), pixels(*face(i))[0]) for i in seeds]
+        for prompt in read_prompts(config.prompts_file):
+            samples += [(record(prompt, i), pixels(*face(i))[0]) for i in seeds]
+        write_run(Path(config.output_dir), samples)
+
+    monkeypatch.setattr(running, "sample", sample)
+    options = [
+        "--ways",
+        "paper",
+        "contrast_window",
+        "--prompts",
+        "3",
+        "--samples",
+        "2",
+        "--metrics",
+        *METRICS,
+    ]
+    folders = ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
+    judging = [f"judge.checkpoint='{tmp_path / 'judge.safetensors'}'", f"judge.network.image_size={SIZE}"]
+    judging += ["+judge.network.features=16", *(f"+metrics.{name}.draws=3" for name in METRICS)]
+    experiment.main([*options, *folders, "--encoders", str(other), "--evaluate", *judging])
+
+    names = ["paper", "contrast_window", "paper_earlier", "contrast_window_earlier"]
+    assert [Path(each.output_dir).name for each in drawn] == names
+    assert [each.guidance.contrast for each in drawn] == [None, "mean"] * 2
+    assert [Path(each.encoder.card).parent.name for each in drawn] == ["toyfaces"] * 2 + ["earlier"] * 2
+    text = (tmp_path / "report" / "results.md").read_text(encoding="utf-8")
+    assert text.count("\n| contrast_window, earlier | ") == 2
+    # Nothing was guided, so nothing has drifted, and prompts are right as often as by chance.
+    assert "\n| paper | 0.00 | " in text.partition("## What they don't")[2]
+
+
+def test_the_papers_form_is_one_word() -> None:
+    guidance = configure("sample", ["guidance=text_paper"]).guidance
+    assert (guidance.contrast, guidance.scale, guidance.terms.text.weight) == (None, 400.0, 1.0)
+
+
+def test_ways_are_what_they_are_called() -> None:
+    for name, settings in WAYS.items():
+        guidance = configure("sample", settings).guidance
+        weight = build(guidance.terms.text).weight
+        if name == "default":
+            continue
+        assert (guidance.contrast == "mean") == ("contrast" in name)
+        assert isinstance(weight, NoiseWindow) == ("window" in name)
+        assert isinstance(weight, Visible) == ("visible" in name)
+
+
+def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SDGError, match=r"has no clip\.safetensors: give a folder like"):
+        experiment.main(["--encoders", str(tmp_path), "--output", str(tmp_path / "output")])
+    with pytest.raises(SDGError, match="use --samples 2"):
+        experiment.main(["--samples", "1"])
