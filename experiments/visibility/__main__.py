@@ -27,7 +27,7 @@ from sdg.data.toyfaces.data import ToyFacesData
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.errors import SDGError
 from sdg.files import file_hash
-from sdg.metrics.visibility import visibility
+from sdg.metrics.visibility import limit, visibility
 from sdg.networks.clip import CLIP
 from sdg.pixels import from_bytes
 from sdg.training.retrieval_curve import levels
@@ -64,7 +64,8 @@ def main(arguments: Sequence[str]) -> None:
     options.report.mkdir(parents=True, exist_ok=True)
     words = invocation("visibility", arguments)
     draw_map(at, seen, options.report)
-    write_table(at, seen, plain, exam.told, options.report, words, machine())
+    known = {(q.a, q.b): limit(schedule, exam.pictures, q, at) for q in exam.questions if q.paired}
+    write_table(at, seen, plain, exam.told, options.report, words, machine(), known)
     if options.card:
         with torch.no_grad():
             mean = torch.cat(

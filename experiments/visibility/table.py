@@ -1,6 +1,6 @@
 """The table: accuracy with its interval, and the margin."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sdg.files import write_whole
@@ -15,6 +15,7 @@ def write_table(
     folder: Path,
     words: str,
     machine: str,
+    limits: Mapping[tuple[str, str], Sequence[float]],
 ) -> None:
     """``results.md``.
 
@@ -22,6 +23,7 @@ def write_table(
         answers: by the encoder at the timesteps ``at``.
         plain: by plain CLIP at the first of them.
         told: where the pictures are from.
+        limits: by pair of sentences, what an eye that knows the pictures would reach.
     """
     head = f"| sentences | plain CLIP, t = {at[0]} | {' | '.join(f't = {t}' for t in at)} |"
     rule = "|---" * (2 + len(at)) + "|"
@@ -54,8 +56,22 @@ def write_table(
             for own, clip in zip(answers, plain, strict=True)
         ),
         "",
+        *(_limits(at, limits) if limits else []),
     ]
     write_whole(folder / "results.md", "\n".join(lines))
+
+
+def _limits(at: Sequence[int], limits: Mapping[tuple[str, str], Sequence[float]]) -> list[str]:
+    return [
+        "## What noise leaves to be told",
+        "",
+        "The first table's numbers for an eye that knows the face, and asks which of its two pictures it is.",
+        "",
+        f"| sentences | {' | '.join(f't = {t}' for t in at)} |",
+        "|---" * (1 + len(at)) + "|",
+        *(f"| {a} / {b} | {' | '.join(f'{value:.2f}' for value in row)} |" for (a, b), row in limits.items()),
+        "",
+    ]
 
 
 def _row(answer: Answer, cells: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.errors import SDGError
-from sdg.metrics.visibility import Question, ranked, visibility
+from sdg.metrics.visibility import Question, limit, ranked, visibility
 
 SCHEDULE = NoiseSchedule.linear()
 COUNT = 400
@@ -47,6 +47,15 @@ def test_accuracy_is_that_of_a_perfect_eye(paired: bool) -> None:
     )
     assert 0.03 < answer.interval[2][1] - answer.interval[2][0] < 0.15
     assert answer.count == COUNT
+
+
+def test_the_limit_is_that_of_an_eye_that_knows_the_pictures() -> None:
+    """It sees the difference of one pixel as well as the perfect eye does, and that of nine three times."""
+    question = Question(BRIGHT, DARK, FIRST[:2], FIRST[:2] + COUNT, paired=True)
+    assert limit(SCHEDULE, PICTURES, question, LEVELS) == pytest.approx([chance(t) for t in LEVELS])
+    alpha_bar = float(SCHEDULE.alpha_bar[700])
+    nine = 0.5 * (1 + math.erf(3 * math.sqrt(alpha_bar / (1 - alpha_bar)) / 2))
+    assert limit(SCHEDULE, PICTURES.expand(-1, 1, 3, 3), question, (700,)) == pytest.approx([nine])
 
 
 def test_the_margin_is_the_difference_of_the_mean_scores() -> None:
