@@ -56,13 +56,16 @@ def compose(command: str, words: Sequence[str] = ()) -> DictConfig:
     values = [override for override in parsed if _is_value(override)]
     others = tuple(word for word, override in zip(words, parsed, strict=True) if not _is_value(override))
     with _ONE_AT_A_TIME:
-        config = copy.deepcopy(_groups(command, others, _user_files()))
-        try:
-            for override in values:  # as Hydra applies them
-                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        except OmegaConfBaseException:
-            _hydra(command, words)  # says it better
-            raise
+        if _meet(values, parsed):
+            config = _hydra(command, words)
+        else:
+            config = copy.deepcopy(_groups(command, others, _user_files()))
+            try:
+                for override in values:  # as Hydra applies them
+                    OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+            except OmegaConfBaseException:
+                _hydra(command, words)  # says it better
+                raise
     at_home(config)
     check(command, config)
     return config
@@ -130,6 +133,12 @@ def _is_value(override: Override) -> bool:
     folders = (CONF, user_conf() or CONF)
     plain = override.type == OverrideType.CHANGE and "/" not in group
     return plain and not any((path / group).is_dir() for path in folders)
+
+
+def _meet(values: Sequence[Override], words: Sequence[Override]) -> bool:
+    """Whether a word deletes what another sets, so that their order matters."""
+    gone = [word.key_or_group for word in words if word.type == OverrideType.DEL]
+    return any(f"{value.key_or_group}.".startswith(f"{name}.") for value in values for name in gone)
 
 
 def _user_files() -> tuple[tuple[str, int], ...]:

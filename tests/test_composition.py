@@ -24,6 +24,7 @@ def plainly(*words: str) -> object:
         ("guidance=mix", "+guidance/term@guidance.terms.style=style", "guidance.terms.style.weight=1e-6"),
         ("method=ilvr", "guidance=text", "constraint.factor=4", "~guidance.normalise"),
         ("start={image: a.png}",),
+        ("guidance.clamp=0.5", "~guidance.clamp"),
     ],
 )
 def test_values_on_remembered_groups_are_what_hydra_gives(words: tuple[str, ...]) -> None:

@@ -1,15 +1,17 @@
 """The configurations of the entry points, with networks small enough for tests."""
 
+from functools import cache
 from pathlib import Path
 
+import hydra
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 from PIL import Image
 
 from sdg.checkpoints import save_weights
-from sdg.composition import ROOT
+from sdg.composition import CONF, compose
 from sdg.config import build
 from sdg.randomness import keyed_generator
 
@@ -59,13 +61,16 @@ def pictures(folder: Path) -> dict[str, bytes]:
 
 
 def configure(name: str, overrides: list[str]) -> DictConfig:
-    """What ``python <name>.py <overrides>`` would run with."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose(name, overrides, return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
-    with open_dict(config):
-        del config.hydra
-    return config
+    """What ``python <name>.py <overrides>`` would run with, as a job of one run."""
+    own = tuple(word for word in overrides if word.startswith("hydra."))
+    HydraConfig.instance().set_config(_hydra(own))
+    return compose(name, [word for word in overrides if word not in own])
+
+
+@cache
+def _hydra(words: tuple[str, ...]) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("sample", list(words), return_hydra_config=True)
 
 
 def make_weights(folder: Path) -> list[str]:

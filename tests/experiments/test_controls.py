@@ -79,6 +79,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [*make_weights(tmp_path_factory.mktemp("weights")), "trainer.accelerator=cpu", "group=2"]
 
 
+@pytest.mark.slow
 def test_one_command_draws_and_measures_every_control(
     tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

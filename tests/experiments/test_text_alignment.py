@@ -54,6 +54,7 @@ def test_the_best_scale_keeps_the_spread() -> None:
     assert choose([*points[2:], point(80, 0.95, 0.6)]).scale == 40
 
 
+@pytest.mark.slow
 def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With renders in place of samples, which follow prompts from scale 20 on, and an untrained judge."""
     torch.manual_seed(0)

@@ -192,7 +192,7 @@ def test_samples_that_become_nan_are_named_and_not_kept(weights: list[str], tmp_
         ("prompts=[]", "nothing says what the term text should aim at"),
         ("batch_size=0", "batch_size=0 draws nothing"),
         ("group=0", "group=0 is no number of samples"),
-        ("guidance.scale=strong", "guidance.scale=strong is not a number"),
+        ("guidance.scale=strong", "guidance.scale=strong does not fit: give a number"),
         ("guidance.scale=inf", "guidance.scale=inf is not a number"),
     ],
 )

@@ -17,7 +17,7 @@ from tests.training.test_stylegan import SMALL
     [
         ("seed=-1", "seed=-1 is out of range: use a whole number from 0 to 4294967295"),
         ("seed=5000000000", "seed=5000000000 is out of range"),
-        ("trainer.max_steps=1e1", "trainer.max_steps=10.0 makes no sense"),
+        ("trainer.max_steps=1e1", "trainer.max_steps=10.0 does not fit: give a whole number"),
         ("trainer.accumulate_grad_batches=0", "accumulate_grad_batches=0 makes no sense"),
         ("trainer.log_every_n_steps=0", "log_every_n_steps=0 makes no sense"),
         ("callbacks.export.every=0", "callbacks.export.every=0 makes no sense"),
