@@ -2,7 +2,7 @@
 
 import difflib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from sdg.composition import compose, conf_folders, explained
+from sdg.composition import chosen, compose, conf_folders, explained
 from sdg.config import one_line
 from sdg.errors import SDGError
 from sdg.schema import SampleConfig
@@ -54,8 +54,15 @@ class Request:
         Raises:
             SDGError: a word names nothing that is there, with the nearest that is.
         """
+        return self._composed(compose)
+
+    def groups(self) -> DictConfig:
+        """The same with the values that groups begin with; raises the same."""
+        return self._composed(chosen)
+
+    def _composed(self, how: Callable[[str, Sequence[str]], DictConfig]) -> DictConfig:
         try:
-            return compose("sample", self.overrides)
+            return how("sample", self.overrides)
         except ConfigCompositionException as error:
             raise SDGError(explained(error, "sample", self.overrides) or one_line(error)) from error
 
@@ -122,7 +129,7 @@ def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_terms(asked: Request, terms: Sequence[str]) -> Request:
     """``asked`` with guidance by just these terms, in words that the command line knows."""
-    config = replace(asked, prompts=(), references=()).config()
+    config = replace(asked, prompts=(), references=()).groups()
     if "guidance" not in config.method or set(config.guidance.terms) == set(terms):
         return asked
     if len(terms) == 1:
