@@ -16,9 +16,10 @@ from experiments.controls.study import read_bytes, take_aim
 from experiments.controls.table import PROTOCOL
 from experiments.running import configuration, load_judge, named
 from sdg.errors import SDGError
-from sdg.metrics.bootstrap import bootstrap
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import mean_spread
+from sdg.metrics.measure import Measure, measured
 from sdg.metrics.pictures import open_samples
+from sdg.metrics.units import Units
 
 RELEASED = "guidance.terms.style._target_=experiments.ablations.batch_style.BatchStyle"
 MOVED = "moved by company"
@@ -121,6 +122,6 @@ class _Easel:
 
     def _measure(self, values: Tensor) -> Measure:
         """The mean of one value per sample, with an interval over references and noises."""
-        table = values.unflatten(0, (len(self.paths), self.count))
-        (interval,) = bootstrap(lambda r, n: table[r][:, n].mean()[None], *table.shape)
-        return Measure("", values.mean().item(), len(values), interval)
+        styles = [path for path in self.paths for _ in range(self.count)]
+        units = Units({"style": styles, "noise": [*range(self.count)] * len(self.paths)})
+        return measured("", values.mean().item(), len(values), mean_spread(units, values))

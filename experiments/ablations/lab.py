@@ -13,8 +13,7 @@ from experiments.baselines.measures import POOL, towards_prompts
 from experiments.baselines.runs import Bench, led_by_chance, seconds_per_image, timed
 from experiments.running import named, some
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.kernel import mmd_interval, squared_mmd
-from sdg.metrics.measure import Measure
+from sdg.metrics.kernel import squared_distance
 from sdg.metrics.pictures import open_samples
 
 TIME_CLIP, PLAIN_X_T, PLAIN_X0 = "time-dependent CLIP on x_t", "plain CLIP on x_t", "plain CLIP on x̂_0"
@@ -22,7 +21,6 @@ GUIDES = {TIME_CLIP: "guide", PLAIN_X_T: "clip_guide", PLAIN_X0: "clip_guide"}
 """Guide -> the extractor (conf/features) with the encoder that guides."""
 RENDERS = 4
 """Per sample, as the reference of the kernel distance."""
-DRAWS = 200
 """Bootstrap resamples of the kernel distance."""
 
 
@@ -95,6 +93,5 @@ class Lab:
 
     def measure(self, evidence: Evidence, guide: str | None) -> Values:
         """The measures for prompts from the comparison of methods, and the distance to renders."""
-        a, b = evidence.guided.features, self.renders
-        apart = Measure("", squared_mmd(a, b), len(a), mmd_interval(a, b, DRAWS))
+        apart = squared_distance(evidence.guided.features, self.renders, evidence.units)
         return {**towards_prompts(evidence, guide), "distance": apart}

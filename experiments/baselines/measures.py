@@ -9,12 +9,13 @@ from torch import Tensor
 
 from experiments.controls.measures import face_attributes, kept_attributes, nuisance_distances
 from experiments.controls.study import PROMPTS as POOL
+from experiments.differences import difference
 from sdg.baselines.resize import LowPass
 from sdg.metrics.alignment import TextAlignment
-from sdg.metrics.bootstrap import bootstrap_mean
 from sdg.metrics.diversity import PairwiseDistance
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import mean_spread
+from sdg.metrics.measure import Measure, measured
 from sdg.metrics.pictures import FolderPictures
 from sdg.metrics.retrieve import AdversarialGap, ReferenceRetrieval, TextRetrieval
 
@@ -58,7 +59,7 @@ def towards_references(evidence: Evidence, guide: str | None) -> Measures:
         **{name: similarity(evidence, encoder) for name, encoder in GUIDES.items()},
         "found by its guide": by_guide,
         "found by the judge": by_judge,
-        "adversarial gap": by_guide and Measure("", by_guide.value - by_judge.value, by_guide.count),
+        "adversarial gap": by_guide and difference(by_guide, by_judge),
         "diversity": DIVERSITY(evidence)[0],
     }
 
@@ -107,6 +108,5 @@ def references(evidence: Evidence) -> FolderPictures:
 
 
 def _over_targets(evidence: Evidence, values: Tensor) -> Measure:
-    """The mean of one value per sample, with an interval over targets."""
-    means = values.double().unflatten(0, (len(evidence.targets), -1)).mean(dim=1)
-    return Measure("", means.mean().item(), len(values), bootstrap_mean(means))
+    """The mean of one value per sample, with an interval over targets and noises."""
+    return measured("", values.double().mean().item(), len(values), mean_spread(evidence.units, values))

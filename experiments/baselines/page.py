@@ -65,7 +65,7 @@ def protocols(names: Sequence[str], more: dict[str, str], over: str = "targets")
     """What the numbers mean, and what their intervals are over."""
     told = {name: PROTOCOLS[name] for name in names} | more
     lines = [f"- **{name}**: {text}." for name, text in told.items()]
-    return ["## Protocols", "", *lines, f"- Intervals: 95 % bootstrap over {over}.", ""]
+    return ["## Protocols", "", *lines, f"- Intervals: 95 %, over {over}.", ""]
 
 
 def save(

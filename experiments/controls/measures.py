@@ -11,6 +11,7 @@ from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.metrics.folder import read_manifest
 from sdg.metrics.judged import Judged, JudgeReader
 from sdg.metrics.pictures import read_files
+from sdg.metrics.units import Units
 from sdg.pixels import from_bytes
 
 POSE = ("x", "y", "scale", "tilt")
@@ -34,6 +35,13 @@ def pairs(judged: Judged) -> tuple[list[int], list[int], list[str]]:
     guided = [row for row, r in enumerate(judged.records) if r["scale"] != 0]
     partners = [before[judged.records[row]["seed"], judged.records[row]["index"]] for row in guided]
     return guided, partners, [Path(judged.records[row]["reference"] or "").name for row in guided]
+
+
+def units(judged: Judged, rows: Sequence[int]) -> Units:
+    """What some samples were drawn with."""
+    records = [judged.records[row] for row in rows]
+    targets = [(record["prompt"], record.get("reference")) for record in records]
+    return Units({"target": targets, "noise": [(record["seed"], record["index"]) for record in records]})
 
 
 def kept_attributes(judged: Judged, rows: Sequence[int], wanted: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ from experiments.running import draw, named
 from sdg.data.picture import read_picture
 from sdg.data.toyfaces.references import write_references
 from sdg.data.toyfaces.styles import STYLES
-from sdg.metrics.bootstrap import Interval, bootstrap_mean
+from sdg.metrics.intervals import Interval, interval, mean_spread
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.mentions import Mentions
+from sdg.metrics.units import Units
 from sdg.pixels import to_bytes
 
 PROMPTS = Path(__file__).parent.parent / "text_alignment" / "prompts.jsonl"
@@ -34,7 +35,7 @@ class Estimate(NamedTuple):
 
     guided: float
     interval: Interval | None
-    """95 %, over targets; None if there is only one."""
+    """95 %, over targets and noises; None if there is only one of both."""
     unguided: float
     """Mean over the unguided samples of the same noise, for the same targets."""
 
@@ -72,6 +73,7 @@ def measure(options: argparse.Namespace, control: str, sampler: str, steps: int,
 def _text(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, Estimate]:
     judged, _ = measures.read_run(folder, judge)
     guided, partners, _ = measures.pairs(judged)
+    units = measures.units(judged, guided)
     prompts = [judged.records[row]["prompt"] for row in guided]
     mentioned = Mentions(PROMPTS)(prompts)
     shares = []
@@ -79,8 +81,8 @@ def _text(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
         right = (judged.attributes[rows] == mentioned) & (mentioned >= 0)
         shares.append(right.sum(dim=1).double() / (mentioned >= 0).sum(dim=1))
     return {
-        "mentioned right": _estimate(shares, prompts),
-        "all right": _estimate([(share == 1).double() for share in shares], prompts),
+        "mentioned right": _estimate(shares, units),
+        "all right": _estimate([(share == 1).double() for share in shares], units),
     }
 
 
@@ -88,6 +90,7 @@ def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
     """Compare with the reference: its true attributes, and its nuisances as the judge reads them."""
     judged, _ = measures.read_run(folder, judge)
     guided, partners, names = measures.pairs(judged)
+    units = measures.units(judged, guided)
     truth = measures.face_attributes(options.references)
     attributes = torch.tensor([truth[name] for name in names])
     different = sorted(set(names))
@@ -98,26 +101,26 @@ def _face(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
         *(measures.nuisance_distances(judged, rows, wanted) for rows in (guided, partners)), strict=True
     )
     return {
-        "attributes kept": _estimate(kept, names),
-        "distance in pose": _estimate(poses, names),
-        "distance in the rest": _estimate(rests, names),
+        "attributes kept": _estimate(kept, units),
+        "distance in pose": _estimate(poses, units),
+        "distance in the rest": _estimate(rests, units),
     }
 
 
 def _style(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict[str, Estimate]:
     judged, pictures = measures.read_run(folder, judge)
     guided, partners, names = measures.pairs(judged)
+    units = measures.units(judged, guided)
     references = read_bytes([options.references / name for name in names], judge.size)
     both = [measures.style_distances(pictures[rows], references, judge) for rows in (guided, partners)]
-    return {name: _estimate([each[name] for each in both], names) for name in both[0]}
+    return {name: _estimate([each[name] for each in both], units) for name in both[0]}
 
 
-def _estimate(both: Sequence[Tensor], targets: Sequence[str]) -> Estimate:
-    """From values (N,) with and without guidance; all targets have equally many samples."""
+def _estimate(both: Sequence[Tensor], units: Units) -> Estimate:
+    """From values (N,) with and without guidance."""
     guided, unguided = both
-    rows = [[i for i, target in enumerate(targets) if target == one] for one in dict.fromkeys(targets)]
-    means = torch.stack([guided[own].mean() for own in rows])
-    return Estimate(float(guided.mean()), bootstrap_mean(means), float(unguided.mean()))
+    value = float(guided.mean())
+    return Estimate(value, interval(value, mean_spread(units, guided)), float(unguided.mean()))
 
 
 def read_bytes(paths: Sequence[Path], size: int) -> Tensor:

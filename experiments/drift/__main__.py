@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, way: Way, prompts: Path) -> dict:
     drawn += [f"seed={options.seed}", "batch_size=32", *options.sample, *way.settings]
     draw(folder, drawn)
     judged = [f"samples='{folder}'", f"mentions='{prompts}'", f"metrics=[{','.join(options.metrics)}]"]
-    return evaluate(configuration("evaluate", judged + options.evaluate))
+    return evaluate(configuration("evaluate", judged + options.evaluate)).whole().report
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def _right(report: dict) -> list[str]:
 
 def _rest(report: dict) -> list[str]:
     distance = report["measures"].get(REST["distance"])
-    apart = f"{distance['value']:.3g} (floor {distance['beside']['floor']:.3g})" if distance else "–"
+    apart = f"{distance['value']:.3g} (by chance {distance['beside']['by chance']:.3g})" if distance else "–"
     return [_cell(report, REST["spread"], 2), apart]
 
 

@@ -13,7 +13,7 @@ from experiments.running import configuration, draw, named
 from sdg.data.prompts import read_prompts
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.folder import read_manifest
-from sdg.metrics.kernel import mmd_interval, squared_mmd
+from sdg.metrics.kernel import squared_distance
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
 
@@ -26,23 +26,21 @@ class MatchedKernel:
 
     Args:
         reference: renders per sample.
-        draws: bootstrap resamples.
     """
 
-    def __init__(self, reference: int = 8, draws: int = 200):
-        self.reference, self.draws = reference, draws
+    def __init__(self, reference: int = 8):
+        self.reference = reference
         self.protocol = (
             f"squared MMD of judge features of guided samples and of {reference} test renders for each that "
-            "have what its prompt mentions, kernel (x·y/D + 1)^3, unbiased, so that renders would score 0; "
-            "95 % bootstrap interval over pictures"
+            "have what its prompt mentions, kernel (x·y/D + 1)^3, unbiased, over all pairs of "
+            "samples that share neither prompt nor noise, so that renders would score 0; 95 % interval over "
+            "prompts, noises and renders"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         mentioned = evidence.mentioned().repeat(self.reference, 1)
         renders = evidence.judge.faces(torch.arange(len(mentioned)), mentioned).features
-        own = evidence.guided.features
-        interval = mmd_interval(own, renders, self.draws)
-        return [Measure("", squared_mmd(own, renders), len(own), interval)]
+        return [squared_distance(evidence.guided.features, renders, evidence.units)]
 
 
 class Point(NamedTuple):
@@ -74,7 +72,7 @@ def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
     judged = [f"samples='{folder}'", f"mentions='{prompts}'", METRICS, DISTANCE, *options.evaluate]
     trace = next(record["trace"] for record in read_manifest(folder) if record["scale"])
     asked = len(trace["guided"]["t"]) if "guided" in trace else 0
-    return Point(way, asked, evaluate(configuration("evaluate", judged)))
+    return Point(way, asked, evaluate(configuration("evaluate", judged)).whole().report)
 
 
 def _drawn(options: argparse.Namespace, name: str, settings: Sequence[Sequence[str]]) -> list[Path]:

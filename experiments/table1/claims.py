@@ -1,12 +1,13 @@
 """The paper's claims, checked against the rows.
 
-Differences treat rows as independent. As rows share targets, they are probably more certain than that.
+Rows that share prompts, references or noises are compared pair by pair, and verdicts are corrected for their
+number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.differences import difference, scaled
+from experiments.differences import chance, difference, holm, scaled
 from experiments.table1.rows import BY_PICTURE, SHUFFLED
 from sdg.metrics.measure import Measure
 
@@ -57,28 +58,38 @@ class Verdict(NamedTuple):
     difference: Measure | None = None
 
 
-def judge(claim: Claim, values: Mapping[str, Mapping[str, Measure | None]], chance: float) -> Verdict:
-    """Check a claim against the measured rows.
+def judge(
+    claims: Sequence[tuple[Claim, float]], values: Mapping[str, Mapping[str, Measure | None]]
+) -> list[Verdict]:
+    """Check claims against the measured rows; with probability 95 % no verdict but "not measurable" is wrong.
 
     Args:
-        chance: probability that the right one of a pool is ranked first.
+        claims: each with the probability that the right one of its pool is ranked first by chance.
     """
-    known = {**values, CHANCE: {"top_1": Measure("", chance, 0, (chance, chance))}}
+    found = [_compared(claim, values, first) for claim, first in claims]
+    chances = [None if one.difference is None else chance(one.difference) for one in found]
+    tested = [number for number, each in enumerate(chances) if each is not None]
+    real = dict(zip(tested, holm([each for each in chances if each is not None]), strict=True))
+    return [_decided(one, real[number]) if number in real else one for number, one in enumerate(found)]
+
+
+def _compared(claim: Claim, values: Mapping[str, Mapping[str, Measure | None]], first: float) -> Verdict:
+    """The difference that a claim is about, not judged yet."""
+    known = {**values, CHANCE: {"top_1": Measure("", first, 0, (first, first))}}
     for name in (claim.better, claim.than):
         if name not in known:
             return Verdict(claim, UNKNOWN, f"there is no row {name}")
         if known[name].get(claim.column) is None:
             return Verdict(claim, UNKNOWN, f"{claim.column} of {name} was not measured")
     pair = [known[name][claim.column] for name in (claim.better, claim.than)]
-    first, second = (measure for measure in pair if measure is not None)
-    apart = difference(first, scaled(second, claim.share))
-    if apart.interval is None:
-        return Verdict(claim, UNKNOWN, "too few samples for an interval", apart)
-    low, high = apart.interval
-    if claim.column in LOWER:
-        low, high = -high, -low
-    if low > 0:
-        return Verdict(claim, HOLDS, "", apart)
-    if high < 0:
-        return Verdict(claim, FAILS, "", apart)
-    return Verdict(claim, UNKNOWN, "the interval holds 0", apart)
+    better, than = (measure for measure in pair if measure is not None)
+    apart = difference(better, scaled(than, claim.share))
+    return Verdict(claim, UNKNOWN, "too few samples for an interval", apart)
+
+
+def _decided(verdict: Verdict, real: bool) -> Verdict:
+    claim, apart = verdict.claim, verdict.difference
+    if not real or apart is None:
+        return verdict._replace(why="this could be chance")
+    ahead = (apart.value < 0) == (claim.column in LOWER)
+    return verdict._replace(word=HOLDS if ahead else FAILS, why="")

@@ -46,8 +46,6 @@ def settings(row: Row, folder: Path, world: World, metrics: Sequence[str], pool:
     wanted = (world.distance, found) if row.paired else (world.distance, world.diversity, found)
     chosen = [metric for metric in wanted if metric in metrics]
     given = [f"samples='{folder}'"]
-    if world.distance in chosen:
-        given.append(f"metrics.{world.distance}._target_={_OWN}.FrechetByTargets")
     if found in chosen and texts:
         given += [f"metrics.{found}.pool='{pool.prompts}'", f"metrics.{found}.least={min(100, pool.texts)}"]
     elif found in chosen:
@@ -85,8 +83,7 @@ def measure(
 ) -> Result:
     """Evaluate a row, which leaves ``metrics.json`` in its folder."""
     words = [*settings(row, folder, world, metrics, pool), *more]
-    report = evaluate(configuration("evaluate", words))
-    measures = {name: _measure(plain) for name, plain in report["measures"].items()}
+    report, measures, _ = evaluate(configuration("evaluate", words)).whole()
     found = world.found[row.kind]
     values = {
         "distance": measures.get(world.distance),
@@ -103,8 +100,3 @@ def measure(
 def _gap(measures: dict[str, Measure], found: str, texts: bool) -> Measure | None:
     own, other = measures.get("by_guide/top_1"), measures.get(f"{found}/top_1")
     return own if texts or own is None or other is None else difference(own, other)
-
-
-def _measure(plain: dict) -> Measure:
-    low, high = plain.get("interval", (None, None))
-    return Measure("", plain["value"], plain["count"], None if low is None else (low, high))

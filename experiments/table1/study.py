@@ -132,13 +132,13 @@ class Study:
         """The paper's claims, checked against the rows."""
         values = {result.folder.name: result.values for result in results}
         aimed = {result.folder.name: result.row for result in results}
-        found = []
+        claims = []
         for claim in CLAIMS:
             row = aimed.get(claim.better)
             pool = self._pool(row is not None and row.paired)
             texts = row is None or row.kind == PROMPTS
-            found.append(judge(claim, values, 1 / (pool.texts if texts else pool.references)))
-        return found
+            claims.append((claim, 1 / (pool.texts if texts else pool.references)))
+        return judge(claims, values)
 
     def _jobs(self, name: str) -> list[Job]:
         row, each = self.rows[name], self._each(self.rows[name])

@@ -59,7 +59,7 @@ def measure(
     drawn += [f"guidance.scale={scale}", f"sampler.steps={steps}"]
     judged = [f"samples='{folder}'", f"mentions='{file}'", "metrics=[toyfaces,fd_judge_guided]"]
     draw(folder, drawn + options.sample)
-    return Point(scale, steps, evaluate(configuration("evaluate", judged + options.evaluate)))
+    return Point(scale, steps, evaluate(configuration("evaluate", judged + options.evaluate)).whole().report)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from omegaconf import DictConfig
 
 from sdg.config import entry
+from sdg.errors import SDGError
 
 
 @entry("evaluate")
@@ -14,7 +15,14 @@ def main(config: DictConfig) -> None:
 
     from sdg.metrics.run import evaluate, table
 
-    print(table(evaluate(config)))
+    found = evaluate(config)
+    print(table(found.report))
+    if found.failed:
+        names = {
+            why: [name for name, its in found.failed.items() if its == why] for why in found.failed.values()
+        }
+        told = "; ".join(f"{', '.join(those)}: {why}" for why, those in names.items())
+        raise SDGError(f"not all could be measured ({told}); metrics.json has the rest")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from sdg.data.toyfaces import ATTRIBUTES
-from sdg.metrics.bootstrap import bootstrap
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import ratio_spread
+from sdg.metrics.measure import Measure, measured
 
 
 class TextAlignment:
@@ -15,37 +15,32 @@ class TextAlignment:
     ``mentioned`` is the share of mentions that are right, ``all`` the share of samples with every mention
     right, and ``all_of_k`` the same for prompts with k mentions; each attribute's share of right mentions
     follows, and that of each of its values, as ``expression/smiling``.
-
-    Args:
-        draws: bootstrap resamples.
     """
 
     protocol = (
         "attribute values mentioned by the prompt against the judge's most probable values; "
-        "unguided: the samples of the same noise against the same prompts; 95 % bootstrap intervals over "
-        "prompts"
+        "unguided: the samples of the same noise against the same prompts; 95 % intervals over "
+        "prompts and noises"
     )
-
-    def __init__(self, draws: int = 1000):
-        self.draws = draws
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         mentioned = evidence.mentioned()
         guided, unguided = self.read(evidence, mentioned)
         names, right, asked = _tally(guided, mentioned)
         _, by_chance, _ = _tally(unguided, mentioned)
-        right_p, asked_p = (evidence.by_target(table).sum(dim=1) for table in (right, asked))
-        intervals = bootstrap(
-            lambda p: right_p[p].sum(dim=0) / asked_p[p].sum(dim=0), len(right_p), draws=self.draws
-        )
-        total = asked.sum(dim=0)
+        total, units = asked.sum(dim=0), evidence.units
         rates, chance = (right.sum(dim=0) / total).tolist(), (by_chance.sum(dim=0) / total).tolist()
         return [
-            Measure(name, rate, int(count), interval, ("unguided", base))
-            for name, rate, count, interval, base in zip(
-                names, rates, total.tolist(), intervals, chance, strict=True
+            measured(
+                name,
+                rates[i],
+                int(total[i]),
+                ratio_spread(units, right[:, i], asked[:, i]),
+                beside=("unguided", chance[i]),
+                share=True,
             )
-            if count
+            for i, name in enumerate(names)
+            if total[i]
         ]
 
     def read(self, evidence: Evidence, mentioned: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,14 +1,16 @@
 """Drift: does guidance move attributes that the prompt does not mention?"""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sdg.data.toyfaces import ATTRIBUTES
 from sdg.errors import SDGError
-from sdg.metrics.bootstrap import bootstrap
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import Error, Spread, interval
+from sdg.metrics.measure import Measure, rooted
 from sdg.randomness import keyed_generator
 
 
@@ -17,69 +19,78 @@ class Drift:
 
     Of few samples, the total variation is above 0 though nothing has moved. Were that so, either of two
     samples with the same noise could as well be the guided one; exchanging them at random shows what chance
-    gives, the floor. As errors add up in squares, drift = √(mean TV² - mean floor²), with means over prompts,
-    or 0. ``all`` is the mean over attributes.
+    gives. As errors add up in squares, drift = √(mean TV² - mean TV² by chance), with means over prompts, or
+    0. ``all`` is the mean over attributes.
 
     Args:
         exchanges: how often pairs are exchanged at random.
-        draws: bootstrap resamples.
     """
 
     protocol = (
         "total variation ½ Σ |share guided - share unguided| of the values, as the judge reads them, of each "
         "attribute that a prompt does not mention, against unguided samples of the same noise; root of the "
-        "mean of its square over prompts, less that of the floor, which is the same with guided and unguided "
-        "exchanged at random; 95 % bootstrap intervals over prompts and noises"
+        "mean of its square over prompts, less that by chance, which is the same with guided and unguided "
+        "exchanged at random; 95 % intervals over prompts and noises"
     )
 
-    def __init__(self, exchanges: int = 100, draws: int = 500):
-        self.exchanges, self.draws = exchanges, draws
+    def __init__(self, exchanges: int = 100):
+        self.exchanges = exchanges
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         silent = evidence.by_target(evidence.mentioned())[:, 0] < 0
         guided, unguided = (
             evidence.by_target(each.attributes) for each in (evidence.guided, evidence.partners())
         )
-        prompts, samples, _ = guided.shape
+        samples = guided.shape[1]
         if samples < 2:
             raise SDGError("drift needs two samples of a prompt: draw with a larger samples_per_prompt")
         if not silent.any():
             raise SDGError("every prompt mentions everything, so nothing can drift: leave drift out")
         kept = silent.any(dim=0)
-        changes = (_one_hot(guided) - _one_hot(unguided)).transpose(0, 1)
+        changes = _one_hot(guided) - _one_hot(unguided)
         signs = torch.ones(self.exchanges, samples, dtype=torch.float64)
         signs[torch.rand(signs.shape, generator=keyed_generator("drift")) < 0.5] = -1
 
-        def squares(p: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
-            """The mean squares (A,) of TV and of the floor; a sample drawn twice is exchanged twice."""
-            weight = silent[p][:, kept].double()
-            times = torch.bincount(n, minlength=samples).double() / samples
-            found = [
-                (_variation(times * factors, changes[:, p])[..., kept] ** 2).mean(dim=0)
-                for factors in (torch.ones(1, samples), signs)
-            ]
-            observed, floor = ((each * weight).sum(dim=0) / weight.sum(dim=0) for each in found)
-            return observed, floor
+        by_chance = _variation((signs @ changes) / samples).square().mean(dim=1)  # (P, 8)
+        moved = changes.mean(dim=1)
+        weight = silent.double() / silent.sum(dim=0).clamp(min=1)
+        squares = _variation(moved).square() - by_chance
+        mean = (weight * squares).sum(dim=0)
+        # d TV² = 2 TV d TV, and TV moves with the sign of each share's change.
+        own = _halves((changes - moved[:, None]) * moved[:, None].sign())
+        slope = 2 * _variation(moved)[:, None] * own
+        parts = ((slope + squares[:, None] - mean) * weight[:, None]).flatten(0, 1) / samples
 
-        def drift(p: Tensor, n: Tensor) -> Tensor:
-            each = torch.sub(*squares(p, n)).clamp(min=0).sqrt()
-            return torch.cat([each.nanmean(dim=0, keepdim=True), each])
-
-        rows = torch.arange(prompts), torch.arange(samples)
-        floor = squares(*rows)[1].sqrt()
-        counts = (silent[:, kept].sum(dim=0) * samples).tolist()
         names = [name for name, said in zip(ATTRIBUTES, kept, strict=True) if said]
-        return [
-            Measure(name, value, count, interval, ("floor", base))
-            for name, value, count, interval, base in zip(
-                ["all", *names],
-                drift(*rows).tolist(),
-                [sum(counts), *counts],
-                bootstrap(drift, prompts, samples, draws=self.draws),
-                [float(floor.mean()), *floor.tolist()],
-                strict=True,
+        counts = (silent.sum(dim=0) * samples)[kept].tolist()
+        chance = (weight * by_chance).sum(dim=0).sqrt()[kept].tolist()
+        spreads = [Spread.of(evidence.units, column) for column in parts[:, kept].T]
+        measures = [
+            rooted(name, value, count, spread, ("by chance", beside))
+            for name, value, count, spread, beside in zip(
+                names, mean[kept].tolist(), counts, spreads, chance, strict=True
             )
         ]
+        return [_mean(measures, evidence, parts[:, kept], mean[kept]), *measures]
+
+
+def _mean(measures: Sequence[Measure], evidence: Evidence, parts: Tensor, squares: Tensor) -> Measure:
+    """The mean over attributes. A root moves by dx / 2√x; near 0, by no more than its own error lets it."""
+    error = torch.tensor([Error.of(Spread.of(evidence.units, column)).size for column in parts.T])
+    steepness = 1 / (2 * torch.maximum(squares.clamp(min=0), error).clamp(min=1e-12).sqrt())
+    spread = Spread.of(evidence.units, (parts * steepness).mean(dim=1))
+    value = sum(each.value for each in measures) / len(measures)
+    ends = interval(value, spread)
+    chance = sum(each.beside[1] for each in measures if each.beside) / len(measures)
+    return Measure(
+        "all",
+        value,
+        sum(each.count for each in measures),
+        ends and (max(ends[0], 0.0), ends[1]),
+        ("by chance", chance),
+        str(spread),
+        (spread,),
+    )
 
 
 _SIZES = [len(values) for values in ATTRIBUTES.values()]
@@ -91,15 +102,11 @@ def _one_hot(attributes: Tensor) -> Tensor:
     return torch.cat([F.one_hot(column, size) for column, size in columns], dim=-1).double()
 
 
-def _variation(weights: Tensor, changes: Tensor) -> Tensor:
-    """½ Σ |weighted sum of changes| over the values of each attribute.
+def _variation(changes: Tensor) -> Tensor:
+    """½ Σ |change of share| over the values of each attribute: (…, V) to (…, 8)."""
+    return _halves(changes.abs())
 
-    Args:
-        weights: (R, n), one of each sample.
-        changes: (n, P, V), what guidance has added to each value, and taken from it.
 
-    Returns:
-        (R, P, 8).
-    """
-    shares = torch.einsum("rn,npv->rpv", weights.double(), changes).abs()
-    return torch.stack([part.sum(dim=-1) for part in shares.split(_SIZES, dim=-1)], dim=-1) / 2
+def _halves(values: Tensor) -> Tensor:
+    """Half the sum over the values of each attribute: (…, V) to (…, 8)."""
+    return torch.stack([part.sum(dim=-1) for part in values.split(_SIZES, dim=-1)], dim=-1) / 2

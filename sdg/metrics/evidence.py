@@ -1,7 +1,7 @@
 """Evidence: a folder of samples and what it is measured with; pictures are read when a metric needs them."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sdg.metrics.mentions import Mentions
 from sdg.metrics.pictures import Pictures
 from sdg.metrics.reader import FeatureReader
 from sdg.metrics.statistics import read_statistics
+from sdg.metrics.units import Units
 from sdg.report.record import aimed
 
 Target = tuple[str | None, str | None]
@@ -93,6 +94,20 @@ class Evidence:
         """Rows that distances between sets are measured on: the guided samples, or all if there are none."""
         guided = [row for rows in self.targets.values() for row in rows]
         return guided or list(range(len(self.samples)))
+
+    @property
+    def units(self) -> Units:
+        """What the samples in ``rows`` were drawn with."""
+        return self.units_of(self.rows)
+
+    def units_of(self, rows: Sequence[int]) -> Units:
+        """What some samples were drawn with: prompts, references and noises; or nothing that is known."""
+        if not self.samples.records:
+            return Units.alone(len(rows))
+        records = [self.samples.records[row] for row in rows]
+        ways = {"prompt": "prompt", "reference": "reference"}
+        drawn = {way: [record.get(key) for record in records] for way, key in ways.items()}
+        return Units({**drawn, "noise": [_noise(record) for record in records]})
 
     @property
     def prompts(self) -> list[str]:

@@ -16,6 +16,9 @@ class Extractor(nn.Module, ABC):
         weights: SHA-256 of the network's weights.
     """
 
+    kept = True
+    """Whether features are kept in a file; not if they are larger than the pictures."""
+
     def __init__(self, protocol: str, weights: str):
         super().__init__()
         self.protocol, self.weights = protocol, weights

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from sdg.errors import SDGError
-from sdg.metrics.bootstrap import bootstrap
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import Spread
+from sdg.metrics.measure import Measure, rooted
 
 
 class FeatureDrift:
@@ -23,19 +23,17 @@ class FeatureDrift:
 
     Args:
         features: name of the features, which must read texts.
-        draws: bootstrap resamples.
     """
 
     protocol = (
         "distance between the mean features of guided and unguided samples of the same noise, without their "
         "components along the prompt's text and along the mean text, relative to the standard deviation of "
-        "the unguided ones; root of the mean of its square over prompts, less that of the floor, which is "
-        "the same with guided and unguided exchanged at random; 95 % bootstrap interval over prompts and "
-        "noises"
+        "the unguided ones; root of the mean of its square over prompts, less that by chance, which is "
+        "the same with guided and unguided exchanged at random; 95 % interval over prompts and noises"
     )
 
-    def __init__(self, features: str, draws: int = 500):
-        self.features, self.draws = (features,), draws
+    def __init__(self, features: str):
+        self.features = (features,)
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         name, pictures = self.features[0], evidence.samples
@@ -54,23 +52,18 @@ class FeatureDrift:
         bases = _asked(evidence.features.extractor(name).texts([str(prompt) for prompt in prompts]).double())
         before = unguided.double()[evidence.partner_numbers()].unflatten(0, (len(prompts), samples))
         changes = _without(guided.double().unflatten(0, (len(prompts), samples)) - before, bases)
-        deviations = _without(before - before.mean(dim=1, keepdim=True), bases)
-        spread = deviations.square().sum(dim=-1).sum(dim=1) / (samples - 1)
-
-        def squares(p: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
-            """Means over prompts, in units of spread: the squared distance, and what chance makes of it."""
-            times = torch.bincount(n, minlength=samples).double() / samples
-            moved = torch.einsum("n,pnd->pd", times, changes[p]).square().sum(dim=-1)
-            chance = torch.einsum("n,pnd->p", times.square(), changes[p].square())
-            return moved.mean() / spread[p].mean(), chance.mean() / spread[p].mean()
-
-        def drift(p: Tensor, n: Tensor) -> Tensor:
-            return torch.sub(*squares(p, n)).clamp(min=0).sqrt()[None]
-
-        everything = torch.arange(len(prompts)), torch.arange(samples)
-        value, floor = float(drift(*everything)), float(squares(*everything)[1].sqrt())
-        interval = bootstrap(drift, len(prompts), samples, draws=self.draws)[0]
-        return [Measure("", value, len(guided), interval, ("floor", floor))]
+        deviations = _without(before - before.mean(dim=1, keepdim=True), bases).square().sum(dim=-1)
+        spread, moved = deviations.sum(dim=1) / (samples - 1), changes.mean(dim=1)
+        by_chance = changes.square().sum(dim=(1, 2)) / samples**2
+        squares = moved.square().sum(dim=-1) - by_chance
+        value = squares.mean() / spread.mean()
+        # What a sample moves: the distance of its prompt, and the deviation that all is relative to.
+        steps = 2 * torch.einsum("pd,pnd->pn", moved, changes - moved[:, None]) + squares[:, None]
+        sizes = deviations * samples / (samples - 1)
+        parts = (steps - value * sizes) / (samples * len(prompts) * spread.mean())
+        chance = ("by chance", float((by_chance.mean() / spread.mean()).sqrt()))
+        units = Spread.of(evidence.units, parts.flatten())
+        return [rooted("", float(value), len(guided), units, chance)]
 
 
 def _asked(texts: Tensor) -> Tensor:

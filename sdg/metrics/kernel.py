@@ -8,30 +8,73 @@ References:
     Bińkowski et al., "Demystifying MMD GANs", 2018.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from sdg.errors import SDGError
-from sdg.metrics.bootstrap import Interval, multiplicities, percentiles
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.measure import Measure
-from sdg.metrics.reader import spaced
-from sdg.randomness import keyed_generator
+from sdg.metrics.intervals import Spread, mean_spread
+from sdg.metrics.measure import Measure, measured
+from sdg.metrics.reader import subset
+from sdg.metrics.units import Units
 
 _CHUNK = 1024
 
 
-def squared_mmd(a: Tensor, b: Tensor) -> float:
-    """The unbiased estimate for features (N, D) and (M, D); it may be negative."""
+class Estimate(NamedTuple):
+    """An estimate, and what samples and reference contribute to its error."""
+
+    value: float
+    samples: Tensor
+    """(N,) float64"""
+    reference: Tensor
+    """(M,) float64"""
+
+
+def squared_mmd(a: Tensor, b: Tensor, units: Units | None = None) -> Estimate:
+    """The unbiased estimate for features (N, D) of samples and (M, D) of a reference; it may be negative.
+
+    Of the samples, only pairs that were drawn independently are compared with each other. Kernels are
+    computed in strips.
+
+    Args:
+        units: how the samples were drawn; None: independently.
+
+    Raises:
+        SDGError: no two samples were.
+    """
+    units = Units.alone(len(a)) if units is None else units
     n, m = len(a), len(b)
-    k_a, k_b, k_ab = _kernel(a, a), _kernel(b, b), _kernel(a, b)
-    within = (k_a.sum() - k_a.trace()) / (n * (n - 1)) + (k_b.sum() - k_b.trace()) / (m * (m - 1))
-    return (within - 2 * k_ab.mean()).item()
+    own, pairs, to_b, to_a = [], [], [], torch.zeros(m, dtype=torch.float64)
+    for rows in torch.arange(n).split(_CHUNK):
+        k, apart = _kernel(a[rows], a), units.apart(rows)
+        own.append((k * apart).sum(dim=1))
+        pairs.append(apart.sum(dim=1))
+        k = _kernel(a[rows], b)
+        to_b.append(k.mean(dim=1))
+        to_a += k.sum(dim=0) / n
+    its = torch.cat([_kernel(b[rows], b).sum(dim=1) for rows in torch.arange(m).split(_CHUNK)])
+    its = (its - (b.double().square().sum(dim=1) / b.shape[1] + 1) ** 3) / (m - 1)
+    own_sum, number, across = torch.cat(own), torch.cat(pairs), torch.cat(to_b)
+    if not (total := number.sum()):
+        raise SDGError(
+            f"all of the {n} samples share a prompt or a noise with each other, so their kernel distance "
+            "cannot be estimated: draw more prompts with more noises"
+        )
+    within, between, beyond = own_sum.sum() / total, across.mean(), its.mean()
+    samples = 2 * (own_sum - within * number) / total - 2 * (across - between) / n
+    reference = 2 * (its - beyond) / m - 2 * (to_a - between) / m
+    return Estimate((within + beyond - 2 * between).item(), samples, reference)
 
 
-def subset_mmd(a: Tensor, b: Tensor, size: int, subsets: int) -> float:
-    """Mean estimate over subsets drawn without replacement, exactly those that torch-fidelity draws.
+def subset_mmd(a: Tensor, b: Tensor, size: int, subsets: int, units: Units | None = None) -> Tensor:
+    """Estimates (subsets,) from subsets drawn without replacement, exactly those that torch-fidelity draws.
+
+    Args:
+        units: as for :func:`squared_mmd`.
 
     Raises:
         SDGError: a set is smaller than a subset, or ``size`` is below 2.
@@ -43,41 +86,13 @@ def subset_mmd(a: Tensor, b: Tensor, size: int, subsets: int) -> float:
         )
     if size < 2:
         raise SDGError(f"subset_size={size} leaves nothing to compare: use 2 or more")
+    units = Units.alone(len(a)) if units is None else units
     draw = np.random.RandomState(2020)  # torch-fidelity's draws, so that numbers agree
     estimates = []
     for _ in range(subsets):
-        rows_a, rows_b = (torch.from_numpy(draw.choice(len(x), size, replace=False)) for x in (a, b))
-        estimates.append(squared_mmd(a[rows_a], b[rows_b]))
-    return sum(estimates) / subsets
-
-
-def mmd_interval(a: Tensor, b: Tensor, draws: int, seed: int = 0) -> Interval:
-    """95 % bootstrap interval of the estimate, with both sets resampled.
-
-    A picture that is drawn twice is not paired with itself: each pair of distinct pictures is weighted by the
-    product of their multiplicities. Kernels are computed in strips, for all draws at once.
-    """
-    generator = keyed_generator("bootstrap", "mmd", seed)
-    w_a, w_b = (multiplicities(len(x), draws, generator) for x in (a, b))
-    between = _weighted(a, w_a, b, w_b) / (len(a) * len(b))
-    values = _within(a, w_a) + _within(b, w_b) - 2 * between
-    return percentiles(values[:, None])[0]
-
-
-def _within(x: Tensor, w: Tensor) -> Tensor:
-    own = (x.double().square().sum(dim=1) / x.shape[1] + 1) ** 3
-    twice = w.square()
-    return (_weighted(x, w, x, w) - own @ twice) / (len(x) ** 2 - twice.sum(dim=0))
-
-
-def _weighted(a: Tensor, w_a: Tensor, b: Tensor, w_b: Tensor) -> Tensor:
-    """Σ_ij w_ai k(a_i, b_j) w_bj for weights (N, R) and (M, R): (R,)"""
-    strips = zip(a.split(_CHUNK), w_a.split(_CHUNK), strict=True)
-    return torch.stack([(w * (_kernel(x, b) @ w_b)).sum(dim=0) for x, w in strips]).sum(dim=0)
-
-
-def _kernel(a: Tensor, b: Tensor) -> Tensor:
-    return (a.double() @ b.double().T / a.shape[1] + 1) ** 3
+        mine, its = (draw.choice(len(x), size, replace=False).tolist() for x in (a, b))
+        estimates.append(squared_mmd(a[mine], b[its], units.only(mine)).value)
+    return torch.tensor(estimates, dtype=torch.float64)
 
 
 class KernelDistance:
@@ -87,37 +102,41 @@ class KernelDistance:
         features: name of an extractor.
         subset_size: pictures in each subset; torch-fidelity's default.
         subsets: number of subsets averaged.
-        most: largest number of pictures used of a set, evenly spaced.
-        draws: bootstrap resamples.
+        most: largest number of pictures used of a set, drawn at random.
     """
 
     compares = True
 
-    def __init__(
-        self,
-        features: str,
-        subset_size: int = 1000,
-        subsets: int = 100,
-        most: int = 10_000,
-        draws: int = 200,
-    ):
-        self.features, self.subset_size, self.subsets = (features,), subset_size, subsets
-        self.most, self.draws = most, draws
+    def __init__(self, features: str, subset_size: int = 1000, subsets: int = 100, most: int = 10_000):
+        self.features, self.subset_size, self.subsets, self.most = (features,), subset_size, subsets, most
         self.protocol = (
             f"squared MMD of {features} features of samples and reference, kernel (x·y/D + 1)^3, unbiased, "
-            f"mean over {subsets} subsets of {subset_size}, drawn as torch-fidelity does; at most {most} "
-            "pictures a set, at even distances; 95 % bootstrap interval of the estimate on whole sets, over "
-            "pictures"
+            f"over pairs of samples that share neither target nor noise, mean over {subsets} subsets of "
+            f"{subset_size}, drawn as torch-fidelity does; at most {most} pictures a set, drawn at random; "
+            "95 % interval over targets, noises, the reference's pictures, and subsets"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
-        a, b = feature_sets(evidence, self.features[0], self.most)
-        value = subset_mmd(a, b, self.subset_size, self.subsets)
-        return [Measure("", value, len(a), mmd_interval(a, b, self.draws))]
+        a, b, units = feature_sets(evidence, self.features[0], self.most)
+        estimates = subset_mmd(a, b, self.subset_size, self.subsets, units)
+        whole = squared_distance(a, b, units)
+        drawn = mean_spread(Units.alone(self.subsets, "subset"), estimates)
+        return [measured("", estimates.mean().item(), len(a), *whole.spreads, drawn)]
 
 
-def feature_sets(evidence: Evidence, name: str, most: int) -> tuple[Tensor, Tensor]:
-    """Features of at most ``most`` samples, and of at most ``most`` pictures of the reference."""
+def squared_distance(a: Tensor, b: Tensor, units: Units) -> Measure:
+    """The estimate as a measure, with its interval; arguments and errors as :func:`squared_mmd`."""
+    found = squared_mmd(a, b, units)
+    spreads = Spread.of(units, found.samples), Spread.of(Units.alone(len(b)), found.reference)
+    return measured("", found.value, len(a), *spreads)
+
+
+def feature_sets(evidence: Evidence, name: str, most: int) -> tuple[Tensor, Tensor, Units]:
+    """Features of at most ``most`` samples, and of as many pictures of the reference; the samples' units."""
     reference = evidence.features.reference_features(name, evidence.reference_pictures, most)
-    rows = [evidence.rows[i] for i in spaced(len(evidence.rows), most)]
-    return evidence.features.features(name, evidence.samples, rows), reference
+    rows = [evidence.rows[i] for i in subset(len(evidence.rows), most)]
+    return evidence.features.features(name, evidence.samples, rows), reference, evidence.units_of(rows)
+
+
+def _kernel(a: Tensor, b: Tensor) -> Tensor:
+    return (a.double() @ b.double().T / a.shape[1] + 1) ** 3

@@ -37,6 +37,8 @@ class LPIPSAlex(Extractor):
         SDGError: the weights are missing or the wrong ones.
     """
 
+    kept = False
+
     def __init__(self, weights: str | Path | None = None):
         lpips = need("torchmetrics.functional.image.lpips")
         from torchvision.models import alexnet

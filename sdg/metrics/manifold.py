@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from sdg.errors import SDGError
-from sdg.metrics.bootstrap import bootstrap_mean
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.intervals import Spread, mean_spread
 from sdg.metrics.kernel import feature_sets
-from sdg.metrics.measure import Measure
+from sdg.metrics.measure import Measure, measured
+from sdg.metrics.units import Units
 
 _CHUNK = 1024
 
@@ -32,14 +33,31 @@ class PRDC(NamedTuple):
     """(N,) in how many balls of the reference a sample is, divided by k."""
     coverage: Tensor
     """(M,) whether the ball of a picture of the reference holds some sample."""
+    lost: "Lost"
 
 
-def prdc(samples: Tensor, reference: Tensor, k: int = 3, k_density: int = 5) -> PRDC:
+class Lost(NamedTuple):
+    """What the measures would lose without some of the pictures that do the counting, balls held fixed."""
+
+    precision: Tensor
+    """(M,) without each picture of the reference."""
+    recall: list[Tensor]
+    """(G,) without each group of samples, for every grouping of them."""
+    density: Tensor
+    """(M,) without each picture of the reference."""
+    coverage: list[Tensor]
+    """(G,) likewise."""
+
+
+def prdc(
+    samples: Tensor, reference: Tensor, k: int = 3, k_density: int = 5, units: Units | None = None
+) -> PRDC:
     """Precision, recall, density and coverage of features (N, D) against (M, D). Balls include their edges.
 
     Args:
         k: the neighbour that the balls reach, for precision and recall.
         k_density: the same for density and coverage.
+        units: how the samples were drawn; None: independently.
 
     Raises:
         SDGError: a set does not have more pictures than ``k`` and ``k_density``.
@@ -52,17 +70,60 @@ def prdc(samples: Tensor, reference: Tensor, k: int = 3, k_density: int = 5) -> 
     samples, reference = samples.double(), reference.double()
     own = _radii(samples, k)
     around, dense = _radii(reference, k), _radii(reference, k_density)
-    precision, density = [], []
-    recall, coverage = (torch.zeros(len(reference), dtype=torch.bool) for _ in range(2))
-    for part, radius in zip(samples.split(_CHUNK), own.split(_CHUNK), strict=True):
-        away = torch.cdist(part, reference)
-        precision.append((away <= around).any(dim=1))
-        density.append((away <= dense).sum(dim=1) / k_density)
-        recall |= (away <= radius[:, None]).any(dim=0)
-        coverage |= (away <= dense).any(dim=0)
+    groups = [each.index for each in (units or Units.alone(len(samples))).groupings]
+    recall, coverage = ([_Counted(index, len(reference)) for index in groups] for _ in range(2))
+    every, held = torch.arange(len(reference)), torch.zeros(len(reference), dtype=torch.float64)
+    precision, density, alone = [], [], torch.zeros(len(reference), dtype=torch.float64)
+    for rows in torch.arange(len(samples)).split(_CHUNK):
+        away = torch.cdist(samples[rows], reference)
+        counted = _Counted(every, len(rows))
+        counted.add(every, (away <= around).T)
+        precision.append(counted.by_any)
+        alone += counted.by_one_alone()
+        density.append((away <= dense).double().sum(dim=1) / k_density)
+        held += (away <= dense).double().sum(dim=0) / k_density
+        for by_group, inside in ((recall, away <= own[rows, None]), (coverage, away <= dense)):
+            for each in by_group:
+                each.add(rows, inside)
     return PRDC(
-        torch.cat(precision).double(), recall.double(), torch.cat(density).double(), coverage.double()
+        torch.cat(precision).double(),
+        recall[0].by_any.double(),
+        torch.cat(density),
+        coverage[0].by_any.double(),
+        Lost(
+            alone / len(samples),
+            [each.by_one_alone() / len(reference) for each in recall],
+            held / len(samples),
+            [each.by_one_alone() / len(reference) for each in coverage],
+        ),
     )
+
+
+class _Counted:
+    """Which of N things are counted by any picture, and which by those of one group alone.
+
+    Args:
+        index: the group of every picture.
+    """
+
+    def __init__(self, index: Tensor, count: int):
+        self.index, self.groups = index, int(index.max()) + 1
+        self.first, self.last = torch.full((count,), self.groups), torch.full((count,), -1)
+
+    def add(self, rows: Tensor, inside: Tensor) -> None:
+        """``inside`` (n, N): whether each of the pictures ``rows`` counts each thing."""
+        index = self.index[rows][:, None]
+        self.first = torch.minimum(self.first, torch.where(inside, index, self.groups).amin(dim=0))
+        self.last = torch.maximum(self.last, torch.where(inside, index, -1).amax(dim=0))
+
+    @property
+    def by_any(self) -> Tensor:
+        """(N,) bool"""
+        return self.last >= 0
+
+    def by_one_alone(self) -> Tensor:
+        """How many things each group alone counts: (G,) float64."""
+        return torch.bincount(self.last[self.first == self.last], minlength=self.groups).double()
 
 
 def _radii(x: Tensor, k: int) -> Tensor:
@@ -77,23 +138,32 @@ class Manifold:
         features: name of an extractor.
         k: the neighbour that a ball reaches, for precision and recall.
         k_density: the same for density and coverage.
-        most: largest number of pictures used of a set, evenly spaced; all four depend on set sizes.
-        draws: bootstrap resamples.
+        most: largest number of pictures used of a set, drawn at random; all four depend on set sizes.
     """
 
     compares = True
 
-    def __init__(self, features: str, k: int = 3, k_density: int = 5, most: int = 10_000, draws: int = 1000):
-        self.features, self.k, self.k_density, self.most, self.draws = (features,), k, k_density, most, draws
+    def __init__(self, features: str, k: int = 3, k_density: int = 5, most: int = 10_000):
+        self.features, self.k, self.k_density, self.most = (features,), k, k_density, most
         self.protocol = (
             f"precision and recall (k = {k}), density and coverage (k = {k_density}) on {features} features "
-            f"of samples and reference, at most {most} pictures a set, at even distances; 95 % bootstrap "
-            "intervals over the pictures that are counted, the balls held fixed"
+            f"of samples and reference, at most {most} pictures a set, drawn at random; 95 % intervals over "
+            "targets, noises and the reference's pictures, the balls held fixed"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
-        found = prdc(*feature_sets(evidence, self.features[0], self.most), self.k, self.k_density)
-        return [
-            Measure(name, each.mean().item(), len(each), bootstrap_mean(each, self.draws))
-            for name, each in found._asdict().items()
-        ]
+        a, b, units = feature_sets(evidence, self.features[0], self.most)
+        found, its = prdc(a, b, self.k, self.k_density, units), Units.alone(len(b))
+        lost = found.lost
+        spreads = {
+            "precision": (mean_spread(units, found.precision), Spread.without(its, [lost.precision])),
+            "recall": (Spread.without(units, lost.recall), mean_spread(its, found.recall)),
+            "density": (mean_spread(units, found.density), Spread.without(its, [lost.density])),
+            "coverage": (Spread.without(units, lost.coverage), mean_spread(its, found.coverage)),
+        }
+        measures = []
+        for name, both in spreads.items():
+            each: Tensor = getattr(found, name)
+            share = name != "density"
+            measures.append(measured(name, each.mean().item(), len(each), *both, share=share))
+        return measures

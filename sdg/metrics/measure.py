@@ -1,9 +1,10 @@
 """The type that every metric returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.intervals import Interval, Spread, interval, share_interval
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,34 @@ class Measure:
     count: int
     """Number of things averaged or counted."""
     interval: tuple[float, float] | None = None
-    """Ends of the 95 % bootstrap interval, where there is one."""
+    """Ends of the 95 % interval, where there is one."""
     beside: tuple[str, float] | None = None
     """What to compare the value with, and its name: ("unguided", 0.42)."""
+    over: str = ""
+    """What varied by chance, which the interval is over: "100 prompts × 10 noises"."""
+    spreads: tuple[Spread, ...] = field(default=(), repr=False, compare=False)
+    """What the value's error is made of, for differences from other measures; see :mod:`~.intervals`."""
+
+
+def measured(
+    name: str,
+    value: float,
+    count: int,
+    *spreads: Spread,
+    beside: tuple[str, float] | None = None,
+    share: bool = False,
+) -> Measure:
+    """A measure with the interval that its spreads give; a ``share`` is between 0 and 1."""
+    ends: Interval | None = (share_interval if share else interval)(value, *spreads)
+    over = " and ".join(filter(None, map(str, spreads)))
+    return Measure(name, value, count, ends, beside, over, spreads)
+
+
+def rooted(name: str, square: float, count: int, spread: Spread, beside: tuple[str, float]) -> Measure:
+    """The root of an estimated square, or 0 where that is negative; so are the ends of its interval."""
+    ends = interval(square, spread)
+    roots = ends and (max(ends[0], 0.0) ** 0.5, max(ends[1], 0.0) ** 0.5)
+    return Measure(name, max(square, 0.0) ** 0.5, count, roots, beside, str(spread))
 
 
 class Metric(Protocol):

@@ -1,4 +1,4 @@
-"""FeatureReader: pictures to features, once per set; the features of references are kept in files."""
+"""FeatureReader: pictures to features, once for each set, extractor and weights; they are kept in files."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,22 +13,25 @@ from sdg.metrics.frechet import Moments
 from sdg.metrics.pictures import Pictures
 from sdg.metrics.statistics import load_features, load_moments, save_features, save_moments
 from sdg.progress import Bar
+from sdg.randomness import keyed_generator
 
 _AT_ONCE = 32
 """Pictures in one forward pass: what Inception can take on a laptop."""
-_HELD = 50_000
-"""Most pictures whose features are held in memory; of more, only sums are."""
-
 _LONG = 1000
 """Fewest pictures that get a progress bar."""
+_CHUNK = 1024
+"""Features that are summed up at a time."""
 
 
 class FeatureReader:
     """Extracts features by the name of their extractor, which is built when first needed.
 
+    Features of all pictures of a set are kept in a file, which is mapped into memory and not read as a whole.
+    So 50,000 pictures need little memory, and another metric or another evaluation extracts nothing again.
+
     Args:
         extractors: functions that build them, by name.
-        cache: folder for the statistics of references.
+        cache: folder for these files, and for the moments of references.
         device: where networks run; results are on the CPU.
     """
 
@@ -40,7 +43,7 @@ class FeatureReader:
     ):
         self.makers, self.cache, self.device = extractors, Path(cache), torch.device(device)
         self.built: dict[str, Extractor] = {}
-        self._held: dict[tuple[str, Pictures, tuple[int, ...]], Tensor] = {}
+        self._mapped: dict[tuple[str, Pictures], Tensor] = {}
 
     def extractor(self, name: str) -> Extractor:
         """The extractor called ``name``; raises SDGError if it is unknown or cannot be built."""
@@ -56,13 +59,11 @@ class FeatureReader:
         Raises:
             SDGError: as :meth:`extractor`; also if features are not finite.
         """
-        every = name, pictures, tuple(range(len(pictures)))
-        if every in self._held:
-            return self._held[every][list(rows)]
-        key = name, pictures, tuple(rows)
-        if key not in self._held:
-            self._held[key] = torch.cat(list(self.batches(name, pictures, rows)))
-        return self._held[key]
+        if not self.extractor(name).kept:
+            return torch.cat(list(self.batches(name, pictures, rows)))
+        if (name, pictures) not in self._mapped:
+            self._mapped[name, pictures] = self._stored(name, pictures)
+        return self._mapped[name, pictures][list(rows)]
 
     @torch.no_grad()
     def batches(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Iterator[Tensor]:
@@ -82,15 +83,12 @@ class FeatureReader:
 
     def moments(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Moments:
         """Moments of the features of the pictures ``rows``, at least one; raises as :meth:`features`."""
-        if len(rows) <= _HELD:
-            parts: Iterator[Tensor] = iter(self.features(name, pictures, rows).split(_AT_ONCE))
-        else:
-            parts = self.batches(name, pictures, rows)
-        first, *rest = map(Moments.of, parts)
+        parts = torch.tensor(list(rows)).split(_CHUNK)
+        first, *rest = (Moments.of(self.features(name, pictures, part.tolist())) for part in parts)
         return sum(rest, first)
 
     def reference_moments(self, name: str, reference: Pictures) -> Moments:
-        """Moments of a whole reference, from the cache if it has them."""
+        """Moments of all pictures of a reference, from the cache if it has them."""
         path = self._cached(name, reference, "moments")
         if (found := load_moments(path)) is None:
             found = self.moments(name, reference, range(len(reference)))
@@ -98,29 +96,37 @@ class FeatureReader:
         return found
 
     def reference_features(self, name: str, reference: Pictures, most: int) -> Tensor:
-        """Features (M, D) of at most ``most`` pictures of a reference, from the cache if it has them."""
-        rows = spaced(len(reference), most)
-        path = self._cached(name, reference, f"features{len(rows)}")
-        if (found := load_features(path)) is None:
-            found = self.features(name, reference, rows)
-            save_features(path, found, self._origin(name, reference))
-        return found
+        """Features (M, D) of at most ``most`` pictures of a reference."""
+        return self.features(name, reference, subset(len(reference), most))
 
-    def _cached(self, name: str, reference: Pictures, kind: str) -> Path:
+    def _stored(self, name: str, pictures: Pictures) -> Tensor:
+        """Features (N, D) of all pictures, mapped from their file, which is written first if need be."""
+        path = self._cached(name, pictures, "features")
+        if not path.is_file():
+            count, origin = len(pictures), self._origin(name, pictures)
+            save_features(path, count, self.batches(name, pictures, range(count)), origin)
+        return load_features(path)
+
+    def _cached(self, name: str, pictures: Pictures, kind: str) -> Path:
         """A file named by everything that its content depends on."""
-        origin = "\n".join(self._origin(name, reference).values())
+        origin = "\n".join(self._origin(name, pictures).values())
         return self.cache / f"{name}-{kind}-{hashlib.sha256(origin.encode()).hexdigest()[:32]}.safetensors"
 
-    def _origin(self, name: str, reference: Pictures) -> dict[str, str]:
+    def _origin(self, name: str, pictures: Pictures) -> dict[str, str]:
         extractor = self.extractor(name)
         return {
             "features": name,
             "protocol": extractor.protocol,
             "weights": extractor.weights,
-            "pictures": reference.digest,
+            "pictures": pictures.digest,
         }
 
 
-def spaced(count: int, most: int) -> list[int]:
-    """``most`` of ``count`` rows, evenly spaced, or all if there are fewer."""
-    return list(range(count)) if count <= most else [i * count // most for i in range(most)]
+def subset(count: int, most: int) -> list[int]:
+    """``most`` of ``count`` rows in order, the same ones each time, or all if there are fewer.
+
+    They are drawn at random: rows at even distances may all be of one noise, as a plan orders them.
+    """
+    if count <= most:
+        return list(range(count))
+    return sorted(torch.randperm(count, generator=keyed_generator("subset", count))[:most].tolist())

@@ -45,16 +45,12 @@ def redrawn(pixels: Tensor, judged: Judged, columns: Tensor) -> Tensor:
 
 
 class RedrawnAlignment(TextAlignment):
-    """:class:`~sdg.metrics.alignment.TextAlignment` by :func:`redrawn` instead of the judge's own answers.
-
-    Args:
-        draws: bootstrap resamples.
-    """
+    """:class:`~sdg.metrics.alignment.TextAlignment` by :func:`redrawn` instead of the judge's own answers."""
 
     protocol = (
         "attribute values mentioned by the prompt against those whose render, all else as the judge reads "
         "it, is closest to the picture in squared pixels; unguided: the samples of the same noise against "
-        "the same prompts; 95 % bootstrap intervals over prompts"
+        "the same prompts; 95 % intervals over prompts and noises"
     )
 
     def read(self, evidence: Evidence, mentioned: Tensor) -> tuple[Tensor, Tensor]:

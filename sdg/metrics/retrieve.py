@@ -10,11 +10,12 @@ from torch import Tensor
 
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
-from sdg.metrics.bootstrap import bootstrap
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import mean_spread
+from sdg.metrics.measure import Measure, measured
 from sdg.metrics.pictures import FolderPictures
 from sdg.metrics.retrieval import ranks
+from sdg.metrics.units import Units
 
 TOPS = (1, 5, 10, 20)
 
@@ -22,15 +23,14 @@ TOPS = (1, 5, 10, 20)
 class Found(NamedTuple):
     """Result of a search."""
 
-    ranks: list[Tensor]
-    """The ranks of each target's samples: (n,) int64."""
+    ranks: Tensor
+    """(N,) int64, the rank of every guided sample's own target."""
     pool: int
     """Distinct answers."""
 
     def hits(self, k: int) -> Tensor:
-        """For each target, how many samples are found among the first k, and how many it has: (P, 2)."""
-        counts = [[float((each < k).sum()), len(each)] for each in self.ranks]
-        return torch.tensor(counts, dtype=torch.float64)
+        """(N,) float64, whether each is found among the first k."""
+        return (self.ranks < k).double()
 
 
 class TextRetrieval:
@@ -42,25 +42,25 @@ class TextRetrieval:
         encoder: name of an extractor that reads texts, and did not guide.
         pool: file of further texts, one per line, or lines like {"prompt": …}; None: only the run's prompts.
         least: fewest distinct answers allowed.
-        draws: bootstrap resamples.
     """
 
     compares = False
 
-    def __init__(self, encoder: str, pool: str | Path | None = None, least: int = 100, draws: int = 1000):
-        self.features, self.pool, self.least, self.draws = (encoder,), pool, least, draws
+    def __init__(self, encoder: str, pool: str | Path | None = None, least: int = 100):
+        self.features, self.pool, self.least = (encoder,), pool, least
         self.protocol = (
             f"share of guided samples whose own prompt is among the k most similar by {encoder}, in a pool "
             f"of the run's prompts{'' if pool is None else f' and those of {Path(pool).name}'} ({least} or "
-            "more); texts that it cannot tell apart are one; ties count against the sample; 95 % bootstrap "
-            "intervals over targets"
+            "more); texts that it cannot tell apart are one; ties count against the sample; 95 % intervals "
+            "over targets and noises"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
-        return _measures(self.search(evidence, self.features[0]), self.draws)
+        (found,) = self.search(evidence, self.features)
+        return _measures(found, evidence.units)
 
-    def search(self, evidence: Evidence, encoder: str) -> Found:
-        """The rank of every guided sample's prompt, by any encoder that reads texts.
+    def search(self, evidence: Evidence, encoders: Sequence[str]) -> list[Found]:
+        """The ranks of every guided sample's prompt, by encoders that read texts, in one pool for all.
 
         Raises:
             SDGError: samples without prompts, or too small a pool.
@@ -74,16 +74,18 @@ class TextRetrieval:
             )
         own = [str(prompt) for prompt in prompts]
         texts = list(dict.fromkeys([*own, *([] if self.pool is None else read_prompts(self.pool))]))
-        vectors, place = (
-            evidence.features.extractor(encoder).texts(texts).cpu().unique(dim=0, return_inverse=True)
-        )
-        if len(vectors) < self.least:
+        vectors = [evidence.features.extractor(encoder).texts(texts).cpu() for encoder in encoders]
+        place = alike([each.unique(dim=0, return_inverse=True)[1] for each in vectors])
+        if (size := int(place.max()) + 1) < self.least:
             raise SDGError(
-                f"retrieval needs a pool of {self.least} different texts, here are {len(vectors)}: draw more "
+                f"retrieval needs a pool of {self.least} different texts, here are {size}: draw more "
                 "prompts, or give the metric pool=FILE with further texts, or a lower least"
             )
-        features = evidence.features.features(encoder, evidence.samples, evidence.rows)
-        return _search(evidence, features, vectors, [int(place[texts.index(prompt)]) for prompt in own])
+        answers = place[[texts.index(prompt) for prompt in own]].tolist()
+        return [
+            _search(evidence, _features(evidence, encoder), each, answers, place)
+            for encoder, each in zip(encoders, vectors, strict=True)
+        ]
 
 
 class ReferenceRetrieval:
@@ -92,17 +94,16 @@ class ReferenceRetrieval:
     Args:
         encoder: name of an extractor that did not guide.
         least: fewest distinct references allowed.
-        draws: bootstrap resamples.
     """
 
     compares = False
 
-    def __init__(self, encoder: str, least: int = 100, draws: int = 1000):
-        self.features, self.least, self.draws = (encoder,), least, draws
+    def __init__(self, encoder: str, least: int = 100):
+        self.features, self.least = (encoder,), least
         self.protocol = (
             "share of guided samples whose own reference, as the run has it in its folder, is among the k "
             f"most similar by the cosine of {encoder} features, in a pool of the run's references ({least} "
-            "or more); ties count against the sample; 95 % bootstrap intervals over targets"
+            "or more); ties count against the sample; 95 % intervals over targets and noises"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
@@ -123,10 +124,16 @@ class ReferenceRetrieval:
         folder = Path(evidence.samples.source)
         references = FolderPictures(folder / "references", [folder / file for file in pool])
         vectors = evidence.features.features(encoder, references, range(len(pool)))
-        features = evidence.features.features(encoder, evidence.samples, evidence.rows)
+        features = _features(evidence, encoder)
         answers = [pool.index(str(file)) for file in files]
-        found = _search(evidence, F.normalize(features, dim=1), F.normalize(vectors, dim=1), answers)
-        return _measures(found, self.draws)
+        found = _search(
+            evidence,
+            F.normalize(features, dim=1),
+            F.normalize(vectors, dim=1),
+            answers,
+            torch.arange(len(pool)),
+        )
+        return _measures(found, evidence.units)
 
 
 class AdversarialGap:
@@ -137,62 +144,79 @@ class AdversarialGap:
         held_out: name of one that did not.
         pool: as for ``TextRetrieval``.
         least: likewise.
-        draws: bootstrap resamples.
     """
 
     compares = False
 
-    def __init__(
-        self,
-        guide: str,
-        held_out: str,
-        pool: str | Path | None = None,
-        least: int = 100,
-        draws: int = 1000,
-    ):
-        self.features, self.draws = (guide, held_out), draws
+    def __init__(self, guide: str, held_out: str, pool: str | Path | None = None, least: int = 100):
+        self.features = (guide, held_out)
         self.text = TextRetrieval(held_out, pool, least)
         self.protocol = (
-            f"top-k retrieval of the prompt by {guide} minus that by {held_out}, each in the same pool of "
+            f"top-k retrieval of the prompt by {guide} minus that by {held_out}, both in one pool of "
             f"the run's prompts{'' if pool is None else f' and those of {Path(pool).name}'} ({least} or "
-            "more) as in text retrieval; 95 % bootstrap intervals over targets, the same for both"
+            "more); texts that either cannot tell apart are one; ties count against the sample; 95 % "
+            "intervals over targets and noises"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
-        by_guide, by_other = (self.text.search(evidence, name) for name in self.features)
-        measures = []
-        for k in _tops(by_guide.pool, by_other.pool):
-            a, b = by_guide.hits(k), by_other.hits(k)
-            value = _share(a) - _share(b)
-            interval = bootstrap(lambda p, a=a, b=b: _share(a[p]) - _share(b[p]), len(a), draws=self.draws)[0]
-            beside = ("by the guide", _share(a).item())
-            measures.append(Measure(f"top_{k}", value.item(), int(a[:, 1].sum()), interval, beside))
+        by_guide, by_other = self.text.search(evidence, self.features)
+        measures, units = [], evidence.units
+        for k in _tops(by_guide.pool):
+            guides, gap = by_guide.hits(k), by_guide.hits(k) - by_other.hits(k)
+            beside = ("by the guide", guides.mean().item())
+            spread = mean_spread(units, gap)
+            measures.append(measured(f"top_{k}", gap.mean().item(), len(gap), spread, beside=beside))
         return measures
 
 
-def _search(evidence: Evidence, features: Tensor, vectors: Tensor, answers: Sequence[int]) -> Found:
-    """Ranks of the targets' ``answers`` in a pool (M, D), for features (N, D) of all guided samples."""
-    sizes = [len(rows) for rows in evidence.targets.values()]
-    right = torch.tensor(answers).repeat_interleave(torch.tensor(sizes))
-    found = ranks(features.double() @ vectors.double().T, right)
-    return Found(list(found.split(sizes)), len(vectors))
+def alike(places: Sequence[Tensor]) -> Tensor:
+    """One class for all texts that are in one class by any of several encoders: (M,) int64 from 0 on.
+
+    Args:
+        places: for each encoder, the class (M,) of every text.
+    """
+    place = places[0]
+    while True:
+        before = place
+        for other in places:
+            # All texts of one class of the other get the lowest class among them.
+            least = torch.full((int(other.max()) + 1,), len(place)).scatter_reduce(0, other, place, "amin")
+            place = least[other]
+        place = place.unique(return_inverse=True)[1]
+        if torch.equal(place, before.unique(return_inverse=True)[1]):
+            return place
 
 
-def _measures(found: Found, draws: int) -> list[Measure]:
+def _features(evidence: Evidence, encoder: str) -> Tensor:
+    return evidence.features.features(encoder, evidence.samples, evidence.rows)
+
+
+def _search(
+    evidence: Evidence, features: Tensor, vectors: Tensor, answers: Sequence[int], place: Tensor
+) -> Found:
+    """Ranks of the targets' ``answers``, for features (N, D) of all guided samples.
+
+    Args:
+        vectors: (M, D); ``place`` (M,) says which answer each stands for, and the best of them counts.
+    """
+    sizes = torch.tensor([len(rows) for rows in evidence.targets.values()])
+    right, pool = torch.tensor(answers).repeat_interleave(sizes), int(place.max()) + 1
+    fits = features.double() @ vectors.double().T
+    best = torch.full((len(fits), pool), -torch.inf, dtype=fits.dtype)
+    best = best.scatter_reduce(1, place.expand(len(fits), -1), fits, "amax")
+    return Found(ranks(best, right), pool)
+
+
+def _measures(found: Found, units: Units) -> list[Measure]:
     measures = []
     for k in _tops(found.pool):
-        hits = found.hits(k)
-        interval = bootstrap(lambda p, hits=hits: _share(hits[p]), len(hits), draws=draws)[0]
-        count, chance = int(hits[:, 1].sum()), ("chance", k / found.pool)
-        measures.append(Measure(f"top_{k}", _share(hits).item(), count, interval, chance))
+        hits, chance = found.hits(k), ("chance", k / found.pool)
+        spread = mean_spread(units, hits)
+        measures.append(
+            measured(f"top_{k}", hits.mean().item(), len(hits), spread, beside=chance, share=True)
+        )
     return measures
 
 
-def _share(hits: Tensor) -> Tensor:
-    """(P, 2) to (1,)."""
-    found, asked = hits.sum(dim=0)
-    return (found / asked)[None]
-
-
-def _tops(*pools: int) -> list[int]:
-    return [k for k in TOPS if k < min(pools)]
+def _tops(pool: int) -> list[int]:
+    return [k for k in TOPS if k < pool]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from omegaconf import DictConfig
@@ -31,11 +32,29 @@ _SHOWN = 12
 _LIBRARIES = ("torchvision", "torchmetrics", "torch-fidelity", "open_clip_torch", "pillow")
 
 
-def evaluate(config: DictConfig) -> dict:
-    """Measure ``config.samples``; returns what it writes to ``metrics.json`` in ``config.output_dir``.
+class Evaluation(NamedTuple):
+    """The result of one evaluation."""
+
+    report: dict
+    """What is written to ``metrics.json``."""
+    measures: dict[str, Measure]
+    failed: dict[str, str]
+    """Metric -> why it could not measure these samples."""
+
+    def whole(self) -> "Evaluation":
+        """Itself; raises SDGError if a metric has failed."""
+        if self.failed:
+            raise SDGError(next(iter(self.failed.values())))
+        return self
+
+
+def evaluate(config: DictConfig) -> Evaluation:
+    """Measure ``config.samples``, and write ``metrics.json`` in ``config.output_dir``.
+
+    A metric that cannot measure these samples does not take the others with it.
 
     Raises:
-        SDGError: unusable input, or fewer samples than a metric needs.
+        SDGError: unusable input, or no metric could measure it.
     """
     if config.samples is None:
         raise SDGError("there is nothing to evaluate: give samples=DIR, a folder of pictures")
@@ -47,8 +66,10 @@ def evaluate(config: DictConfig) -> dict:
         return _measure(config, metrics, evidence)
 
 
-def _measure(config: DictConfig, metrics: Mapping[str, Metric], evidence: Evidence) -> dict:
-    measures = measure_all(metrics, evidence)
+def _measure(config: DictConfig, metrics: Mapping[str, Metric], evidence: Evidence) -> Evaluation:
+    measures, failed = measure_all(metrics, evidence)
+    if not measures:
+        raise SDGError(next(iter(failed.values())))
     report = {
         "samples": str(config.samples),
         "reference": config.reference,
@@ -56,14 +77,18 @@ def _measure(config: DictConfig, metrics: Mapping[str, Metric], evidence: Eviden
         "command": shlex.join(["python", *sys.argv]),
         "counts": _counts(evidence),
         "versions": _versions(),
-        "protocols": {name: protocol_of(metric, evidence) for name, metric in metrics.items()},
+        "protocols": {
+            name: protocol_of(metric, evidence) for name, metric in metrics.items() if name not in failed
+        },
         "measures": {name: _plain(measure) for name, measure in measures.items()},
     }
     if evidence.judged:
         checkpoint = config.judge.checkpoint
         report["judge"] = {"checkpoint": str(checkpoint), "sha256": file_hash(find_file(checkpoint))}
+    if failed:
+        report["failed"] = failed
     _write(Path(config.output_dir) / "metrics.json", report)
-    return report
+    return Evaluation(report, measures, failed)
 
 
 def gather(config: DictConfig) -> Evidence:
@@ -84,20 +109,23 @@ def gather(config: DictConfig) -> Evidence:
     return Evidence(samples, mentions, partial(load_judge, config), reader, reference)
 
 
-def measure_all(metrics: Mapping[str, Metric], evidence: Evidence) -> dict[str, Measure]:
-    """The measures of every metric, keyed ``metric/name``.
-
-    Raises:
-        SDGError: a metric cannot measure this evidence, or a value is not finite.
-    """
-    measures = {
-        "/".join(filter(None, [key, measure.name])): measure
-        for key, metric in metrics.items()
-        for measure in metric(evidence)
-    }
-    if broken := [name for name, measure in measures.items() if not math.isfinite(measure.value)]:
-        raise SDGError(f"{broken[0]} is not a finite number: too few or too uniform samples to measure it")
-    return measures
+def measure_all(
+    metrics: Mapping[str, Metric], evidence: Evidence
+) -> tuple[dict[str, Measure], dict[str, str]]:
+    """The measures of every metric, keyed ``metric/name``, and why others cannot measure this evidence."""
+    measures, failed = dict[str, Measure](), dict[str, str]()
+    for key, metric in metrics.items():
+        try:
+            found = {"/".join(filter(None, [key, each.name])): each for each in metric(evidence)}
+            if broken := [name for name, each in found.items() if not math.isfinite(each.value)]:
+                raise SDGError(
+                    f"{broken[0]} is not a finite number: too few or too uniform samples to measure it"
+                )
+        except SDGError as error:
+            failed[key] = str(error)
+        else:
+            measures |= found
+    return measures, failed
 
 
 def protocol_of(metric: Metric, evidence: Evidence) -> str:
@@ -185,6 +213,7 @@ def _plain(measure: Measure) -> dict:
     plain: dict = {"value": measure.value, "count": measure.count}
     if measure.interval is not None:
         plain["interval"] = list(measure.interval)
+        plain["over"] = measure.over
     if measure.beside is not None:
         plain["beside"] = dict([measure.beside])
     return plain

@@ -3,9 +3,9 @@
 import torch
 
 from sdg.errors import SDGError
-from sdg.metrics.bootstrap import bootstrap
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import mean_spread
+from sdg.metrics.measure import Measure, measured
 
 
 class GuideScore:
@@ -14,19 +14,16 @@ class GuideScore:
     A guide that is fooled scores high where the judge sees nothing; the judge is what counts.
     """
 
-    protocol = "mean of `scores` in the manifest over guided samples; 95 % bootstrap interval over prompts"
+    protocol = "mean of `scores` in the manifest over guided samples; 95 % interval over targets and noises"
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
-        targets = [
-            [evidence.samples.records[row]["scores"] for row in rows] for rows in evidence.need_targets()
-        ]
-        if not targets[0][0]:
+        evidence.need_targets()
+        scores = [evidence.samples.records[row]["scores"] for row in evidence.rows]
+        if not scores[0]:
             raise SDGError("no guide has scored these samples: leave score out")
-        measures = []
-        for name in targets[0][0]:
-            scores = [[each[name] for each in those] for those in targets]
-            values = torch.tensor([score for those in scores for score in those], dtype=torch.float64)
-            of_target = torch.tensor([sum(those) / len(those) for those in scores], dtype=torch.float64)
-            intervals = bootstrap(lambda p, of=of_target: of[p].mean(dim=0, keepdim=True), len(of_target))
-            measures.append(Measure(name, values.mean().item(), len(values), intervals[0]))
-        return measures
+        units = evidence.units
+        columns = {name: torch.tensor([each[name] for each in scores]).double() for name in scores[0]}
+        return [
+            measured(name, values.mean().item(), len(values), mean_spread(units, values))
+            for name, values in columns.items()
+        ]

@@ -1,6 +1,8 @@
 """Reference statistics in files: safetensors with a note of where they are from."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import safetensors
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sdg.errors import SDGError
-from sdg.files import write_whole
+from sdg.files import whole_file, write_whole
 from sdg.metrics.frechet import Moments
 
 
@@ -26,15 +28,30 @@ def load_moments(path: Path) -> Moments | None:
     return Moments(int(found["count"]), found["total"], found["outer"])
 
 
-def save_features(path: Path, features: Tensor, origin: Mapping[str, str]) -> None:
-    """Write features (N, D); raises SDGError if that fails."""
-    _save(path, {"features": features.contiguous()}, origin)
+def save_features(path: Path, count: int, batches: Iterable[Tensor], origin: Mapping[str, str]) -> None:
+    """Write features (N, D) float32 batch by batch, so that they are never in memory as a whole.
+
+    Args:
+        count: N.
+        batches: of (n, D), at least one.
+
+    Raises:
+        SDGError: writing fails, or what ``batches`` raises.
+    """
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as file:
+            for number, batch in enumerate(batches):
+                if number == 0:
+                    file.write(_head(count, batch.shape[1], origin))
+                file.write(batch.contiguous().numpy().astype("<f4").tobytes())
 
 
-def load_features(path: Path) -> Tensor | None:
-    """The features in a file; None if there is no file. Raises SDGError for a damaged one."""
-    found = _load(path, {"features"})
-    return None if found is None else found["features"]
+def load_features(path: Path) -> Tensor:
+    """The features in a file, mapped into memory; raises SDGError for a damaged one, or none."""
+    if (found := _load(path, {"features"})) is None:
+        raise SDGError(f"{path} has gone: evaluate again")
+    return found["features"]
 
 
 def read_statistics(path: Path, features: str, protocol: str, weights: str) -> Moments:
@@ -59,9 +76,23 @@ def read_statistics(path: Path, features: str, protocol: str, weights: str) -> M
 
 
 def _save(path: Path, tensors: dict[str, Tensor], origin: Mapping[str, str]) -> None:
-    try:
+    with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, safetensors.torch.save(tensors, dict(origin)))
+
+
+def _head(count: int, width: int, origin: Mapping[str, str]) -> bytes:
+    """What precedes the numbers in a safetensors file of one tensor."""
+    tensor = {"dtype": "F32", "shape": [count, width], "data_offsets": [0, 4 * count * width]}
+    head = json.dumps({"__metadata__": dict(origin), "features": tensor}).encode()
+    head += b" " * (-len(head) % 8)
+    return len(head).to_bytes(8, "little") + head
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SDGError(
             f"cannot keep statistics in {path.parent} ({error.strerror}): choose another folder, cache=DIR"

@@ -160,7 +160,7 @@ def test_one_command_draws_what_ablations_share_once_and_measures_all(
         page = (report / f"{name}.md").read_text()
         assert "`python -m experiments.ablations all --prompts 2" in page
         assert page.count("`sampler=") + page.count("`guidance=style") == count
-        assert "95 % bootstrap over " + ("styles and noises" if name == "gram" else "prompts") in page
+        assert "95 %, over " + ("styles and noises" if name == "gram" else "prompts") in page
         assert (report / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "unguided" in (report / f"{name}.svg").read_text()
     guides = table((report / "encoder.md").read_text())

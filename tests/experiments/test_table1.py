@@ -4,19 +4,19 @@ import csv
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from experiments.differences import difference, scaled
+from experiments.differences import difference, holm, scaled
 from experiments.running import configuration
 from experiments.table1 import __main__ as table1
 from experiments.table1 import jobs as drawing
 from experiments.table1 import prompts as written
 from experiments.table1.__main__ import FOLDER
 from experiments.table1.claims import CHANCE, FAILS, HOLDS, UNKNOWN, Claim, Verdict, judge
-from experiments.table1.instruments import FrechetByTargets
 from experiments.table1.measuring import Pool, settings
 from experiments.table1.rows import BY_PICTURE, SHUFFLED, SIZES, rows
 from experiments.table1.table import Column, text, verdicts
@@ -26,11 +26,12 @@ from sdg.composition import ROOT
 from sdg.config import build
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
-from sdg.metrics.distance import Frechet
-from sdg.metrics.measure import Measure
+from sdg.metrics.intervals import Error, mean_spread
+from sdg.metrics.measure import Measure, measured
 from sdg.metrics.mentions import Mentions
+from sdg.metrics.units import Units
 from tests.experiments.test_baselines import judging, tiny  # noqa: F401
-from tests.metrics.examples import Known, Thumbnail, face, pixels, record, viewed, write_run
+from tests.metrics.examples import face, pixels, record, write_run
 
 SHOWN = ("", "fd_judge_reference ↓", "diversity_judge ↑", "top-1 ↑", "attributes right ↑", "adversarial gap")
 SHOWN += ("paper: FID", "paper: LPIPS", "paper: top-1")
@@ -57,74 +58,86 @@ def test_the_sizes_take_the_time_they_are_said_to() -> None:
     assert SIZES["quick"].samples * SIZES["quick"].prompts > 128 + SIZES["quick"].samples
 
 
-def numbers(value: float, low: float | None = None, high: float | None = None) -> Measure:
-    return Measure("", value, 10, None if low is None or high is None else (low, high))
+def numbers(value: float, error: float | None = None, seed: int = 0) -> Measure:
+    """The mean of ten values with this standard error; rows of one seed share how they vary."""
+    if error is None:
+        return Measure("", value, 10)
+    x = torch.randn(10, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    values = (x - x.mean()) / x.std() * error * 10**0.5 + value
+    return measured("", value, 10, mean_spread(Units({"prompt": range(10)}), values))
 
 
-def test_a_difference_is_as_sure_as_both_of_its_sides() -> None:
-    apart = difference(numbers(5, 2, 9), numbers(1, 0, 5))
-    assert apart.value == 4
-    assert apart.interval == pytest.approx((4 - (3**2 + 4**2) ** 0.5, 4 + (4**2 + 1) ** 0.5))
-    assert difference(numbers(5), numbers(1, 0, 5)).interval is None
-    assert scaled(numbers(4, 2, 6), 0.5) == numbers(2, 1, 3)
+def test_a_difference_pairs_what_was_drawn_together() -> None:
+    paired = difference(numbers(5, 2), numbers(1, 1))
+    assert paired.value == 4
+    assert Error.of(*paired.spreads).size == pytest.approx(1)
+    other = numbers(1, 1, seed=1)
+    pictures = mean_spread(Units.alone(10), torch.arange(10))
+    apart = difference(numbers(5, 2), replace(other, spreads=(pictures,)))
+    assert len(apart.spreads) == 2
+    assert difference(numbers(5), numbers(1, 1)).interval is None
+    whole = numbers(4, 2)
+    half = scaled(whole, 0.5)
+    assert whole.interval is not None
+    assert half.interval == pytest.approx((whole.interval[0] / 2, whole.interval[1] / 2))
+    assert half.value == 2
+    assert Error.of(*half.spreads).size == pytest.approx(1)
+
+
+def test_holm_is_as_its_paper_has_it() -> None:
+    """Sorted, each against 5 % by the number of those left; after the first that fails, none."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == [True, False, False, True]
+    assert holm([0.04]) == [True]
+    assert holm([0.0167, 0.024, 0.2]) == [False, False, False]
+    assert holm([0.0166, 0.024, 0.05]) == [True, True, True]
 
 
 @pytest.mark.parametrize(
     "column, first, second, word",
     [
-        ("top_1", numbers(0.8, 0.7, 0.9), numbers(0.3, 0.2, 0.4), HOLDS),
-        ("top_1", numbers(0.3, 0.2, 0.4), numbers(0.8, 0.7, 0.9), FAILS),
-        ("top_1", numbers(0.5, 0.4, 0.6), numbers(0.45, 0.3, 0.6), UNKNOWN),
-        ("distance", numbers(3, 2, 4), numbers(9, 8, 10), HOLDS),
-        ("distance", numbers(9, 8, 10), numbers(3, 2, 4), FAILS),
-        ("distance", numbers(9), numbers(3, 2, 4), UNKNOWN),
-        ("distance", None, numbers(3, 2, 4), UNKNOWN),
+        ("top_1", numbers(0.8, 0.02), numbers(0.3, 0.02, 1), HOLDS),
+        ("top_1", numbers(0.3, 0.02), numbers(0.8, 0.02, 1), FAILS),
+        ("top_1", numbers(0.5, 0.05), numbers(0.45, 0.05, 1), UNKNOWN),
+        ("distance", numbers(3, 0.5), numbers(9, 0.5, 1), HOLDS),
+        ("distance", numbers(9, 0.5), numbers(3, 0.5, 1), FAILS),
+        ("distance", numbers(9), numbers(3, 0.5), UNKNOWN),
+        ("distance", None, numbers(3, 0.5), UNKNOWN),
     ],
 )
-def test_a_claim_holds_where_the_interval_leaves_no_doubt(
+def test_a_claim_holds_where_chance_leaves_no_doubt(
     column: str, first: Measure | None, second: Measure, word: str
 ) -> None:
     claim = Claim("one is better", column, "one", "other")
-    found = judge(claim, {"one": {column: first}, "other": {column: second}}, 0.01)
+    (found,) = judge([(claim, 0.01)], {"one": {column: first}, "other": {column: second}})
     assert found.word == word
     assert f"**{word}**" in verdicts([found])[0]
 
 
+def test_many_claims_need_more_than_one_does() -> None:
+    """A difference of 2.6 standard errors convinces alone, and not among twenty that show nothing."""
+    values = {"one": {"top_1": numbers(0.5, 0.05)}, "other": {"top_1": numbers(0.37, 1e-9)}}
+    claim, doubt = Claim("", "top_1", "one", "other"), Claim("", "top_1", "one", "one")
+    assert judge([(claim, 0.01)], values)[0].word == HOLDS
+    assert judge([(claim, 0.01)] + [(doubt, 0.01)] * 19, values)[0].word == UNKNOWN
+
+
 def test_claims_against_chance_a_share_and_a_row_that_is_not_there() -> None:
-    values = {"one": {"top_1": numbers(0.6, 0.5, 0.7)}, "other": {"top_1": numbers(0.75, 0.72, 0.78)}}
-    assert judge(Claim("", "top_1", "one", "other"), values, 0.01).word == FAILS
-    assert judge(Claim("", "top_1", "one", "other", 0.5), values, 0.01).word == HOLDS
-    assert judge(Claim("", "top_1", "one", CHANCE), values, 0.01).word == HOLDS
-    assert judge(Claim("", "top_1", "one", CHANCE), values, 0.55).word == UNKNOWN
-    absent = judge(Claim("", "top_1", "one", "third"), values, 0.01)
+    values = {"one": {"top_1": numbers(0.6, 0.03)}, "other": {"top_1": numbers(0.75, 0.02, 1)}}
+
+    def word(than: str, share: float = 1.0, first: float = 0.01) -> str:
+        return judge([(Claim("", "top_1", "one", than, share), first)], values)[0].word
+
+    assert word("other") == FAILS
+    assert word("other", 0.5) == HOLDS
+    assert word(CHANCE) == HOLDS
+    assert word(CHANCE, first=0.55) == UNKNOWN
+    (absent,) = judge([(Claim("", "top_1", "one", "third"), 0.01)], values)
     assert absent == Verdict(absent.claim, UNKNOWN, "there is no row third")
-
-
-def test_the_distance_has_the_interval_of_a_jackknife(tmp_path: Path) -> None:
-    everything = torch.cat([pixels(*face(number)) for number in range(24)])
-    reference = Known(pixels=torch.cat([pixels(*face(number)) for number in range(100, 130)]))
-    records = [record(f"prompt {number // 2}", number % 2) for number in range(24)]
-    evidence = viewed(Known(records, everything), tmp_path, reference, colours=Thumbnail(1))
-    (plain,), (found,) = Frechet("colours")(evidence), FrechetByTargets("colours")(evidence)
-    assert found.value == plain.value
-    left = []
-    for target in range(12):
-        rest = [row for row in range(24) if row // 2 != target]
-        few = Known([records[row] for row in rest], everything[rest])
-        left.append(Frechet("colours")(viewed(few, tmp_path, reference, colours=Thumbnail(1)))[0].value)
-    spread = torch.tensor(left, dtype=torch.float64)
-    error = ((spread - spread.mean()).square().sum() * 11 / 12).sqrt().item()
-    assert found.interval == pytest.approx((plain.value - 1.96 * error, plain.value + 1.96 * error), rel=1e-5)
-    few = Known(records[:4], everything[:4])
-    assert (
-        FrechetByTargets("colours")(viewed(few, tmp_path, reference, colours=Thumbnail(1)))[0].interval
-        is None
-    )
 
 
 def test_numbers_are_shown_with_their_intervals() -> None:
     column = Column("top_1", "top-1", 3)
-    assert text(column, numbers(0.5, 0.25, 0.75)) == "0.500 (0.250 … 0.750)"
+    assert text(column, Measure("", 0.5, 10, (0.25, 0.75))) == "0.500 (0.250 … 0.750)"
     assert text(column, numbers(0.5)) == "0.500"
     assert text(column, None) == "–"
 

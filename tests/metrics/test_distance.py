@@ -5,7 +5,7 @@ import torch
 
 from sdg.errors import SDGError
 from sdg.metrics.distance import Frechet
-from sdg.metrics.frechet import Moments, frechet_distance
+from sdg.metrics.frechet import Moments, contributions, frechet_distance
 from tests.metrics.examples import Known, Thumbnail, record, viewed
 
 
@@ -24,7 +24,9 @@ def test_is_the_distance_of_the_features_of_the_guided_samples(tmp_path: Path) -
     expected = frechet_distance(Moments.of(eye(guided)), Moments.of(eye(reference)))
     assert measure.value == pytest.approx(expected, rel=1e-9)
     assert measure.count == 60
-    assert measure.interval is None
+    assert measure.interval is not None
+    assert measure.interval[0] < measure.value < measure.interval[1]
+    assert measure.over == "60 noises"
     (plain,) = Frechet("thumbs")(viewed(Known(pixels=guided), tmp_path, Known(pixels=reference), thumbs=eye))
     assert plain.value == pytest.approx(expected, rel=1e-9)
 
@@ -35,3 +37,26 @@ def test_needs_a_reference_and_enough_pictures(tmp_path: Path) -> None:
         Frechet("thumbs")(viewed(few, tmp_path, thumbs=Thumbnail()))
     with pytest.raises(SDGError, match="more than 12 pictures a set, here are 12"):
         Frechet("thumbs")(viewed(few, tmp_path, Known(pixels=noise(30, 1)), thumbs=Thumbnail()))
+
+
+def test_contributions_are_those_of_leaving_a_picture_out() -> None:
+    """To first order, of many."""
+    a = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    b = Moments.of(torch.randn(3000, 3, generator=torch.Generator().manual_seed(1)).double() * 1.5 + 0.7)
+    whole = Moments.of(a)
+    found = contributions(a.split(300), whole, b)
+    assert abs(float(found.sum())) < 1e-9
+    value = frechet_distance(whole, b)
+    for row in (0, 5, 11):
+        rest = Moments.of(torch.cat([a[:row], a[row + 1 :]]))
+        left_out = value - frechet_distance(rest, b)
+        assert float(found[row]) == pytest.approx(left_out, rel=0.02, abs=2e-6)
+
+
+def test_a_feature_that_never_varies_contributes_nothing() -> None:
+    a = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    b = Moments.of(a.flip(0) * 1.3 + 0.2)
+    flat = torch.cat([a, torch.ones(50, 1)], dim=1)
+    with_flat = Moments.of(torch.cat([a.flip(0) * 1.3 + 0.2, torch.ones(50, 1)], dim=1))
+    expected = contributions([a], Moments.of(a), b)
+    torch.testing.assert_close(contributions([flat], Moments.of(flat), with_flat), expected)

@@ -36,7 +36,7 @@ def measure(folder: Path, guided: dict[str, Tensor], unguided: Tensor) -> Measur
     records += [record(None, i) for i in reversed(range(samples))]  # partners are found by their noise
     pixels = torch.arange(len(records), dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 2, 2)
     rows = torch.cat([*guided.values(), unguided.flip(0)])
-    (found,) = FeatureDrift("table", draws=20)(viewed(Known(records, pixels), folder, table=Table(rows)))
+    (found,) = FeatureDrift("table")(viewed(Known(records, pixels), folder, table=Table(rows)))
     return found
 
 
@@ -59,7 +59,7 @@ def test_a_step_across_it_is_measured_in_standard_deviations(tmp_path: Path) -> 
     spread = float(noise[:, 2:].var(dim=0).sum())
     # All pairs changed alike, so exchanging them at random leaves |step|² / n.
     assert found.value**2 == pytest.approx(0.25 * (1 - 1 / 50) / spread, rel=1e-4)
-    assert found.beside == ("floor", pytest.approx((0.25 / 50 / spread) ** 0.5, rel=1e-4))
+    assert found.beside == ("by chance", pytest.approx((0.25 / 50 / spread) ** 0.5, rel=1e-4))
 
 
 def test_noise_alone_is_no_drift(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_noise_alone_is_no_drift(tmp_path: Path) -> None:
     other = torch.randn(200, 4, generator=torch.Generator().manual_seed(1))
     found = measure(tmp_path, {"right": other}, noise)
     assert found.value < 0.12
-    assert found.beside == ("floor", pytest.approx(0.1, abs=0.02))  # √(2 / 200)
+    assert found.beside == ("by chance", pytest.approx(0.1, abs=0.02))  # √(2 / 200)
 
 
 def test_one_sample_cannot_be_told_from_chance(tmp_path: Path) -> None:

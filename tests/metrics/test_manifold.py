@@ -9,6 +9,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.metrics import manifold
 from sdg.metrics.manifold import Manifold, prdc
+from sdg.metrics.units import Units
 from tests.metrics.examples import Known, Thumbnail, viewed
 
 
@@ -59,9 +60,9 @@ def test_three_neighbours_for_precision_and_recall_and_five_for_density_and_cove
     a, b = (F.adaptive_avg_pool2d(part.float() / 255, 2).flatten(1) for part in pixels.split(30))
     three, five = prdc(a, b, k=3, k_density=3), prdc(a, b, k=5, k_density=5)
     expected = [three.precision, three.recall, five.density, five.coverage]
-    for ours, theirs in zip(prdc(a, b), expected, strict=True):
+    for ours, theirs in zip(prdc(a, b)[:4], expected, strict=True):
         assert torch.equal(ours, theirs)
-    for other, theirs in zip([*five[:2], *three[2:]], expected, strict=True):
+    for other, theirs in zip([*five[:2], *three[2:4]], expected, strict=True):
         assert not torch.equal(other, theirs)
     evidence = viewed(Known(pixels=pixels[:30]), tmp_path, Known(pixels=pixels[30:]), thumbs=Thumbnail())
     measured = Manifold("thumbs")(evidence)
@@ -74,8 +75,11 @@ def test_strips_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = normal(50, 3, 0, shift=0.3), normal(41, 3, 1)
     whole = prdc(a, b)
     monkeypatch.setattr(manifold, "_CHUNK", 7)
-    for part, all_at_once in zip(prdc(a, b), whole, strict=True):
-        assert torch.equal(part, all_at_once)
+    parts = prdc(a, b)
+    for part, all_at_once in zip([*parts[:4], *parts.lost[::2]], [*whole[:4], *whole.lost[::2]], strict=True):
+        torch.testing.assert_close(part, all_at_once, rtol=1e-12, atol=0)
+    for part, all_at_once in zip(parts.lost[1::2], whole.lost[1::2], strict=True):
+        assert torch.equal(part[0], all_at_once[0])
     assert whole.density.max() > 1
 
 
@@ -95,6 +99,23 @@ def test_collapse_costs_recall_and_not_precision(tmp_path: Path) -> None:
     assert good["recall"].interval[0] > bad["recall"].value
     assert good["coverage"].value > 0.8 > bad["coverage"].value
     assert good["density"].value == pytest.approx(1, abs=0.4)
+
+
+def test_what_is_lost_without_a_group_by_hand_on_a_line() -> None:
+    """As above; samples 0.5 and 2 are of one noise, 50 and 60 of another, and each of a prompt of its own."""
+    reference = torch.tensor([[0.0], [1.0], [10.0], [11.0], [110.0], [111.0]])
+    samples = torch.tensor([[0.5], [2.0], [50.0], [60.0]])
+    units = Units({"noise": [0, 0, 1, 1], "prompt": range(4)})
+    lost = prdc(samples, reference, k=1, k_density=1, units=units).lost
+    # 2 is in the ball of 1 alone, 0.5 in those of 0 and 1; so the ball of 1 alone makes one sample of four.
+    assert lost.precision.tolist() == [0, 0.25, 0, 0, 0, 0]
+    assert lost.density.tolist() == [0.25, 0.5, 0, 0, 0, 0]
+    by_noise, by_prompt, _ = lost.recall
+    assert by_noise.tolist() == [2 / 6, 0]
+    assert by_prompt.tolist() == [1 / 6, 0, 0, 0]  # 1 is in the balls of both
+    by_noise, by_prompt, _ = lost.coverage
+    assert by_noise.tolist() == [2 / 6, 0]
+    assert by_prompt.tolist() == [1 / 6, 0, 0, 0]
 
 
 def test_needs_more_pictures_than_neighbours() -> None:

@@ -2,12 +2,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics import reader as module
 from sdg.metrics.frechet import Moments
-from sdg.metrics.reader import FeatureReader, spaced
+from sdg.metrics.reader import FeatureReader, subset
 from tests.metrics.examples import Known, Thumbnail, viewed
 
 
@@ -39,11 +40,10 @@ def test_a_set_is_read_once_and_an_extractor_built_when_needed(tmp_path: Path) -
         reader.extractor("inception")
 
 
-def test_moments_of_a_stream_are_those_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_HELD", 10)
+def test_moments_of_parts_are_those_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHUNK", 10)
     reader, samples = FeatureReader({"thumbs": Thumbnail}, tmp_path), pictures()
     streamed, whole = reader.moments("thumbs", samples, range(70)), Moments.of(by_hand(samples))
-    assert not reader._held
     assert streamed.count == 70
     torch.testing.assert_close(streamed.mean, whole.mean, rtol=1e-9, atol=0)
     torch.testing.assert_close(streamed.covariance, whole.covariance, rtol=1e-6, atol=1e-9)
@@ -61,22 +61,50 @@ def test_a_reference_is_read_once_for_ever_if_it_stays_the_same(tmp_path: Path) 
     assert (first[0], again[0]) == (70, 0)
     assert torch.equal(first[1], again[1])
     assert torch.equal(first[2], again[2])
-    torch.testing.assert_close(first[2], by_hand(pictures())[spaced(70, 20)])
+    torch.testing.assert_close(first[2], by_hand(pictures())[subset(70, 20)])
     assert look(pictures(seed=1))[0] == look(pictures(), side=1)[0] == 70
     assert not list((tmp_path / "cache").glob("*.part"))
 
 
-def test_spaced_rows_are_at_even_distances_from_the_first_on() -> None:
-    assert spaced(10, 4) == [0, 2, 5, 7]
-    assert spaced(9, 3) == [0, 3, 6]
-    assert spaced(3, 3) == spaced(3, 5) == [0, 1, 2]
-    assert spaced(100, 1) == [0]
+def test_features_are_kept_for_the_next_evaluation(tmp_path: Path) -> None:
+    """Of samples, too, whichever rows are asked for; a damaged file is told, unwritten ones leave nothing."""
+    eye = Thumbnail()
+    for rows in ([3, 1], [0, 69]):
+        reader = FeatureReader({"thumbs": lambda: eye}, tmp_path)
+        torch.testing.assert_close(reader.features("thumbs", pictures(), rows), by_hand(pictures())[rows])
+        assert eye.seen == 70
+    (kept,) = tmp_path.iterdir()
+    with safe_open(kept, "pt") as file:
+        assert file.metadata()["features"] == "thumbs"
+        assert file.get_slice("features").get_shape() == [70, 12]
+    kept.write_bytes(kept.read_bytes()[:-4])
+    with pytest.raises(SDGError, match="is damaged: delete it"):
+        FeatureReader({"thumbs": lambda: eye}, tmp_path).features("thumbs", pictures(), [0])
+
+
+def test_features_larger_than_pictures_are_not_kept(tmp_path: Path) -> None:
+    eye = Thumbnail()
+    eye.kept = False
+    reader = FeatureReader({"thumbs": lambda: eye}, tmp_path)
+    torch.testing.assert_close(reader.features("thumbs", pictures(), [5]), by_hand(pictures())[[5]])
+    assert eye.seen == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_subset_does_not_follow_the_plan() -> None:
+    """A plan of 10,000 prompts has five noises each; every fifth sample would be of one noise."""
+    rows = subset(50_000, 10_000)
+    assert rows == sorted(set(rows)) == subset(50_000, 10_000)
+    assert len(rows) == 10_000
+    of_noise = torch.bincount(torch.tensor(rows) % 5)
+    assert (of_noise - 2000).abs().max() < 4 * 40  # hypergeometric: a standard deviation of 36
+    assert subset(3, 3) == subset(3, 5) == [0, 1, 2]
 
 
 def test_a_damaged_or_forbidden_cache_is_told_in_one_line(tmp_path: Path) -> None:
     reader = FeatureReader({"thumbs": Thumbnail}, tmp_path / "cache")
     reader.reference_moments("thumbs", pictures())
-    (kept,) = (tmp_path / "cache").iterdir()
+    (kept,) = (tmp_path / "cache").glob("*moments*")
     kept.write_bytes(kept.read_bytes()[:-20])
     with pytest.raises(SDGError, match="is damaged: delete it"):
         reader.reference_moments("thumbs", pictures())
@@ -96,7 +124,7 @@ def test_features_must_be_finite(tmp_path: Path) -> None:
 
 def test_statistics_stand_for_a_reference_if_they_are_of_the_same_features(tmp_path: Path) -> None:
     FeatureReader({"thumbs": Thumbnail}, tmp_path).reference_moments("thumbs", pictures())
-    (kept,) = tmp_path.iterdir()
+    (kept,) = tmp_path.glob("*moments*")
     here = viewed(pictures(seed=1), tmp_path, kept, thumbs=Thumbnail(), finer=Thumbnail(4))
     assert torch.equal(here.reference_moments("thumbs").total, Moments.of(by_hand(pictures())).total)
     with pytest.raises(SDGError, match=r"another protocol \(features: thumbs, wanted: finer\)"):

@@ -79,7 +79,8 @@ def test_samples_that_no_guide_scored_have_no_score(tmp_path: Path, knowing: Loo
 def test_a_folder_of_renders_is_measured_exactly(run: Path, mentions: Path, knowing: LookupJudge) -> None:
     evidence = seen(run, knowing, mentions)
     metrics = {"alignment": TextAlignment(), "spread": NuisanceSpread(renders=32), "score": GuideScore()}
-    measures = measure_all(metrics, evidence)
+    measures, failed = measure_all(metrics, evidence)
+    assert not failed
     assert measures["alignment/mentioned"].value == pytest.approx(8 / 9)
     assert measures["alignment/all"].value == pytest.approx(5 / 6)
     assert measures["alignment/hair_color"].value == pytest.approx(2 / 3)
@@ -114,8 +115,9 @@ def test_what_is_not_finite_is_not_reported(run: Path, knowing: LookupJudge) -> 
         def __call__(self, evidence: object) -> list[Measure]:
             return [Measure("ratio", float("nan"), 1)]
 
-    with pytest.raises(SDGError, match="nonsense/ratio is not a finite number"):
-        measure_all({"nonsense": Nonsense()}, seen(run, knowing))
+    measures, failed = measure_all({"nonsense": Nonsense(), "score": GuideScore()}, seen(run, knowing))
+    assert measures.keys() == {"score/text"}
+    assert failed["nonsense"].startswith("nonsense/ratio is not a finite number")
 
 
 def config(*overrides: str) -> DictConfig:
@@ -136,12 +138,12 @@ def small_judge(tmp_path: Path) -> list[str]:
 def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge: list[str]) -> None:
     report = evaluate(
         config(f"samples='{run}'", f"mentions='{mentions}'", "metrics=[alignment,score]", *small_judge)
-    )
+    ).report
     assert report == json.loads((run / "metrics.json").read_text())
     assert report["counts"] == {"pictures": 9, "guided": 6, "targets": 2, "prompts": 2, "unguided": 3}
     assert report["versions"].items() >= {"sdg": sdg.__version__, "torch": torch.__version__}.items()
     assert report["protocols"].keys() == {"alignment", "score"}
-    assert report["measures"]["alignment/all"].keys() == {"value", "count", "interval", "beside"}
+    assert report["measures"]["alignment/all"].keys() == {"value", "count", "interval", "over", "beside"}
     assert report["measures"]["score/text"]["value"] == pytest.approx(0.1)
     assert not list(run.glob("*.part"))
     lines = table(report).splitlines()
@@ -164,9 +166,9 @@ def test_a_folder_of_strangers_is_measured_against_another(
     folders = [f"samples='{tmp_path / 'samples'}'", f"reference='{tmp_path / 'reference'}'"]
     picked = "metrics=[kd_judge,prdc_judge,diversity_judge]"
     keep = [f"cache='{tmp_path / 'cache'}'", "metrics.kd_judge.subset_size=10"]
-    report = evaluate(config(*folders, picked, *keep, *small_judge))
+    report = evaluate(config(*folders, picked, *keep, *small_judge)).whole().report
     extractor = build(config(*small_judge).features.judge)
-    expected = subset_mmd(extractor(images[:20]), extractor(images[20:]), 10, 100)
+    expected = float(subset_mmd(extractor(images[:20]), extractor(images[20:]), 10, 100).mean())
     assert report["measures"]["kd_judge"]["value"] == pytest.approx(expected, rel=1e-4)
     assert report["measures"]["prdc_judge/recall"]["count"] == 40
     assert report["counts"] == {"pictures": 20, "reference": 40}
@@ -215,7 +217,7 @@ def test_torch_fidelity_itself_gives_the_same_from_the_files(
             f"cache='{tmp_path / 'cache'}'",
             "device=cpu",
         )
-    )
+    ).report
     theirs = fidelity.calculate_metrics(
         input1=str(tmp_path / "a"),
         input2=str(tmp_path / "b"),
@@ -238,7 +240,7 @@ def test_torch_fidelity_itself_gives_the_same_from_the_files(
 
 
 def test_the_judge_is_loaded_only_if_it_is_needed(run: Path) -> None:
-    report = evaluate(config(f"samples='{run}'", "metrics=score", "judge.checkpoint=nowhere"))
+    report = evaluate(config(f"samples='{run}'", "metrics=score", "judge.checkpoint=nowhere")).report
     assert report["measures"].keys() == {"score/text"}
 
 
@@ -282,7 +284,9 @@ def test_bad_input_is_refused(run: Path, small_judge: list[str], tmp_path: Path)
     with pytest.raises(SDGError, match="give samples=DIR"):
         evaluate(config())
     with pytest.raises(SDGError, match="there is no checkpoint at"):
-        evaluate(config(f"samples='{run}'", f"judge.checkpoint='{tmp_path / 'nowhere'}'"))
+        evaluate(
+            config(f"samples='{run}'", "metrics=alignment", f"judge.checkpoint='{tmp_path / 'nowhere'}'")
+        )
     with pytest.raises(SDGError, match="need 100 unguided samples"):
         evaluate(config(f"samples='{run}'", "metrics=prior", *small_judge))
     (tmp_path / "file").write_text("")
@@ -314,6 +318,10 @@ def test_the_command_prints_a_table_or_one_line(run: Path, small_judge: list[str
     bad = command(f"samples={run}")
     assert bad.returncode == 1
     assert "Traceback" not in bad.stderr
-    assert bad.stderr.splitlines()[-1].startswith(
-        "error: nothing says what the prompts mention: give mentions="
+    line = bad.stderr.splitlines()[-1]
+    assert (
+        line.startswith("error: not all could be measured (alignment, drift, spread: ") or "alignment" in line
     )
+    assert "nothing says what the prompts mention: give mentions=" in line
+    assert "score" in bad.stdout
+    assert json.loads((run / "metrics.json").read_text())["failed"].keys() >= {"alignment", "drift"}

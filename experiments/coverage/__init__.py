@@ -1,0 +1,1 @@
+"""How often the intervals of ``evaluate.py`` cover: python -m experiments.coverage"""

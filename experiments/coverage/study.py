@@ -1,0 +1,114 @@
+"""Counting: how often each measure's interval holds what it would be on average over runs."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from experiments.coverage.before import interval_before
+from experiments.coverage.worlds import Effects, Layout, World
+from sdg.metrics.alignment import TextAlignment
+from sdg.metrics.distance import Frechet
+from sdg.metrics.diversity import PairwiseDistance
+from sdg.metrics.drift import Drift
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.intervals import Interval
+from sdg.metrics.kernel import KernelDistance
+from sdg.metrics.manifold import Manifold
+from sdg.metrics.measure import Metric
+from sdg.metrics.spread import NuisanceSpread
+
+LAYOUTS = (Layout("table 1", 10, 10, 10), Layout("one run", 1, 24, 8))
+EFFECTS = {
+    "all alike": Effects(0.7, 0.7, 1.0),
+    "prompts differ": Effects(1.0, 0.0, 1.0),
+    "noises differ": Effects(0.0, 1.0, 1.0),
+    "independent": Effects(0.0, 0.0, 1.0),
+}
+
+
+class Trusting(NuisanceSpread):
+    """Believes every nuisance."""
+
+    def _unexplained(self, evidence: Evidence) -> Tensor:
+        return torch.zeros(evidence.guided.nuisances.shape[1])
+
+
+METRICS: dict[str, Metric] = {
+    "alignment": TextAlignment(),
+    "spread": Trusting(),
+    "drift": Drift(exchanges=20),
+    "diversity": PairwiseDistance("values"),
+    "fréchet": Frechet("values"),
+    "kernel": KernelDistance("values", subset_size=100, subsets=1),
+    "prdc": Manifold("values"),
+}
+SHOWN = {
+    "alignment/mentioned": "share of what is mentioned (0.9)",
+    "spread/all": "spread",
+    "drift/beard": "drift (0.23)",
+    "drift/glasses": "drift (0)",
+    "diversity": "diversity",
+    "fréchet": "Fréchet",
+    "kernel": "kernel",
+    "prdc/precision": "precision",
+    "prdc/recall": "recall",
+    "prdc/density": "density",
+    "prdc/coverage": "coverage",
+}
+
+
+class Count(NamedTuple):
+    """One measure in one world."""
+
+    mean: float
+    """Of the values over runs: what an interval should hold."""
+    deviation: float
+    now: float
+    """Share of the intervals that do."""
+    wide: float
+    """Mean width of an interval by that of the central 95 % of the values: 1 is right."""
+    before: float | None
+    """The share as it was with the intervals before; None: there were none."""
+
+
+def count(
+    layout: Layout, effects: Effects, shift: float, runs: int, reference: int = 300, seed: int = 0
+) -> dict[str, Count]:
+    """Measure many runs of one world; a count for each of ``SHOWN``."""
+    world = World(layout, effects, shift, reference, seed)
+    values: dict[str, list[float]] = defaultdict(list)
+    now: dict[str, list[Interval | None]] = defaultdict(list)
+    before: dict[str, list[Interval | None]] = defaultdict(list)
+    for _ in range(runs):
+        evidence = world.evidence()
+        for key, metric in METRICS.items():
+            for measure in metric(evidence):
+                name = "/".join(filter(None, [key, measure.name]))
+                if name in SHOWN:
+                    values[name].append(measure.value)
+                    now[name].append(measure.interval)
+        for name, interval in interval_before(evidence).items():
+            before[name].append(interval)
+    return {name: _counted(values[name], now[name], before.get(name)) for name in SHOWN}
+
+
+def _counted(values: list[float], now: list[Interval | None], before: list[Interval | None] | None) -> Count:
+    found = torch.tensor(values, dtype=torch.float64)
+    mean, deviation = float(found.mean()), float(found.std())
+    truth = max(mean, 0.0)
+    known = [ends for ends in now if ends is not None]
+    width = sum(high - low for low, high in known) / max(len(known), 1)
+    return Count(
+        mean,
+        deviation,
+        _share(truth, now),
+        width / max(2 * 1.96 * deviation, 1e-12),
+        None if before is None else _share(truth, before),
+    )
+
+
+def _share(truth: float, intervals: list[Interval | None]) -> float:
+    held = [ends is not None and ends[0] <= truth <= ends[1] for ends in intervals]
+    return sum(held) / len(held)

@@ -1,0 +1,181 @@
+"""Intervals over crossed prompts and noises, held to closed forms, sums written out, and scipy."""
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from experiments.coverage.study import LAYOUTS
+from experiments.coverage.worlds import Effects, World
+from sdg.metrics.intervals import (
+    Error,
+    interval,
+    mean_spread,
+    ratio_spread,
+    share_interval,
+)
+from sdg.metrics.measure import measured
+from sdg.metrics.units import Units
+from sdg.report.student import beyond, quantile
+
+TABLE = LAYOUTS[0]
+
+
+def crossed(prompts: int, noises: int) -> Units:
+    keys = list(product(range(prompts), range(noises)))
+    return Units(
+        {"prompt": [f"p{p}" for p, _ in keys], "reference": [None] * len(keys), "noise": [n for _, n in keys]}
+    )
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 9, 40, 999])
+def test_student_is_scipys(freedom: int) -> None:
+    for level in (0.8, 0.95, 0.999):
+        assert quantile(freedom, level) == pytest.approx(stats.t.ppf(0.5 + level / 2, freedom), rel=1e-6)
+    assert beyond(2.3, freedom) == pytest.approx(2 * stats.t.sf(2.3, freedom), rel=1e-9)
+
+
+def test_the_variance_of_a_mean_is_that_of_each_way_less_that_of_both() -> None:
+    """Written out over pairs: two samples count if they share a prompt or a noise."""
+    prompts, noises = 5, 4
+    x = normal(prompts, noises) + normal(prompts, 1, seed=1) + normal(1, noises, seed=2)
+    spread = mean_spread(crossed(prompts, noises), x.flatten())
+    rest, n = x - x.mean(), prompts * noises
+    by_prompt = sum(float(rest[p].sum()) ** 2 for p in range(prompts)) / n**2 * prompts / (prompts - 1)
+    by_noise = sum(float(rest[:, i].sum()) ** 2 for i in range(noises)) / n**2 * noises / (noises - 1)
+    alone = float(rest.square().sum()) / n**2 * n / (n - 1)
+    variance = max(by_prompt + by_noise - alone, by_prompt, by_noise)
+    assert spread.variance == pytest.approx(variance)
+    error = Error.of(spread)
+    freedom = (by_prompt + by_noise - alone) ** 2 / (
+        by_prompt**2 / (prompts - 1) + by_noise**2 / (noises - 1)
+    )
+    assert error.freedom == max(int(freedom), noises - 1)
+    reach = stats.t.ppf(0.975, error.freedom) * error.size
+    ends = interval(float(x.mean()), spread)
+    assert ends == pytest.approx((float(x.mean()) - reach, float(x.mean()) + reach))
+
+
+def test_of_independent_things_it_is_students() -> None:
+    x = normal(12)
+    found = stats.ttest_1samp(x.numpy(), 0).confidence_interval(0.95)
+    assert interval(float(x.mean()), mean_spread(Units.alone(12), x)) == pytest.approx(tuple(found))
+
+
+def test_what_is_alike_within_a_prompt_counts_once() -> None:
+    """Ten copies of each sample are no more than one of each."""
+    x = normal(8)
+    copies = mean_spread(crossed(8, 10), x.repeat_interleave(10))
+    assert copies.variance == pytest.approx(mean_spread(Units.alone(8), x).variance)
+
+
+def test_three_ways_are_included_and_excluded() -> None:
+    keys = list(product(range(3), range(4), range(2)))
+    units = Units(
+        {"prompt": [k[0] for k in keys], "reference": [k[1] for k in keys], "noise": [k[2] for k in keys]}
+    )
+    x = normal(24)
+    rest = (x - x.mean()) / 24
+
+    def v(*ways: int) -> float:
+        sums: dict[tuple[int, ...], float] = {}
+        for key, value in zip(keys, rest.tolist(), strict=True):
+            group = tuple(key[way] for way in ways)
+            sums[group] = sums.get(group, 0) + value
+        return sum(s**2 for s in sums.values()) * len(sums) / (len(sums) - 1)
+
+    expected = v(0) + v(1) + v(2) - v(0, 1) - v(0, 2) - v(1, 2) + v(0, 1, 2)
+    assert mean_spread(units, x).variance == pytest.approx(max(expected, v(0), v(1), v(2)))
+    assert str(mean_spread(units, x)) == "3 prompts × 4 references × 2 noises"
+
+
+def test_a_way_that_is_another_by_its_other_name_counts_once() -> None:
+    x, names = normal(6), [f"face {i}" for i in range(6)]
+    pairs = Units({"prompt": range(6), "reference": names})
+    assert mean_spread(pairs, x).variance == pytest.approx(mean_spread(Units.alone(6), x).variance)
+
+
+def test_a_ratio_varies_with_both_of_its_sums() -> None:
+    """As a fit through 0: the residuals of above against below."""
+    above, below = normal(9).abs(), normal(9, seed=1).abs() + 1
+    ratio = above.sum() / below.sum()
+    spread = ratio_spread(Units.alone(9), above, below)
+    expected = float(((above - ratio * below) ** 2).sum() / below.sum() ** 2) * 9 / 8
+    assert spread.variance == pytest.approx(expected)
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    """Of independent samples, with Student's t for the normal's 1.96."""
+    hits = torch.tensor([1.0] * 27 + [0.0] * 3)
+    share, n = 0.9, 29  # the variance is over n - 1
+    t = stats.t.ppf(0.975, 29)
+    middle, reach = (
+        (share + t**2 / (2 * n)) / (1 + t**2 / n),
+        t / (1 + t**2 / n) * math.sqrt(share * (1 - share) / n + t**2 / (4 * n**2)),
+    )
+    found = share_interval(share, mean_spread(Units.alone(30), hits))
+    assert found == pytest.approx((middle - reach, middle + reach))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_of_0_or_1_is_not_certain(share: float) -> None:
+    """100 samples of ten noises, all hits: as sure as ten; the rule of three would say 0.3, Wilson 0.34."""
+    found = share_interval(share, mean_spread(crossed(20, 10), torch.full((200,), share)))
+    assert found is not None
+    t = stats.t.ppf(0.975, 9)
+    edge = t**2 / 10 / (1 + t**2 / 10)
+    assert found == pytest.approx((0, edge) if share == 0 else (1 - edge, 1))
+
+
+def test_where_nothing_varies_there_is_no_interval() -> None:
+    one = Units({"prompt": ["a"], "noise": [(0, 0)]})
+    assert interval(0.5, mean_spread(one, torch.ones(1))) is None
+    assert share_interval(0.5, mean_spread(one, torch.ones(1))) is None
+    assert measured("", 0.5, 1, mean_spread(one, torch.ones(1))).interval is None
+
+
+def test_one_prompt_is_no_draw_so_its_noises_alone_vary() -> None:
+    x = normal(9)
+    units = Units({"prompt": ["a"] * 9, "noise": range(9)})
+    assert interval(0, mean_spread(units, x)) == interval(0, mean_spread(Units.alone(9), x))
+
+
+def test_a_difference_pairs_groups_by_name() -> None:
+    """Rows of the same prompts and noises that differ by a constant do so surely, however much they vary."""
+    x = normal(20)
+    a, b = mean_spread(crossed(5, 4), x), mean_spread(crossed(5, 4), x)
+    paired = a.minus(b)
+    assert paired is not None
+    assert paired.variance < 1e-12
+    y = normal(20, seed=1)
+    paired = a.minus(mean_spread(crossed(5, 4), y))
+    assert paired is not None
+    assert paired.variance == pytest.approx(mean_spread(crossed(5, 4), x - y).variance)
+    assert a.minus(mean_spread(Units.alone(20), x)) is None
+
+
+@pytest.mark.parametrize(
+    "effects", [Effects(0.7, 0.7, 1), Effects(1, 0, 1), Effects(0, 1, 1), Effects(0, 0, 1)]
+)
+def test_intervals_of_a_mean_and_of_a_share_cover_as_often_as_they_say(effects: Effects) -> None:
+    """Under table 1's layout; 300 runs, so 0.95 has a standard error of 0.013."""
+    world = World(TABLE, effects, 0.0, 10, seed=1)
+    units = Units({"prompt": [p for p, _ in TABLE.keys], "noise": [n for _, n in TABLE.keys]})
+    groupings = units.groupings
+    x = torch.stack([world.readings(1)[:, 0] for _ in range(300)], dim=1) / effects.total
+    means, shares = x, (x > -1.2816).double()
+    held = [0, 0]
+    for run in range(300):
+        for number, (values, truth) in enumerate(((means[:, run], 0.0), (shares[:, run], 0.9))):
+            found = (interval, share_interval)[number](float(values.mean()), mean_spread(units, values))
+            assert found is not None
+            held[number] += found[0] <= truth <= found[1]
+    assert units.groupings is groupings
+    assert all(0.92 <= each / 300 <= 0.98 for each in held), held
