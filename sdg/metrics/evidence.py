@@ -95,7 +95,7 @@ class Evidence:
         guided = [row for rows in self.targets.values() for row in rows]
         return guided or list(range(len(self.samples)))
 
-    @property
+    @cached_property
     def units(self) -> Units:
         """What the samples in ``rows`` were drawn with."""
         return self.units_of(self.rows)

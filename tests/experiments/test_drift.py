@@ -54,7 +54,7 @@ def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ]
     folders = ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
     judging = [f"judge.checkpoint='{tmp_path / 'judge.safetensors'}'", f"judge.network.image_size={SIZE}"]
-    judging += ["+judge.network.features=16", *(f"+metrics.{name}.draws=3" for name in METRICS)]
+    judging += ["+judge.network.features=16"]
     experiment.main([*options, *folders, "--encoders", str(other), "--evaluate", *judging])
 
     names = ["paper", "contrast_window", "paper_earlier", "contrast_window_earlier"]
