@@ -38,6 +38,7 @@ class SampleConfig:
     encoder: Any = None
     generator: Any = None
     guidance: Any = None
+    estimator: Any = None
     sampler: Any = None
     constraint: Any = None
     method: Any = None

@@ -15,6 +15,7 @@ FLOORS = (
     {"training", "sampling", "sweep"},
     {"metrics"},
     {"data", "checkpoints", "report"},
+    {"estimators"},
     {"guidance", "baselines"},
     {"networks", "diffusion"},
 )
@@ -50,6 +51,7 @@ ALONE = {"play": {"studio"}}
 
 LIBRARIES: dict[str, set[str]] = {
     "diffusion": {"torch"},
+    "estimators": {"torch"},
     "guidance": {"torch"},
     "baselines": {"torch"},
     "networks": {"torch", "open_clip"},

@@ -14,14 +14,16 @@ from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
+from sdg.estimators.sdg import SDG
+from sdg.estimators.steer import Steer
 from sdg.guidance.content import Content
 from sdg.guidance.guidance import Guidance
+from sdg.guidance.score import Aimed
 from sdg.guidance.targets import Aim, Reference, TextTargets
 from sdg.guidance.text import Text
 from sdg.networks.time_encoder import TimeEncoder
 from sdg.randomness import keyed_generator
-from sdg.sampling.aims import Steer
 
 GROUPS = UNET, STEP, BY_TEXT, BY_PICTURE = (
     "UNet",
@@ -123,20 +125,13 @@ class _Course:
 
         return run
 
-    def chain(self, denoiser: Denoiser, steer: Callable[[], Steer] | None = None) -> Run:
+    def chain(self, denoiser: Denoiser, score: Callable[[], Aimed] | None = None) -> Run:
         """The steps as ``sample.py`` takes them."""
 
         def run() -> Tensor:
-            asked = steer() if steer else None
-
-            def guide(x: Tensor, level: Level) -> Tensor | None:
-                steering = asked(x, level) if asked else None
-                return steering.gradient if steering else None
-
             noise = NoiseSource(self.keys)
-            return generate(
-                denoiser, DDPM(), self.timeline, noise, guide if asked else None, device=self.device
-            )
+            pilot = Steer(SDG(), score(), noise.other("estimate")) if score else None
+            return generate(denoiser, DDPM(), self.timeline, noise, pilot, device=self.device)
 
         return run
 
@@ -152,21 +147,21 @@ class _Course:
 
         return run
 
-    def words(self, encoder: TimeEncoder) -> Callable[[], Steer]:
+    def words(self, encoder: TimeEncoder) -> Callable[[], Aimed]:
         guidance = Guidance(encoder, {"text": Text()}, SCALE)
         target = [PROMPT] * self.batch
-        return lambda: Steer(guidance, Aim(guidance.encode, {"text": self.texts(target)}, {}), self.scale)
+        return lambda: Aimed(guidance, Aim(guidance.encode, {"text": self.texts(target)}, {}), self.scale)
 
-    def picture(self) -> Steer:
+    def picture(self) -> Aimed:
         return self._towards(Reference(self.clean, NoiseSource(self.reference_keys, "reference")))
 
-    def shared_picture(self) -> Steer:
+    def shared_picture(self) -> Aimed:
         rows = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         noise = NoiseSource(self.reference_keys[:1], "reference")
         return self._towards(Reference(self.clean[:1], noise, rows=rows))
 
-    def _towards(self, reference: Reference) -> Steer:
-        return Steer(self.content, Aim(self.content.encode, {}, {"content": reference}), self.scale)
+    def _towards(self, reference: Reference) -> Aimed:
+        return Aimed(self.content, Aim(self.content.encode, {}, {"content": reference}), self.scale)
 
 
 def apart(found: list[Contestant]) -> Mapping[str, float]:

@@ -21,7 +21,7 @@ from sdg.composition import compose, conf_folders
 from sdg.errors import SDGError
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32, "bfloat16": torch.bfloat16}
-_READ = ("method", "guidance", "model", "prior", "encoder", "generator")
+_READ = ("method", "guidance", "estimator", "model", "prior", "encoder", "generator")
 """The parts of a configuration that say which weights are read."""
 
 _BESIDE = {

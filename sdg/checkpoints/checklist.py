@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def needs(config: Mapping[str, Any]) -> list[Need]:
     """The weight files that a run of these settings reads.
 
     Args:
-        config: ``method``, ``guidance``, ``model`` and the groups that hold checkpoints, as plain values.
+        config: ``method``, ``guidance``, ``estimator``, ``model`` and the groups that hold checkpoints, as
+            plain values.
     """
     method = config.get("method") or {}
     if "latent" in str(method.get("_target_")):
@@ -57,12 +59,20 @@ def needs(config: Mapping[str, Any]) -> list[Need]:
     elif method:
         guided = bool((config.get("guidance") or {}).get("terms"))
         settings = ["prior.checkpoint", *(["encoder.clip_checkpoint"] if guided else [])]
-        settings += ["encoder.checkpoint"] if guided and method.get("encoder_sees") != "x0" else []
+        settings += ["encoder.checkpoint"] if guided and not _plain(config) else []
     else:
         # Of all trainings, only an encoder's starts from weights.
         tuned = "TimeCLIP" in str((config.get("model") or {}).get("_target_"))
         settings = ["encoder.clip_checkpoint"] if tuned else []
     return [_need(setting, config) for setting in settings]
+
+
+def _plain(config: Mapping[str, Any]) -> bool:
+    """Whether plain CLIP guides: unless said otherwise, it guides estimators that read clean pictures."""
+    if guide := (config.get("method") or {}).get("guide"):
+        return bool(guide == "clip")
+    module, _, name = str((config.get("estimator") or {}).get("_target_", "")).rpartition(".")
+    return bool(module) and getattr(import_module(module), name).reads == "clean"
 
 
 def report(name: str, wanted: list[Need], command: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ class DDPM(Sampler):
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         shift = self.variance(prediction, step) * gradient
-        return prediction._replace(x0=prediction.x0 + shift / _c1(step))
+        return prediction._replace(x0=prediction.x0 + shift / step.c1)
 
     def step(
         self,
@@ -59,7 +59,7 @@ class DDPM(Sampler):
         """μ of p(x_s | x_t), (B, C, H, W)."""
         alpha = 1 - step.beta
         c2 = (1 - step.alpha_bar_s) * alpha**0.5 / (1 - step.alpha_bar)
-        return _c1(step) * prediction.x0 + c2 * x_t
+        return step.c1 * prediction.x0 + c2 * x_t
 
     def variance(self, prediction: Prediction, step: Step) -> Tensor | float:
         """Σ, diagonal: (B, C, H, W) when learned, else one number."""
@@ -67,7 +67,3 @@ class DDPM(Sampler):
         if fraction is None:
             return step.beta if self.fixed == "large" else math.exp(step.log_beta_tilde)
         return (fraction * step.log_beta + (1 - fraction) * step.log_beta_tilde).exp()
-
-
-def _c1(step: Step) -> float:
-    return step.beta * step.alpha_bar_s**0.5 / (1 - step.alpha_bar)

@@ -82,19 +82,26 @@ class Denoiser(nn.Module):
 
     def forward(self, x_t: Tensor, step: Step) -> Prediction:
         """x_t: (B, C, H, W) -> Prediction of the same shape."""
-        t = torch.full((1,), step.t, dtype=torch.int64, device=x_t.device)
-        return self.predict(x_t, t, step.alpha_bar**0.5, step.sigma)
+        return self.bound(self.free(x_t, step))
 
-    def predict(self, x_t: Tensor, t: Tensor, a: float | Tensor, sigma: float | Tensor) -> Prediction:
-        """Predict at an original timestep t (1,); ``a`` = √ᾱ, ``sigma`` = √(1-ᾱ), floats or (1, 1, 1, 1).
+    def free(self, x_t: Tensor, step: Step) -> Prediction:
+        """The same before x̂_0 is clamped.
 
         The network computes in the dtype of its weights, everything else in that of x_t.
         """
+        t = torch.full((1,), step.t, dtype=torch.int64, device=x_t.device)
         dtype = next((parameter.dtype for parameter in self.network.parameters()), x_t.dtype)
-        return self.interpret(self.network(x_t.to(dtype), t).to(x_t.dtype), x_t, a, sigma)
+        return self._read(self.network(x_t.to(dtype), t).to(x_t.dtype), x_t, step.alpha_bar**0.5, step.sigma)
+
+    def bound(self, prediction: Prediction) -> Prediction:
+        """A prediction with x̂_0 clamped to [-1, 1], if this prior clamps."""
+        return prediction._replace(x0=prediction.x0.clamp(-1, 1)) if self.clip else prediction
 
     def interpret(self, output: Tensor, x_t: Tensor, a: float | Tensor, sigma: float | Tensor) -> Prediction:
         """Read a network's output at x_t; ``a`` = √ᾱ and ``sigma`` = √(1-ᾱ) are floats or (B, 1, 1, 1)."""
+        return self.bound(self._read(output, x_t, a, sigma))
+
+    def _read(self, output: Tensor, x_t: Tensor, a: float | Tensor, sigma: float | Tensor) -> Prediction:
         channels = x_t.shape[1]
         if output.shape[1] not in (channels, 2 * channels):
             raise SDGError(
@@ -108,8 +115,6 @@ class Denoiser(nn.Module):
             x0 = a * x_t - sigma * out
         else:
             x0 = out
-        if self.clip:
-            x0 = x0.clamp(-1, 1)
         learned = output.shape[1] == 2 * channels
         return Prediction(x0, (output[:, channels:] + 1) / 2 if learned else None)
 

@@ -20,7 +20,24 @@ class NoiseSource:
     """
 
     def __init__(self, keys: Sequence[tuple[int, int]], stream: str = "x_t"):
-        self.generators = [keyed_generator(stream, seed, index) for seed, index in keys]
+        self.keys = list(keys)
+        self.generators = [keyed_generator(stream, *key) for key in keys]
+
+    def other(self, stream: str) -> "NoiseSource":
+        """The same samples' noise for something else, from its beginning."""
+        return NoiseSource(self.keys, stream)
+
+    def keep(self, rows: Tensor) -> "NoiseSource":
+        """The noise of a batch that goes on with these samples, (N,) int64.
+
+        Each place of a batch keeps its own generator, whatever sample comes to stand there, so that copies of
+        one sample part; only if there are fewer samples than before, those that are left take theirs along.
+        """
+        if len(rows) < len(self.keys):
+            kept = rows.tolist()
+            self.keys = [self.keys[i] for i in kept]
+            self.generators = [self.generators[i] for i in kept]
+        return self
 
     def normal(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
         """Standard normal noise (B, *shape), float32.

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser, Prediction
+from sdg.diffusion.look import Look
 from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.pilot import ByGradient, Guide, Pilot, Push
+from sdg.diffusion.recurrence import back
 from sdg.diffusion.sampler import Sampler, Taken
-from sdg.diffusion.timeline import Level, Step, Timeline
-
-Guide = Callable[[Tensor, Level], Tensor | None]
-"""(x, its noise level) -> the gradient of F at x, (B, C, H, W), weights included; None for no guidance."""
+from sdg.diffusion.timeline import Step, Timeline
 
 Constraint = Callable[[Tensor, Step], Tensor]
 """(x_s, the step just taken) -> the x_s to continue with, (B, C, H, W)."""
@@ -38,7 +38,7 @@ def walk(
     sampler: Sampler,
     timeline: Timeline,
     noise: NoiseSource,
-    guide: Guide | None = None,
+    guide: Guide | Pilot | None = None,
     *,
     start: Tensor | None = None,
     constrain: Constraint | None = None,
@@ -48,23 +48,32 @@ def walk(
 
     The ``x_s`` of the last moment is the finished image.
     """
+    pilot = guide if guide is None or isinstance(guide, Pilot) else ByGradient(guide)
     shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
-    x = noise.normal(shape, device)
+    x, extra = noise.normal(shape, device), noise.other("recurrence")
     if start is not None:
         x = timeline.start.diffuse(start, x)
     previous, none = None, torch.zeros((), device=device)
     for step in timeline:
-        prior = guided = denoiser(x, step)
-        if guide is not None:
-            gradient = guide(*sampler.guided_at(x, prior, step))
-            if gradient is not None:
-                guided = sampler.guide(prior, gradient, step)
-        fresh = noise.normal(shape, device) if sampler.stochastic and not step.last else none
-        x = sampler.step(x, guided, step, fresh, previous)
-        if constrain is not None:
-            x = constrain(x, step)
-        previous = Taken(step, guided)
-        yield Moment(step, x, prior, guided)
+        needed = sampler.stochastic and not step.last
+        # One draw for each step, whatever guides it: so a picture keeps the noise of its unguided twin.
+        own = noise.normal(shape, device) if needed else none
+        for left in reversed(range(pilot.turns(step) if pilot else 1)):
+            z = extra.normal(shape, device) if left and needed else own
+            look = Look(denoiser, x, step, graph=pilot is not None and pilot.pulls(step))
+            push = (pilot(look, sampler, z) if pilot else None) or Push()
+            guided = push.prediction or look.prediction
+            origin, z = x if push.x_t is None else push.x_t, z if push.noise is None else push.noise
+            x_s = sampler.step(origin, guided, step, z, previous)
+            if push.shift is not None:
+                x_s = x_s + push.shift
+            if constrain is not None:
+                x_s = constrain(x_s, step)
+            if left:
+                again = back(x_s, step, extra.normal(shape, device))
+                x = again if pilot is None or pilot.active is None else torch.where(pilot.active, again, x)
+        x, previous = x_s, Taken(step, guided)
+        yield Moment(step, x, look.prediction, guided)
 
 
 def generate(
@@ -72,7 +81,7 @@ def generate(
     sampler: Sampler,
     timeline: Timeline,
     noise: NoiseSource,
-    guide: Guide | None = None,
+    guide: Guide | Pilot | None = None,
     *,
     start: Tensor | None = None,
     constrain: Constraint | None = None,
@@ -81,10 +90,10 @@ def generate(
 ) -> Tensor:
     """Draw one image per generator of ``noise``: (B, C, S, S), about [-1, 1], not clamped.
 
-    The guide looks at x_t, or at another state if the sampler chooses one; no gradient passes through the
-    prior here. A zero gradient gives exactly the unguided result.
-
     Args:
+        guide: a function that gives the gradient of F at x_t, or at another state if the sampler chooses one,
+            without a gradient through the prior; or a :class:`Pilot`. A zero gradient gives exactly the
+            unguided result.
         start: clean images (B or 1, C, S, S) in [-1, 1] to begin from, noised to the timeline's first level;
             by default the chain begins from pure noise.
         constrain: has the last word on every x_s, the finished image included.

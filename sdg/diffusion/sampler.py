@@ -13,6 +13,7 @@ x̂_0 is clamped before guidance and never after it: early in the chain x̂_0' r
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
@@ -58,6 +59,15 @@ class Sampler(ABC):
         ``noise`` is standard normal of x_t's shape, or a single 0 where none is added: at the last step, and
         everywhere if the rule is not ``stochastic``.
         """
+
+
+def spread(sampler: Sampler, prediction: Prediction, step: Step) -> Tensor:
+    """The standard deviation of the noise that a step adds, (B, C, H, W); 0 at the last step.
+
+    Every rule here is affine in the noise, so a step from nothing with unit noise is the deviation itself.
+    """
+    nothing = torch.zeros_like(prediction.x0)
+    return sampler.step(nothing, prediction._replace(x0=nothing), step, torch.ones_like(nothing))
 
 
 def correct_score(prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:

@@ -71,6 +71,11 @@ class Step:
         return 1 - self.alpha_bar / self.alpha_bar_s
 
     @property
+    def c1(self) -> float:
+        """The weight of x̂_0 in the mean of the ancestral step; that of x_t is (1-ᾱ_s) √α / (1-ᾱ_t)."""
+        return self.beta * self.alpha_bar_s**0.5 / (1 - self.alpha_bar)
+
+    @property
     def log_beta(self) -> float:
         """Log of β_t, the largest variance a step may have."""
         return math.log(self.beta)

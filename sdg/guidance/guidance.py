@@ -21,6 +21,17 @@ from sdg.guidance.weight import Window, number
 from sdg.networks.time_encoder import Features
 
 
+class Ascent(NamedTuple):
+    """F at one x, and where it rises."""
+
+    value: Tensor
+    """s F, (B,)."""
+    gradient: Tensor
+    """s ∇F, (B, C, H, W), or ∇F if its length is to be normalised; each sample's from its own F and scale."""
+    scores: dict[str, Tensor]
+    """F_k of every term, unweighted, (B,) each."""
+
+
 class Steering(NamedTuple):
     """The result of guidance at one x_t."""
 
@@ -30,8 +41,6 @@ class Steering(NamedTuple):
     """F_k of every term, unweighted, (B,) each."""
     rms: Tensor
     """Root mean square of the gradient before limiting, (B,); not finite for a sample that is lost."""
-    reused: bool = False
-    """Whether this is the result of an earlier x_t."""
 
 
 class Guidance(nn.Module):
@@ -44,7 +53,7 @@ class Guidance(nn.Module):
         clamp: the largest rms that a sample's gradient may have; longer gradients are scaled down to it.
         normalise: rescale every gradient to the rms s.
         every: evaluate guidance only at the first of each group of ``every`` guided steps, and reuse its
-            result at the others; left to the caller that runs the chain (:class:`sdg.sampling.aims.Steer`).
+            result at the others; left to what runs along the chain (:class:`sdg.estimators.steer.Steer`).
         contrast: what every prompt is contrasted with: a sentence, ``"mean"`` for the mean of a set of
             captions, or None; left to whoever makes the targets (:class:`sdg.guidance.targets.TextTargets`).
         contrast_weight: c, how much of it is subtracted.
@@ -99,23 +108,53 @@ class Guidance(nn.Module):
             scale: (B,).
             factors: by term, what its weight is multiplied by, (B,) or one for all; 1 for other terms.
         """
+        ascent = self.ascend(x_t, level, targets, scale, factors)
+        gradient, rms = self.limit(ascent.gradient, scale)
+        return Steering(gradient, ascent.scores, rms)
+
+    def ascend(
+        self,
+        x: Tensor,
+        level: Level,
+        targets: Mapping[str, Tensor | Features],
+        scale: Tensor,
+        factors: Mapping[str, Tensor | float] | None = None,
+        clean: bool = False,
+    ) -> Ascent:
+        """F at x and its gradient, not yet limited.
+
+        Args:
+            x: (B, C, H, W), a state of noise level ``level`` or, if ``clean``, the picture predicted from it.
+            targets, scale, factors: as for :meth:`forward`.
+            clean: whether the encoder is told that there is no noise; weights are those of ``level`` anyway.
+        """
         factors = factors or {}
         with torch.enable_grad():
-            x = x_t.detach().requires_grad_()
-            scores = self.scores(self._see(x, level), targets)
-            weighted = [
-                self.terms[name].weight_at(level) * factors.get(name, 1.0) * score
-                for name, score in scores.items()
-            ]
-            total = torch.stack(weighted).sum(dim=0)
+            x = x.detach().requires_grad_()
+            scores = self.scores(self._see(x, 0 if clean else level.t), targets)
+            total = self._total(scores, level, factors)
             (gradient,) = torch.autograd.grad(((1 if self.normalise else scale) * total).sum(), x)
-        gradient, rms = self._limit(gradient, scale)
-        return Steering(gradient, {name: score.detach() for name, score in scores.items()}, rms)
+        found = {name: score.detach() for name, score in scores.items()}
+        return Ascent(scale * total.detach(), gradient, found)
+
+    @torch.no_grad()
+    def value(
+        self,
+        x: Tensor,
+        level: Level,
+        targets: Mapping[str, Tensor | Features],
+        scale: Tensor,
+        factors: Mapping[str, Tensor | float] | None = None,
+        clean: bool = False,
+    ) -> Tensor:
+        """s F at x, (B,), without its gradient; arguments as for :meth:`ascend`."""
+        scores = self.scores(self._see(x, 0 if clean else level.t), targets)
+        return scale * self._total(scores, level, factors or {})
 
     @torch.no_grad()
     def encode(self, x: Tensor, level: Level) -> Features:
         """The encoder's features of images (B, C, H, W) noised to ``level``, without a gradient."""
-        return self._see(x, level)
+        return self._see(x, level.t)
 
     def scores(self, features: Features, targets: Mapping[str, Tensor | Features]) -> dict[str, Tensor]:
         """F_k, (B,), by term, for images with these features."""
@@ -140,14 +179,12 @@ class Guidance(nn.Module):
         """Stays in eval mode, whatever the parent's mode: batch statistics would mix the samples."""
         return super().train(False)
 
-    def _see(self, x: Tensor, level: Level) -> Features:
-        """The encoder's features in the dtype of x; the encoder computes in the dtype of its weights."""
-        t = torch.full((1,), level.t, dtype=torch.int64, device=x.device)
-        stages, pooled = self.encoder(x, t)
-        return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))
+    def limit(self, gradient: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """A gradient of :meth:`ascend`, or what became of it on its way to x_t, normalised and clamped.
 
-    def _limit(self, gradient: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """The normalised and clamped gradient, and its original rms (B,)."""
+        Returns:
+            The limited gradient (B, C, H, W), 0 where it is not finite; its original rms, (B,).
+        """
         rms = gradient.square().mean(dim=(1, 2, 3)).sqrt()
         factor = torch.ones_like(rms)
         if self.normalise:
@@ -156,3 +193,18 @@ class Guidance(nn.Module):
             factor = factor * (self.clamp / (factor * rms).abs()).clamp(max=1)
         finite = rms.isfinite()[:, None, None, None]
         return torch.where(finite, factor[:, None, None, None] * gradient, 0), rms
+
+    def _total(
+        self, scores: Mapping[str, Tensor], level: Level, factors: Mapping[str, Tensor | float]
+    ) -> Tensor:
+        weighted = [
+            self.terms[name].weight_at(level) * factors.get(name, 1.0) * score
+            for name, score in scores.items()
+        ]
+        return torch.stack(weighted).sum(dim=0)
+
+    def _see(self, x: Tensor, t: int) -> Features:
+        """The encoder's features in the dtype of x; the encoder computes in the dtype of its weights."""
+        when = torch.full((1,), t, dtype=torch.int64, device=x.device)
+        stages, pooled = self.encoder(x, when)
+        return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))

@@ -127,6 +127,11 @@ class SeenWords:
         factor = torch.where(before > 0, lengths / before.clamp(min=1e-12), torch.ones_like(before))
         return targets / factor.clamp(min=1e-6)[:, None], factor
 
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order."""
+        self.plain, kept = self.plain[rows], rows.tolist()
+        self.parts, self.curves = [self.parts[i] for i in kept], [self.curves[i] for i in kept]
+
 
 def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
     return [sum(column) / len(rows) for column in zip(*rows, strict=True)]

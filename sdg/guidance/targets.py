@@ -137,6 +137,14 @@ class Reference:
         stages = [torch.cat(maps)[self.rows] for maps in zip(*(one.stages for one in each), strict=True)]
         return Features(tuple(stages), torch.cat([one.pooled for one in each])[self.rows])
 
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order."""
+        if self.rows is not None:
+            self.rows = self.rows[rows]
+            return
+        self.clean, self.noise = self.clean[rows], self.noise.keep(rows)
+        self.drawn = None if self.drawn is None else self.drawn[rows]
+
 
 class Aim:
     """The targets of every term for one group of samples.
@@ -178,3 +186,11 @@ class Aim:
             **plain,
             **{name: features[id(ref)] for name, ref in self.references.items()},
         }
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order."""
+        self.constant = {name: target[rows] for name, target in self.constant.items()}
+        for reference in {id(reference): reference for reference in self.references.values()}.values():
+            reference.keep(rows)
+        for words in self.seen.values():
+            words.keep(rows)

@@ -8,52 +8,18 @@ from torch import Tensor, nn
 
 from sdg.data.picture import read_picture
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
-from sdg.guidance.guidance import Guidance, Steering
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.score import Aimed
 from sdg.guidance.sight import Curve, SeenWords, Sight
 from sdg.guidance.targets import Aim, Reference, TextTargets
 from sdg.guidance.term import Term
 from sdg.guidance.weight import Visible
 from sdg.sampling.plan import PlanEntry
 
-CLEAN = Level(0, 1.0, 1.0)
-
-
-class Steer:
-    """Guidance for one group of samples along one chain, called at every step.
-
-    With ``guidance.every`` above 1, the last result is kept and reused. It is dropped where all weights are
-    0, and counting restarts at the next guided step.
-
-    Args:
-        scale: guidance scale of each sample, (B,).
-    """
-
-    def __init__(self, guidance: Guidance, aim: Aim, scale: Tensor):
-        self.guidance, self.aim, self.scale = guidance, aim, scale
-        self.said: Steering | None = None
-        self.uses = 0
-
-    def __call__(self, x: Tensor, level: Level) -> Steering | None:
-        """Steering at x (B, C, H, W) of noise level ``level``, new or reused; None if all weights are 0."""
-        if self.guidance.rests(level):
-            self.said = None
-            return None
-        if self.said is not None and self.uses < self.guidance.every:
-            self.uses += 1
-            return self.said._replace(reused=True)
-        targets, factors = self.aim.steering(level)
-        self.said, self.uses = self.guidance(x, level, targets, self.scale, factors), 1
-        return self.said
-
-    def scores(self, images: Tensor) -> dict[str, Tensor]:
-        """F_k of every term, (B,) each, for finished images."""
-        return self.guidance.scores(self.guidance.encode(images, CLEAN), self.aim.at(CLEAN))
-
 
 class Aims(nn.Module):
-    """Makes the :class:`Steer` for a group of samples. A term's own target overrides that of an entry.
+    """Makes F for a group of samples. A term's own target overrides that of an entry.
 
     Args:
         texts: embeds the prompts.
@@ -64,6 +30,7 @@ class Aims(nn.Module):
             group encodes each distinct reference only once. By default each sample has its own reference
             noise.
         sight: what the encoder sees at each noise level; needed by terms whose weight is ``visible``.
+        clean: whether the encoder is shown predicted pictures instead of states.
 
     Raises:
         SDGError: an unknown ``reference_noise``, or a weight that follows the sight of an encoder without.
@@ -77,6 +44,7 @@ class Aims(nn.Module):
         reference_noise: Literal["fresh", "fixed"] = "fresh",
         share_reference: bool = False,
         sight: Sight | None = None,
+        clean: bool = False,
     ):
         super().__init__()
         if reference_noise not in ("fresh", "fixed"):
@@ -86,7 +54,7 @@ class Aims(nn.Module):
         ):
             raise SDGError(f"the weight of {blind[0]} follows what the encoder sees, which is not known here")
         self.guidance, self.texts, self.size, self.sight = guidance, texts, size, sight
-        self.fixed, self.share = reference_noise == "fixed", share_reference
+        self.fixed, self.share, self.clean = reference_noise == "fixed", share_reference, clean
 
     def waiting(self, kind: str) -> dict[str, str]:
         """Terms that need this kind of target from the plan, in words, and how to leave each out."""
@@ -106,8 +74,8 @@ class Aims(nn.Module):
         own = [term.target for term in self._reading("reference").values() if term.target is not None]
         return list(dict.fromkeys([*references, *own]))
 
-    def forward(self, entries: Sequence[PlanEntry]) -> Steer:
-        """Guidance for the samples of ``entries``, each towards its own targets."""
+    def forward(self, entries: Sequence[PlanEntry]) -> Aimed:
+        """F for the samples of ``entries``, each towards its own targets."""
         prompts: dict[str, Tensor] = {}
         seen: dict[str, SeenWords] = {}
         for name, term in self._reading("prompt").items():
@@ -128,7 +96,8 @@ class Aims(nn.Module):
             if self.sight and isinstance(term.weight, Visible):
                 curves[name] = self.sight.whole
         scale = torch.tensor([entry.scale for entry in entries], device=self.texts.clip.device)
-        return Steer(self.guidance, Aim(self.guidance.encode, prompts, references, seen, curves), scale)
+        aim = Aim(self.guidance.encode, prompts, references, seen, curves)
+        return Aimed(self.guidance, aim, scale, self.clean)
 
     def _reading(self, kind: str) -> dict[str, Term]:
         return {name: term for name, term in self.guidance.terms.items() if term.reads == kind}

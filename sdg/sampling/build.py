@@ -10,10 +10,10 @@ from omegaconf import DictConfig
 from sdg.baselines.clip_loss import CLIPLoss
 from sdg.baselines.latent import LatentSearch
 from sdg.baselines.latent_space import LatentSpace
-from sdg.baselines.predicted_clean import PredictedClean
 from sdg.config import build
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
+from sdg.estimators.estimator import Estimator
 from sdg.sampling.aims import Aims
 from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.constraints import Constraints
@@ -55,8 +55,9 @@ def guided_sampling(
     sampler: Settings,
     constraint: Settings | None,
     start: Settings,
+    estimator: Settings,
     *,
-    encoder_sees: Literal["x_t", "x0"] = "x_t",
+    guide: Literal["encoder", "clip"] | None = None,
     references: Mapping[str, Any],
     drawing: Mapping[str, Any],
     networks: Networks,
@@ -65,8 +66,8 @@ def guided_sampling(
 
     Args:
         compute: see :class:`Compute`.
-        encoder_sees: ``x_t``, the noisy state, for an encoder fine-tuned on it (the paper), or ``x0``, the
-            clean picture that the prior predicts, for plain CLIP.
+        guide: ``encoder``, the time-dependent one, or ``clip``, the plain one, which reads clean pictures
+            only; None: plain CLIP for estimators that read those, the time-dependent encoder for others.
         references: ``reference_noise`` and ``share_reference`` of :class:`Aims`.
         drawing: keyword arguments of :class:`GuidedSampling`.
         networks: where prior, CLIP and encoder are kept, or will be.
@@ -74,21 +75,40 @@ def guided_sampling(
     Raises:
         SDGError: weights that cannot be found or do not fit, or invalid settings.
     """
-    if encoder_sees not in ("x_t", "x0"):
-        raise SDGError(f"method.encoder_sees={encoder_sees} is unknown: use x_t or x0")
-    how, begin, clean = Compute(**compute), build(start), encoder_sees == "x0"
-    files = ["clip_checkpoint", *([] if clean else ["checkpoint"])] if guidance["terms"] else []
+    how, begin = Compute(**compute), build(start)
+    steering: Estimator = build(estimator)
+    clean = steering.reads == "clean"
+    plain = _plain(guide, steering)
+    files = ["clip_checkpoint", *([] if plain else ["checkpoint"])] if guidance["terms"] else []
     networks.find(prior, encoder, files)
     denoiser = networks.denoiser(prior, how)
     timeline = Timeline(denoiser.schedule, sampler["steps"], begin.strength)
     aims = None
     if guidance["terms"]:
-        texts, tower = networks.texts(encoder), networks.tower(encoder, how, clean)
-        steering = build(guidance, encoder=PredictedClean(denoiser, tower) if clean else tower)
-        texts, sight = read_words(steering, texts, encoder, clean)
-        aims = Aims(steering, texts, denoiser.image_size, **references, sight=sight)
+        texts, tower = networks.texts(encoder), networks.tower(encoder, how, plain)
+        wanted = build(guidance, encoder=tower)
+        texts, sight = read_words(wanted, texts, encoder, clean)
+        aims = Aims(wanted, texts, denoiser.image_size, **references, sight=sight, clean=clean)
     constraints = Constraints(begin, None if constraint is None else build(constraint))
-    return GuidedSampling(denoiser, build(sampler["rule"]), timeline, aims, begin, constraints, **drawing)
+    return GuidedSampling(
+        denoiser, build(sampler["rule"]), timeline, aims, begin, constraints, steering, **drawing
+    )
+
+
+def _plain(guide: str | None, estimator: Estimator) -> bool:
+    """Whether plain CLIP guides.
+
+    Raises:
+        SDGError: it would read noisy pictures, or the guide is unknown.
+    """
+    if guide not in (None, "encoder", "clip"):
+        raise SDGError(f"method.guide={guide} is unknown: use encoder, clip or null")
+    if guide == "clip" and estimator.reads == "noisy":
+        raise SDGError(
+            f"{type(estimator).__name__} reads noisy pictures, and plain CLIP has learned clean ones only: "
+            "use method.guide=encoder, or an estimator that reads clean ones, such as estimator=dps"
+        )
+    return estimator.reads == "clean" if guide is None else guide == "clip"
 
 
 def latent_sampling(

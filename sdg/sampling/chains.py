@@ -2,15 +2,19 @@
 
 from collections.abc import Generator, Sequence
 
+import torch
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import walk
 from sdg.diffusion.sampler import Sampler
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
-from sdg.guidance.guidance import Steering
+from sdg.estimators.estimator import Estimator
+from sdg.estimators.sdg import SDG
+from sdg.estimators.steer import Steer
+from sdg.guidance.score import Aimed
 from sdg.pixels import to_bytes
 from sdg.sampling.aims import Aims
 from sdg.sampling.constraints import Constraints
@@ -27,11 +31,13 @@ class GuidedSampling(Method):
         aims: the guidance and its targets; None for no guidance.
         start: where the chain begins.
         constraints: what every state must satisfy.
+        estimator: how guidance enters the chain; None: as in the paper.
         snapshots: keep x̂_0 every this many steps; 0 keeps none.
         trace: whether records include the numbers of every step.
 
     Raises:
-        SDGError: the encoder reads pictures of another size than the prior draws, or a number is invalid.
+        SDGError: the encoder reads pictures of another size than the prior draws, the estimator does not suit
+            the chain or what the encoder is shown, or a number is invalid.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class GuidedSampling(Method):
         aims: Aims | None = None,
         start: Start | None = None,
         constraints: Constraints | None = None,
+        estimator: Estimator | None = None,
         *,
         group: int = 4,
         snapshots: int = 0,
@@ -58,6 +65,13 @@ class GuidedSampling(Method):
             guidance.check([level for step in timeline for level in (step.level, step.level_s)])
         if snapshots < 0:
             raise SDGError(f"snapshots={snapshots} is no number of steps: use 0 (none) or more")
+        self.estimator = estimator or SDG()
+        self.estimator.fit(sampler, timeline)
+        if aims and aims.clean != (self.estimator.reads == "clean"):
+            raise SDGError(
+                f"{type(self.estimator).__name__} reads {self.estimator.reads} pictures, and the targets are "
+                f"for {'clean' if aims.clean else 'noisy'} ones: make Aims with clean={not aims.clean}"
+            )
         self.denoiser = denoiser.eval().requires_grad_(False)
         self.sampler, self.timeline, self.aims, self.start = sampler, timeline, aims, start or Start()
         self.constraints = constraints or Constraints(self.start)
@@ -83,41 +97,39 @@ class GuidedSampling(Method):
 
     def chain(self, entries: Sequence[PlanEntry]) -> Generator[View, None, list[Sample]]:
         """Draw one group, step by step."""
-        trace = Trace(self.snapshots)
-        steer = self.aims(entries) if self.aims else None
-        guided: Steering | None = None
-
-        def guide(x: Tensor, level: Level) -> Tensor | None:
-            nonlocal guided
-            guided = steer(x, level) if steer else None
-            if guided is None:
-                return None
-            if not guided.reused:
-                trace.steered(level, guided)
-            return guided.gradient
-
+        trace, noise = Trace(self.snapshots), NoiseSource([entry.key for entry in entries])
+        score = self.aims(entries) if self.aims else None
         moments = walk(
             self.denoiser,
             self.sampler,
             self.timeline,
-            NoiseSource([entry.key for entry in entries]),
-            guide if any(entry.scale for entry in entries) else None,
+            noise,
+            steer := self._steer(entries, score, noise),
             start=self.start.picture(self.size, self.device),
             constrain=self.constraints(entries, self.size, self.device),
             device=self.device,
         )
         for number, moment in enumerate(moments, 1):
-            trace(moment)
+            said = score.said if score and steer and steer.found else None
+            trace(moment, None if steer and steer.reusing else said)
             images = moment.x_s
             yield View(
                 number,
                 moment.step.t,
                 images if moment.step.last else moment.prior.x0,
-                guided.scores if guided else {},
-                guided.rms if guided else None,
+                said.scores if said else {},
+                said.rms if said else None,
                 trace.clipped[-1],
             )
-        return self._finish(entries, images, steer.scores(images.clamp(-1, 1)) if steer else {}, trace)
+        return self._finish(entries, images, score.finished(images.clamp(-1, 1)) if score else {}, trace)
+
+    def _steer(self, entries: Sequence[PlanEntry], score: Aimed | None, noise: NoiseSource) -> Steer | None:
+        """What steers the group; None if nothing does."""
+        scales = [bool(entry.scale) for entry in entries]
+        if score is None or not any(scales):
+            return None
+        active = None if all(scales) else torch.tensor(scales, device=self.device)[:, None, None, None]
+        return Steer(self.estimator, score, noise.other("estimate"), score.guidance.every, active)
 
     def _finish(
         self, entries: Sequence[PlanEntry], images: Tensor, scores: dict[str, Tensor], trace: Trace

@@ -23,7 +23,7 @@ def read_words(
     Args:
         texts: without a contrast.
         encoder: settings of the encoder, whose card is only read if it is needed.
-        clean: whether plain CLIP guides.
+        clean: whether predicted pictures are read, instead of states.
 
     Raises:
         SDGError: a card is needed and there is none, or it is of other weights.
@@ -46,7 +46,7 @@ def _sight(card: Card, texts: TextTargets, encoder: Mapping[str, Any], clean: bo
     path = encoder["card"]
     if clean:
         raise SDGError(
-            "weight=visible follows the card of the time-dependent encoder, and here plain CLIP guides: "
+            "weight=visible follows what is seen through noise, and this estimator reads predicted pictures: "
             "use a weight that is a number"
         )
     card.check(path, "encoder", locate(encoder["checkpoint"], setting="encoder.checkpoint"))

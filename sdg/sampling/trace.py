@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from sdg.diffusion.process import Moment
-from sdg.diffusion.timeline import Level
-from sdg.guidance.guidance import Steering
+from sdg.guidance.score import Said
 from sdg.pixels import to_bytes
 
 
@@ -22,15 +21,13 @@ class Trace:
         self.every = every
         self.t: list[int] = []
         self.clipped: list[Tensor] = []
-        self.guided: list[tuple[int, Level, Steering]] = []
+        self.guided: list[tuple[int, Said]] = []
         self.views: list[Tensor] = []
 
-    def steered(self, level: Level, steering: Steering) -> None:
-        """Record the steering of the step that is about to be taken."""
-        self.guided.append((len(self.t), level, steering._replace(gradient=torch.empty(0))))
-
-    def __call__(self, moment: Moment) -> None:
-        """Record a step taken."""
+    def __call__(self, moment: Moment, said: Said | None = None) -> None:
+        """Record a step taken, and what guidance said of it, if it was asked."""
+        if said is not None:
+            self.guided.append((len(self.t), said))
         self.t.append(moment.step.t)
         x0 = moment.prior.x0
         self.clipped.append((x0.abs() >= 1).float().mean(dim=(1, 2, 3)))
@@ -45,14 +42,12 @@ class Trace:
         """
         records: list[dict] = [{"t": self.t, "clipped": row} for row in _by_sample(self.clipped)]
         if self.guided:
-            rms = _by_sample([steering.rms for *_, steering in self.guided])
-            names = self.guided[0][2].scores
-            scores = {
-                name: _by_sample([steering.scores[name] for *_, steering in self.guided]) for name in names
-            }
+            rms = _by_sample([said.rms for _, said in self.guided])
+            names = self.guided[0][1].scores
+            scores = {name: _by_sample([said.scores[name] for _, said in self.guided]) for name in names}
             for i, record in enumerate(records):
                 record["guided"] = {
-                    "t": [level.t for _, level, _ in self.guided],
+                    "t": [said.level.t for _, said in self.guided],
                     "gradient_rms": rms[i],
                     "scores": {name: rows[i] for name, rows in scores.items()},
                 }
@@ -62,7 +57,7 @@ class Trace:
         """For each sample the step, counted from 1, at which its gradient was first not finite, or None."""
         if not self.guided:
             return [None] * len(self.clipped[0])
-        finite = torch.stack([steering.rms.isfinite() for *_, steering in self.guided]).T.tolist()
+        finite = torch.stack([said.rms.isfinite() for _, said in self.guided]).T.tolist()
         return [None if all(row) else self.guided[row.index(False)][0] + 1 for row in finite]
 
     def strips(self) -> list[Tensor | None]:

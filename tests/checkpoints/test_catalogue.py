@@ -173,7 +173,7 @@ def test_checklists(name: str, expected: list[str], command: str, capsys: pytest
 )
 def test_a_method_needs_what_it_reads(method: str, guidance: str, count: int) -> None:
     config = configure("sample", [f"method={method}", f"guidance={guidance}"])
-    plain = {"method": {"encoder_sees": "x0"} if method == "clip_x0" else {"_target_": "x"}}
+    plain = {"method": {"_target_": "x"}, "estimator": dict(config.estimator)}
     plain |= {"guidance": {"terms": dict(config.guidance.terms)}}
     assert len(needs(plain)) == count
 

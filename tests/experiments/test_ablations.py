@@ -150,8 +150,8 @@ def test_one_command_draws_what_ablations_share_once_and_measures_all(
     ]
     assert runs["guide0_ddpm_2_mean_3"].sampler.rule.gradient_at == "mean"
     assert runs["guide0_ddpm_2_x_t_3"].sampler.rule.gradient_at == "x_t"
-    sees = [runs[f"guide{i}_dpmpp_2m_sde_2_x_t_3"].method.encoder_sees for i in range(3)]
-    assert sees == ["x_t", "x_t", "x0"]
+    used = [runs[f"guide{i}_dpmpp_2m_sde_2_x_t_3"].estimator._target_ for i in range(3)]
+    assert used == [f"sdg.estimators.{name}" for name in ("sdg.SDG", "sdg.SDG", "universal.Universal")]
     assert runs["guide1_dpmpp_2m_sde_2_x_t_3"].encoder.checkpoint == str(output / "plain_clip.safetensors")
     assert [runs[f"style_released_2_{s}"].group for s in (scale, "0.0032")] == [2, 2]
     assert runs["style_released_2_0.0032"].guidance.terms.style._target_.endswith("BatchStyle")

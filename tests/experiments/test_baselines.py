@@ -272,9 +272,13 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
         "unguided",
         "warm_up",
     ]
-    for name, sees, scale in (("sdg_references_5", "x_t", 5), ("clip_x0_references_3", "x0", 3)):
+    for name, estimator, scale in (
+        ("sdg_references_5", "sdg.SDG", 5),
+        ("clip_x0_references_3", "universal.Universal", 3),
+    ):
         config = OmegaConf.load(runs / name / "config.yaml")
-        assert (config.method.encoder_sees, config.guidance.scale) == (sees, scale)
+        assert config.estimator._target_ == f"sdg.estimators.{estimator}"
+        assert config.guidance.scale == scale
         assert list(config.guidance.terms) == ["content"]
     with Image.open(tmp_path / "all" / "report" / "methods.png") as figure:
         assert figure.width > 6 * 128

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from experiments.benchmark.counters import Counts, Saved
 from sdg.baselines.ilvr import ILVR
-from sdg.baselines.predicted_clean import PredictedClean
 from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
@@ -24,6 +23,7 @@ from sdg.diffusion.dpmpp import DPMSolverPP2M
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.diffusion.timeline import Timeline
+from sdg.estimators.universal import Universal
 from sdg.guidance.content import Content
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.structure import Structure
@@ -76,14 +76,14 @@ def make(
         network.load_state_dict(fill_state_dict(network.state_dict()))
     schedule = NoiseSchedule.linear()
     denoiser = Denoiser(unet, schedule, 32)
-    seeing = PredictedClean(denoiser, encoder) if clean else encoder
-    guidance = Guidance(seeing, terms or {"text": Text()}, scale=100.0, every=every)
+    guidance = Guidance(encoder, terms or {"text": Text()}, scale=100.0, every=every)
     return GuidedSampling(
         denoiser,
         sampler or DDPM(),
         Timeline(schedule, steps),
-        Aims(guidance, TextTargets(clip), 32, share_reference=share),
+        Aims(guidance, TextTargets(clip), 32, share_reference=share, clean=clean),
         constraints=constraints,
+        estimator=Universal(clamp=False, clamped=True) if clean else None,
         group=GROUP,
         snapshots=2,
     ).to(device)

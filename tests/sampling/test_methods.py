@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sdg.baselines.predicted_clean import PredictedClean
 from sdg.config import build, one_line
 from sdg.data.picture import read_picture
 from sdg.data.toyfaces.references import write_references
-from sdg.diffusion.denoiser import Denoiser
-from sdg.diffusion.schedule import NoiseSchedule
-from sdg.networks.time_encoder import Features
-from sdg.randomness import keyed_generator
 from sdg.sampling.build import build_method
 from sdg.sampling.plan import PlanEntry
 from tests.sampling.test_controls import pictures, records, run
@@ -138,40 +133,6 @@ def test_the_score_of_a_latent_is_that_of_the_picture_that_is_kept(weights: list
     assert sample.record["scores"]["text"] == 4.0
 
 
-class Halver(nn.Module):
-    """An encoder of 8 numbers: the sum of every row of the first channel."""
-
-    image_size = 8
-
-    def forward(self, x: Tensor, t: Tensor) -> Features:
-        assert t.tolist() == [0]
-        return Features((), x[:, 0].sum(dim=2))
-
-
-def test_the_gradient_of_a_clean_encoder_passes_through_the_prior() -> None:
-    network = nn.Conv2d(3, 3, 1).double()
-    denoiser = Denoiser(Timeless(network), NoiseSchedule.linear(), 8, clip=False)
-    x, t = torch.randn(2, 3, 8, 8, dtype=torch.float64, generator=keyed_generator("x")), torch.tensor([500])
-    x.requires_grad_()
-    total = PredictedClean(denoiser, Halver())(x, t).pooled.sum()
-    (gradient,) = torch.autograd.grad(total, x)
-    a, sigma = denoiser.schedule.coefficients(t, x)
-    # x̂_0 = (x - σ W x)/a, of which the first channel is summed.
-    by_hand = (
-        torch.eye(3, dtype=torch.float64)[0] - sigma.flatten() * network.weight[0, :, 0, 0]
-    ) / a.flatten()
-    assert torch.allclose(gradient, by_hand[None, :, None, None].expand_as(x))
-
-
-class Timeless(nn.Module):
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.network(x)
-
-
 @pytest.mark.parametrize(
     "overrides, message",
     [
@@ -190,7 +151,14 @@ class Timeless(nn.Module):
             "takes no start.image and no constraint",
         ),
         ([*SEARCH, "prompts=[a face]", "constraint=ilvr"], "takes no start.image and no constraint"),
-        (["method=clip_x0", "prompts=[a face]", "method.encoder_sees=x_1"], "encoder_sees=x_1 is unknown"),
+        (["method=clip_x0", "prompts=[a face]", "method.guide=x_1"], "method.guide=x_1 is unknown"),
+        (["prompts=[a face]", "method.guide=clip"], "plain CLIP has learned clean ones only"),
+        (["prompts=[a face]", "estimator=dsg", "sampler=ddim"], "this sampler adds none"),
+        (
+            ["prompts=[a face]", "estimator.recurrence={turns: 3, start: 0.1, stop: 0.2}"],
+            "meets none of the chain's",
+        ),
+        (["prompts=[a face]", "estimator.recurrence.turns=0"], "recurrence.turns=0 is no number of turns"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(

@@ -1,5 +1,6 @@
 """Fewer questions to the encoder: the last gradient used again, and intervals in which guidance rests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,22 @@ import torch
 from torch import Tensor, nn
 
 from sdg.config import build
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.ddim import DDIM
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.look import Look
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.pilot import Push
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.timeline import Level, Step
 from sdg.errors import SDGError
+from sdg.estimators.sdg import SDG
+from sdg.estimators.steer import Steer
 from sdg.guidance.guidance import Guidance
+from sdg.guidance.score import Aimed
 from sdg.guidance.targets import Aim
 from sdg.guidance.text import Text
 from sdg.guidance.weight import Window
 from sdg.networks.time_encoder import Features
-from sdg.sampling.aims import Steer
 from tests.sampling.test_controls import pictures, records, run
 from tests.tiny import configure, make_weights
 
@@ -36,35 +45,53 @@ STATES = [(normal(2, 1, 2, 2, seed=i), Level(100 * (7 - i), 0.5, i / 8)) for i i
 TARGET, SCALE = normal(2, 2, seed=9), torch.tensor([100.0, -3.0])
 
 
+class Still(nn.Module):
+    """Takes everything for noise."""
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+PRIOR = Denoiser(Still(), NoiseSchedule.linear(), 2, channels=1, parameterisation="x0")
+
+
 def steer(every: int, terms: dict[str, Text] | None = None) -> Steer:
     guidance = Guidance(Pixels(), terms or {"text": Text()}, scale=1.0, every=every)
-    return Steer(guidance, Aim(guidance.encode, dict.fromkeys(guidance.terms, TARGET), {}), SCALE)
+    aim = Aim(guidance.encode, dict.fromkeys(guidance.terms, TARGET), {})
+    return Steer(SDG(), Aimed(guidance, aim, SCALE), NoiseSource([(0, 0), (0, 1)]), every)
+
+
+def asked_of(steer: Steer) -> Iterator[tuple[Push | None, bool]]:
+    """The pushes at all states, and whether each was made from what an earlier one found."""
+    for x, level in STATES:
+        step = Step(1, level, level._replace(alpha_bar=0.6), 0.0)
+        yield steer(Look(PRIOR, x, step), DDIM(), torch.zeros_like(x)), steer.reusing
 
 
 def fresh(number: int) -> Tensor:
     """The gradient at one of the states, by the guidance alone."""
-    return steer(1).guidance(*STATES[number], {"text": TARGET}, SCALE).gradient
+    guidance = Guidance(Pixels(), {"text": Text()}, scale=1.0)
+    return guidance(*STATES[number], {"text": TARGET}, SCALE).gradient
 
 
 @pytest.mark.parametrize(
     "every, asked", [(1, [0, 1, 2, 3, 4, 5, 6, 7]), (2, [0, 2, 4, 6]), (3, [0, 3, 6]), (99, [0])]
 )
 def test_between_two_questions_the_last_answer_stands(every: int, asked: list[int]) -> None:
-    said = [*map(steer(every), *zip(*STATES, strict=True))]
-    for number, steering in enumerate(said):
+    for number, (push, reused) in enumerate(asked_of(steer(every))):
         last = max(i for i in asked if i <= number)
-        assert steering is not None
-        assert torch.equal(steering.gradient, fresh(last))
-        assert steering.reused == (number not in asked)
+        assert push is not None
+        assert push.prediction is not None
+        factor = (1 - 0.5) / 0.5**0.5
+        assert torch.equal(push.prediction.x0, factor * fresh(last))
+        assert reused == (number not in asked)
 
 
 def test_after_a_rest_the_encoder_is_asked_anew() -> None:
     """Asked at 0, rests from 2 to 4, asked at 5 and then at every third step again."""
     terms = {"early": Text(Window(1.0, 0.0, 0.2)), "late": Text(Window(1.0, 0.6, 1.0))}
-    said = [*map(steer(3, terms), *zip(*STATES, strict=True))]
-    assert [None if each is None else each.reused for each in said] == (
-        [False, True] + [None] * 3 + [False, True, True]
-    )
+    said = [None if push is None else reused for push, reused in asked_of(steer(3, terms))]
+    assert said == [False, True] + [None] * 3 + [False, True, True]
 
 
 @pytest.mark.parametrize("every", [0, -1, 1.5])

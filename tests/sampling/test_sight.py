@@ -83,7 +83,7 @@ def test_visibility_changes_pictures_and_a_weight_of_zero_is_no_guidance(weights
         (["encoder.card=null", "guidance.contrast=mean"], r"encoder\.card=null.*experiments\.visibility"),
         (["encoder.card=null", "guidance.terms.text.weight=visible"], r"encoder\.card=null"),
         (["encoder.card=none.json", "guidance.contrast=mean"], r"there is no card at none\.json"),
-        (["method.encoder_sees=x0", "guidance.terms.text.weight=visible"], "here plain CLIP guides"),
+        (["estimator=dps", "guidance.terms.text.weight=visible"], "reads predicted pictures"),
         (["guidance=content", "+guidance.contrast=mean"], "is contrasted with nothing"),
         (["guidance.terms.text.weight=visibly"], "weight=visibly"),
         (window("NoiseWindow", start=300, stop=200), "chain, from t=999 down to 0, lies in the window"),

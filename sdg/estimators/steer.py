@@ -1,0 +1,70 @@
+"""Steer: an estimator at work for one group of samples, along one chain."""
+
+from torch import Tensor
+
+from sdg.diffusion.look import Look
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.pilot import Pilot, Push
+from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.timeline import Step
+from sdg.estimators.estimator import Estimator, Found, Here
+from sdg.guidance.score import Score
+
+
+class Steer(Pilot):
+    """Asks the estimator at every step, or at every ``every``-th, and gives what it found to those between.
+
+    What was found is dropped where F rests, and counting restarts at the next guided step.
+
+    Args:
+        draws: the samples' noise for the estimator's own use.
+        active: which samples are guided at all, (B, 1, 1, 1) bool; None: all.
+    """
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        score: Score,
+        draws: NoiseSource,
+        every: int = 1,
+        active: Tensor | None = None,
+    ):
+        self.estimator, self.score, self.draws, self.every = estimator, score, draws, every
+        self._active = active
+        self.found: Found | None = None
+        self.uses = 0
+
+    @property
+    def active(self) -> Tensor | None:
+        return self._active
+
+    @property
+    def reusing(self) -> bool:
+        """Whether the last push was made from what an earlier step found."""
+        return self.uses > 1
+
+    def pulls(self, step: Step) -> bool:
+        return self.estimator.pulls and not self.score.rests(step.level) and not self._enough()
+
+    def turns(self, step: Step) -> int:
+        return 1 if self.score.rests(step.level) else self.estimator.turns(step)
+
+    def __call__(self, look: Look, sampler: Sampler, noise: Tensor) -> Push | None:
+        here = Here(look, self.score, sampler, noise, self.draws, self.found)
+        if self.score.rests(self.estimator.level(here)):
+            self.found = None
+            return None
+        if not self._enough():
+            self.found, self.uses = self.estimator.find(here), 0
+        assert self.found is not None  # for the type checker
+        self.uses += 1
+        return self.estimator.push(self.found, here)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order."""
+        self.score.keep(rows)
+        self._active = None if self._active is None else self._active[rows]
+        self.found = None if self.found is None else tuple(found[rows] for found in self.found)
+
+    def _enough(self) -> bool:
+        return self.found is not None and self.uses < self.every
