@@ -4,8 +4,8 @@
 tiny stand-ins for the prior, the guide and the autoencoder, for two samples each drawn alone: TFG f8d17f3,
 DPS effbde7, FreeDoM 1394b1d, Universal-Guided-Diffusion ff82f88, mpgd_pytorch 9f94b38, DSG2024 b217c7a,
 spectralguidance 4a1f266, oc-guidance 1d20e30 (NDTM), Fk-Diffusion-Steering 9413005 and
-twisted_diffusion_sampler 5b6af53, under torch 2.15.0. Of every chain there are its timesteps, noises, first and
-last state. Here each stand-in is written anew.
+twisted_diffusion_sampler 5b6af53, under torch 2.15.0. Of every chain there are its timesteps, noises, first
+and last state. Here each stand-in is written anew.
 """
 
 from collections.abc import Callable, Mapping, Sequence
