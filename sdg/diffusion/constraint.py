@@ -24,3 +24,8 @@ class KnownRegion:
     def __call__(self, x_s: Tensor, step: Step) -> Tensor:
         known = step.level_s.diffuse(self.image, self.noise.normal(x_s.shape[1:], x_s.device))
         return self.free * x_s + (1 - self.free) * known
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order."""
+        self.noise = self.noise.keep(rows)
+        self.image, self.free = (part if len(part) == 1 else part[rows] for part in (self.image, self.free))

@@ -30,6 +30,11 @@ class Prediction(NamedTuple):
     variance_fraction: Tensor | None = None
     """Position of log Σ between log β̃ (0) and log β (1), (B, C, H, W); None for a fixed variance."""
 
+    def keep(self, rows: Tensor) -> "Prediction":
+        """The prediction of these samples, (N,) int64, in this order."""
+        fraction = self.variance_fraction
+        return Prediction(self.x0[rows], None if fraction is None else fraction[rows])
+
     def eps(self, x_t: Tensor, step: Step) -> Tensor:
         """The noise that is consistent with ``x0``: (x_t - a x̂_0)/σ."""
         return (x_t - step.alpha_bar**0.5 * self.x0) / step.sigma

@@ -1,6 +1,6 @@
 """The reverse process: from noise to an image, one step of a sampler at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import torch
@@ -27,6 +27,11 @@ class Moment(NamedTuple):
     """The denoiser's prediction at x_t."""
     guided: Prediction
     """The prediction the step used."""
+    x_t: Tensor
+    noise: Tensor
+    """What the step was taken with, (B, C, H, W); means nothing at the last step."""
+    previous: Taken | None
+    """The step before."""
 
 
 Observer = Callable[[Moment], None]
@@ -43,10 +48,11 @@ def walk(
     start: Tensor | None = None,
     constrain: Constraint | None = None,
     device: torch.device | str = "cpu",
-) -> Iterator[Moment]:
+) -> Generator[Moment, Tensor | None]:
     """The chain of :func:`generate`, one step at a time; closing the iterator ends it.
 
-    The ``x_s`` of the last moment is the finished image.
+    The ``x_s`` of the last moment is the finished image. Sent rows of the batch, (N,) int64, the chain goes on
+    with these samples, in this order; whoever sends them tells guide and constraint.
     """
     pilot = guide if guide is None or isinstance(guide, Pilot) else ByGradient(guide)
     shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
@@ -72,8 +78,10 @@ def walk(
             if left:
                 again = back(x_s, step, extra.normal(shape, device))
                 x = again if pilot is None or pilot.active is None else torch.where(pilot.active, again, x)
+        rows = yield Moment(step, x_s, look.prediction, guided, look.x_t, z, previous)
+        if rows is not None:
+            x_s, guided, noise, extra = x_s[rows], guided.keep(rows), noise.keep(rows), extra.keep(rows)
         x, previous = x_s, Taken(step, guided)
-        yield Moment(step, x, look.prediction, guided)
 
 
 def generate(

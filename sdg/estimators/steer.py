@@ -6,7 +6,7 @@ from sdg.diffusion.look import Look
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.pilot import Pilot, Push
 from sdg.diffusion.sampler import Sampler
-from sdg.diffusion.timeline import Step
+from sdg.diffusion.timeline import Level, Step
 from sdg.estimators.estimator import Estimator, Found, Here
 from sdg.guidance.score import Score
 
@@ -19,6 +19,7 @@ class Steer(Pilot):
     Args:
         draws: the samples' noise for the estimator's own use.
         active: which samples are guided at all, (B, 1, 1, 1) bool; None: all.
+        to_the_end: whether the last step is guided, too.
     """
 
     def __init__(
@@ -28,9 +29,10 @@ class Steer(Pilot):
         draws: NoiseSource,
         every: int = 1,
         active: Tensor | None = None,
+        to_the_end: bool = True,
     ):
         self.estimator, self.score, self.draws, self.every = estimator, score, draws, every
-        self._active = active
+        self._active, self.to_the_end = active, to_the_end
         self.found: Found | None = None
         self.uses = 0
 
@@ -44,14 +46,14 @@ class Steer(Pilot):
         return self.uses > 1
 
     def pulls(self, step: Step) -> bool:
-        return self.estimator.pulls and not self.score.rests(step.level) and not self._enough()
+        return self.estimator.pulls and not self._rests(step, step.level) and not self._enough()
 
     def turns(self, step: Step) -> int:
-        return 1 if self.score.rests(step.level) else self.estimator.turns(step)
+        return 1 if self._rests(step, step.level) else self.estimator.turns(step)
 
     def __call__(self, look: Look, sampler: Sampler, noise: Tensor) -> Push | None:
         here = Here(look, self.score, sampler, noise, self.draws, self.found)
-        if self.score.rests(self.estimator.level(here)):
+        if self._rests(look.step, self.estimator.level(here)):
             self.found = None
             return None
         if not self._enough():
@@ -65,6 +67,9 @@ class Steer(Pilot):
         self.score.keep(rows)
         self._active = None if self._active is None else self._active[rows]
         self.found = None if self.found is None else tuple(found[rows] for found in self.found)
+
+    def _rests(self, step: Step, level: Level) -> bool:
+        return self.score.rests(level) or (step.last and not self.to_the_end)
 
     def _enough(self) -> bool:
         return self.found is not None and self.uses < self.every

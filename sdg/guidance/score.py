@@ -44,6 +44,10 @@ class Score(ABC):
     def value(self, x: Tensor, level: Level) -> Tensor:
         """F alone, (B,)."""
 
+    def final(self, images: Tensor) -> Tensor:
+        """F of finished images, (B,)."""
+        return self.value(images, CLEAN)
+
     def limit(self, gradient: Tensor) -> Tensor:
         """A gradient as it may be used: not longer than the settings allow, and 0 where it is not finite."""
         return torch.where(gradient.flatten(1).isfinite().all(1)[:, None, None, None], gradient, 0)
@@ -114,6 +118,12 @@ class Aimed(Score):
     def value(self, x: Tensor, level: Level) -> Tensor:
         self._aim(level)
         return self.guidance.value(x, level, self._targets, self.scale, self._factors, self.clean)
+
+    def final(self, images: Tensor) -> Tensor:
+        # With the weights of the last step that was guided: at the very end there may be none.
+        level = CLEAN if self._at is None else self._at
+        targets, factors = self.aim.steering(CLEAN)
+        return self.guidance.value(images, level, targets, self.scale, factors, clean=True)
 
     def limit(self, gradient: Tensor) -> Tensor:
         limited, rms = self.guidance.limit(gradient, self.scale)

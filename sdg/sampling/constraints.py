@@ -10,7 +10,6 @@ from sdg.baselines.ilvr import ILVR
 from sdg.data.picture import read_mask, read_picture
 from sdg.diffusion.constraint import KnownRegion
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.process import Constraint
 from sdg.diffusion.timeline import Step
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.start import Start
@@ -32,37 +31,63 @@ class Constraints(nn.Module):
         """What needs a target of this kind, in words, and how to leave each out."""
         return {"ILVR": "leave constraint=ilvr out"} if self.ilvr and kind == "reference" else {}
 
-    def forward(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> Constraint | None:
+    def forward(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> "Held | None":
         """The constraint on the samples of ``entries``; None if there is none."""
         made = [self._hold(entries, size, device), self._keep(entries, size, device)]
         constraints = [constraint for constraint in made if constraint is not None]
-        if not constraints:
-            return None
+        return Held(constraints) if constraints else None
 
-        def all_of_them(x_s: Tensor, step: Step) -> Tensor:
-            for constraint in constraints:  # the mask comes last: what it keeps is exact
-                x_s = constraint(x_s, step)
-            return x_s
-
-        return all_of_them
-
-    def _hold(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> Constraint | None:
-        ilvr = self.ilvr
-        if ilvr is None or not any(entry.reference for entry in entries):
+    def _hold(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> "ByReference | None":
+        if self.ilvr is None or not any(entry.reference for entry in entries):
             return None
         free = torch.zeros(3, size, size)
         pictures = [read_picture(entry.reference, size) if entry.reference else free for entry in entries]
-        references, noise = torch.stack(pictures).to(device), NoiseSource([e.key for e in entries], "ilvr")
         held = torch.tensor([entry.reference is not None for entry in entries], device=device)
+        noise = NoiseSource([entry.key for entry in entries], "ilvr")
+        return ByReference(self.ilvr, torch.stack(pictures).to(device), held, noise)
 
-        def hold(x_s: Tensor, step: Step) -> Tensor:
-            return torch.where(held[:, None, None, None], ilvr(x_s, step, references, noise), x_s)
-
-        return hold
-
-    def _keep(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> Constraint | None:
+    def _keep(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> KnownRegion | None:
         picture, mask = self.start.picture(size, device), self.start.mask
         if picture is None or mask is None:
             return None
         keys = [entry.key for entry in entries]
         return KnownRegion(picture, read_mask(Path(mask), size)[None].to(device), NoiseSource(keys, "known"))
+
+
+class ByReference:
+    """ILVR for those samples of a group that have a reference.
+
+    Args:
+        references: (B, 3, S, S) in [-1, 1].
+        held: (B,) bool, which have one.
+        noise: the references' own.
+    """
+
+    def __init__(self, ilvr: ILVR, references: Tensor, held: Tensor, noise: NoiseSource):
+        self.ilvr, self.references, self.held, self.noise = ilvr, references, held, noise
+
+    def __call__(self, x_s: Tensor, step: Step) -> Tensor:
+        moved = self.ilvr(x_s, step, self.references, self.noise)
+        return torch.where(self.held[:, None, None, None], moved, x_s)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order."""
+        self.references, self.held = self.references[rows], self.held[rows]
+        self.noise = self.noise.keep(rows)
+
+
+class Held:
+    """Several constraints, one after the other: the mask comes last, so that what it keeps is exact."""
+
+    def __init__(self, constraints: Sequence[ByReference | KnownRegion]):
+        self.constraints = constraints
+
+    def __call__(self, x_s: Tensor, step: Step) -> Tensor:
+        for constraint in self.constraints:
+            x_s = constraint(x_s, step)
+        return x_s
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order."""
+        for constraint in self.constraints:
+            constraint.keep(rows)

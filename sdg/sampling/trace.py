@@ -34,6 +34,15 @@ class Trace:
         if self.every and moment.step.index % self.every == 0:
             self.views.append(to_bytes(x0))
 
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these samples, (N,) int64, in this order, and with what was recorded of them."""
+        self.clipped = [clipped[rows] for clipped in self.clipped]
+        self.views = [view[rows] for view in self.views]
+        self.guided = [
+            (i, Said(said.level, {name: score[rows] for name, score in said.scores.items()}, said.rms[rows]))
+            for i, said in self.guided
+        ]
+
     def records(self) -> list[dict]:
         """For each sample its numbers, each as a list over steps.
 
