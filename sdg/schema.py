@@ -39,6 +39,7 @@ class SampleConfig:
     generator: Any = None
     guidance: Any = None
     estimator: Any = None
+    population: Any = None
     sampler: Any = None
     constraint: Any = None
     method: Any = None

@@ -15,7 +15,7 @@ FLOORS = (
     {"training", "sampling", "sweep"},
     {"metrics"},
     {"data", "checkpoints", "report"},
-    {"estimators"},
+    {"estimators", "populations"},
     {"guidance", "baselines"},
     {"networks", "diffusion"},
 )
@@ -52,6 +52,7 @@ ALONE = {"play": {"studio"}}
 LIBRARIES: dict[str, set[str]] = {
     "diffusion": {"torch"},
     "estimators": {"torch"},
+    "populations": {"torch"},
     "guidance": {"torch"},
     "baselines": {"torch"},
     "networks": {"torch", "open_clip"},

@@ -15,11 +15,11 @@ class NoiseSource:
     of the batch. Numbers are drawn on the CPU, so they are the same on every device type.
 
     Args:
-        keys: one (seed, index) pair per sample.
+        keys: one (seed, index) pair per sample; a third number tells apart chains of one sample.
         stream: what the noise is for; a sample's other streams (say, its reference's) are independent.
     """
 
-    def __init__(self, keys: Sequence[tuple[int, int]], stream: str = "x_t"):
+    def __init__(self, keys: Sequence[tuple[int, ...]], stream: str = "x_t"):
         self.keys = list(keys)
         self.generators = [keyed_generator(stream, *key) for key in keys]
 

@@ -51,8 +51,8 @@ def walk(
 ) -> Generator[Moment, Tensor | None]:
     """The chain of :func:`generate`, one step at a time; closing the iterator ends it.
 
-    The ``x_s`` of the last moment is the finished image. Sent rows of the batch, (N,) int64, the chain goes on
-    with these samples, in this order; whoever sends them tells guide and constraint.
+    The ``x_s`` of the last moment is the finished image. Sent rows of the batch, (N,) int64, the chain goes
+    on with these samples, in this order; whoever sends them tells guide and constraint.
     """
     pilot = guide if guide is None or isinstance(guide, Pilot) else ByGradient(guide)
     shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)

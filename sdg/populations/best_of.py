@@ -3,14 +3,12 @@
 Cost: K chains, and K passes of the guide without a gradient at the end. Any sampler.
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from sdg.diffusion.process import Moment
 from sdg.diffusion.sampler import Sampler
 from sdg.guidance.score import Score
-from sdg.populations.population import Key, Population, Selection
+from sdg.populations.population import Crowd, Population, Selection
 
 
 class BestOf(Population):
@@ -18,8 +16,8 @@ class BestOf(Population):
 
     parts = False
 
-    def over(self, score: Score, sampler: Sampler, keys: Sequence[Key], clean: bool) -> Selection:
-        return Unmoved(score, keys, self.particles, clean)
+    def over(self, score: Score, sampler: Sampler, crowd: Crowd) -> Selection:
+        return Unmoved(score, crowd, self.particles)
 
 
 class Unmoved(Selection):

@@ -11,16 +11,16 @@ potential  weight
 ``rt``     exp λ r
 =========  ==================================================
 
-by systematic resampling. F is the guide's, scale included: with a guide that reads x_t, the twist F(x_s, s) is one
-pass without a gradient and needs no prediction of the prior, which no other method has.
+by systematic resampling. F is the guide's, scale included: with a guide that reads x_t, the twist F(x_s, s)
+is one pass without a gradient and needs no prediction of the prior, which no other method has.
 
 Official code (zacharyhorvitz/Fk-Diffusion-Steering): multinomial over the whole batch; with ``adaptive``, the
-weights of a time at which nothing is resampled are dropped (``drop``), while here they are kept until the next.
+weights of a time at which nothing is resampled are dropped (``drop``), while here they are kept until the
+next.
 
 Cost: K chains, and K passes of the guide without a gradient at each comparison. A sampler that adds noise.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -30,7 +30,7 @@ from sdg.diffusion.process import Moment
 from sdg.diffusion.sampler import Sampler
 from sdg.errors import SDGError
 from sdg.guidance.score import Score
-from sdg.populations.population import Key, Population, Selection, effective, normal, systematic
+from sdg.populations.population import Crowd, Population, Selection, effective, normal, systematic
 
 Kind = Literal["diff", "max", "add", "rt"]
 
@@ -71,8 +71,8 @@ class FK(Population):
         self.strength, self.potential, self.every = strength, potential, every
         self.start, self.stop, self.below, self.drop = start, stop, below, drop
 
-    def over(self, score: Score, sampler: Sampler, keys: Sequence[Key], clean: bool) -> Selection:
-        return Steering(score, keys, self.particles, clean, self)
+    def over(self, score: Score, sampler: Sampler, crowd: Crowd) -> Selection:
+        return Steering(score, crowd, self.particles, self)
 
 
 class Weights:
@@ -115,8 +115,8 @@ class Weights:
 class Steering(Selection):
     """Compares the particles of a group every few steps."""
 
-    def __init__(self, score: Score, keys: Sequence[Key], particles: int, clean: bool, how: FK):
-        super().__init__(score, keys, particles, clean)
+    def __init__(self, score: Score, crowd: Crowd, particles: int, how: FK):
+        super().__init__(score, crowd, particles)
         self.how, self.taken = how, 0
         self.weights = Weights(how.potential, how.strength, (self.entries, particles), how.drop)
 

@@ -1,13 +1,15 @@
 r"""Population and Selection: K chains ("particles") for each picture, and which of them go on.
 
 The first particle of an entry has the noise of the plain picture, the others noise of their own; all have its
-targets. A population says when particles are compared, by the guide's own F and never by a judge, and what comes
-of it. Weights and random numbers are an entry's own, in float64 on the host, so that no entry depends on another;
-that reading is the only time the host waits for the device, at the few steps where particles are compared.
+targets. A population says when particles are compared, by the guide's own F and never by a judge, and what
+comes of it. Weights and random numbers are an entry's own, in float64 on the host, so that no entry depends
+on another; that reading is the only time the host waits for the device, at the few steps where particles are
+compared.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +21,16 @@ from sdg.errors import SDGError
 from sdg.guidance.score import Score
 from sdg.randomness import keyed_generator
 
-Key = tuple[int, ...]
+
+class Crowd(NamedTuple):
+    """Whose particles there are."""
+
+    keys: Sequence[tuple[int, ...]]
+    """Of the entries, for random numbers."""
+    guided: Sequence[bool]
+    """Whether an entry is guided; if not, its first particle is its picture."""
+    clean: bool
+    """Whether F is taken of predicted pictures, instead of states."""
 
 
 class Population(ABC):
@@ -34,13 +45,18 @@ class Population(ABC):
 
     parts = True
     """Whether particles are copied, and so need noise that parts the copies."""
-    untwisted_end = False
-    """Whether the last step must be unguided."""
+    untwisted = False
+    """Whether the last step must be unguided, if there are several particles."""
 
     def __init__(self, particles: int):
         if isinstance(particles, bool) or not isinstance(particles, int) or particles < 1:
             raise SDGError(f"population.particles={particles} is no number of particles: use 1 or more")
         self.particles = particles
+
+    @property
+    def untwisted_end(self) -> bool:
+        """Whether the last step is unguided: not with one particle, which is the plain picture."""
+        return self.untwisted and self.particles > 1
 
     def fit(self, sampler: Sampler, timeline: Timeline) -> None:
         """Get to know the chain before it is walked.
@@ -50,17 +66,13 @@ class Population(ABC):
         """
         if self.parts and self.particles > 1 and not sampler.stochastic:
             raise SDGError(
-                f"{type(self).__name__} copies particles, and this sampler adds no noise that would part them: "
+                f"{type(self).__name__} copies particles, and this sampler adds no noise to part them: "
                 "choose sampler=ddpm or balanced, or population=best_of"
             )
 
     @abstractmethod
-    def over(self, score: Score, sampler: Sampler, keys: Sequence[Key], clean: bool) -> "Selection":
-        """The selection among the particles of entries with these keys.
-
-        Args:
-            clean: whether ``score`` reads predicted pictures, instead of states.
-        """
+    def over(self, score: Score, sampler: Sampler, crowd: Crowd) -> "Selection":
+        """The selection among the particles of these entries, along a chain of ``sampler``."""
 
 
 class Selection(ABC):
@@ -68,14 +80,13 @@ class Selection(ABC):
 
     Args:
         score: F.
-        keys: of the entries, for random numbers.
         particles: K.
-        clean: whether ``score`` reads predicted pictures.
     """
 
-    def __init__(self, score: Score, keys: Sequence[Key], particles: int, clean: bool):
-        self.score, self.entries, self.particles, self.clean = score, len(keys), particles, clean
-        self.generators = [keyed_generator("resample", *key) for key in keys]
+    def __init__(self, score: Score, crowd: Crowd, particles: int):
+        self.score, self.particles, self.clean = score, particles, crowd.clean
+        self.entries, self.guided = len(crowd.keys), torch.tensor(crowd.guided)[:, None]
+        self.generators = [keyed_generator("resample", *key) for key in crowd.keys]
 
     @abstractmethod
     def __call__(self, moment: Moment) -> Tensor | None:
@@ -109,6 +120,7 @@ class Selection(ABC):
     def rows(self, chosen: Sequence[Sequence[int]] | Tensor, images: Tensor) -> Tensor:
         """Particles by entry as rows of the batch, on the device of ``images``."""
         within = torch.as_tensor(chosen, dtype=torch.int64)
+        within = torch.where(self.guided, within, torch.arange(within.shape[1]))
         first = torch.arange(self.entries)[:, None] * self.particles
         return (first + within).flatten().to(images.device)
 

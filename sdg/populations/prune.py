@@ -14,7 +14,7 @@ from sdg.diffusion.process import Moment
 from sdg.diffusion.sampler import Sampler
 from sdg.errors import SDGError
 from sdg.guidance.score import Score
-from sdg.populations.population import Key, Population, Selection
+from sdg.populations.population import Crowd, Population, Selection
 
 
 class Prune(Population):
@@ -36,17 +36,15 @@ class Prune(Population):
             raise SDGError(f"population.cuts={list(cuts)} cuts nothing: use shares in order, [0.25, 0.5]")
         self.cuts = list(cuts)
 
-    def over(self, score: Score, sampler: Sampler, keys: Sequence[Key], clean: bool) -> Selection:
-        return Halving(score, keys, self.particles, clean, self.cuts)
+    def over(self, score: Score, sampler: Sampler, crowd: Crowd) -> Selection:
+        return Halving(score, crowd, self.particles, self.cuts)
 
 
 class Halving(Selection):
     """Counts steps, and cuts after some of them; a cut where F rests waits until it does not."""
 
-    def __init__(
-        self, score: Score, keys: Sequence[Key], particles: int, clean: bool, cuts: Sequence[float]
-    ):
-        super().__init__(score, keys, particles, clean)
+    def __init__(self, score: Score, crowd: Crowd, particles: int, cuts: Sequence[float]):
+        super().__init__(score, crowd, particles)
         self.cuts, self.taken = list(cuts), 0
 
     def __call__(self, moment: Moment) -> Tensor | None:
@@ -58,8 +56,12 @@ class Halving(Selection):
             return None
         self.cuts.pop(0)
         kept, values = max(1, self.particles // 2), self.value(moment).tolist()
-        # Of equals the first; those that go on stay in their order.
-        better = [sorted(sorted(range(len(row)), key=lambda k, row=row: -row[k])[:kept]) for row in values]
-        rows = self.rows(better, moment.x_s)
+        rows = self.rows([_best(row, kept) for row in values], moment.x_s)
         self.particles = kept
         return rows
+
+
+def _best(values: Sequence[float], count: int) -> list[int]:
+    """Where the highest values are, in order; of equals, the first."""
+    ranked = sorted(range(len(values)), key=lambda k: -values[k])
+    return sorted(ranked[:count])

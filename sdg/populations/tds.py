@@ -1,26 +1,26 @@
-r"""TDS: the twisted diffusion sampler (Wu et al., arXiv 2306.17775), sequential Monte Carlo that is exact in K.
+r"""TDS: the twisted diffusion sampler (Wu et al., arXiv 2306.17775), sequential Monte Carlo.
 
 With ψ = F the twist, p the unguided step and q the guided one, each particle's weight grows in every step by
 
 .. math:: \log p(x_s \mid x_t) - \log q(x_s \mid x_t) + \psi(x_s) - \psi(x_t)
 
-so that the finished particles, weighted, are samples of the prior tilted by exp F, the better the larger K. The
-last step is unguided. Particles are resampled systematically where few have most of the weight; one is drawn at
-the end, in proportion to the weights.
+so that the finished particles, weighted, are samples of the prior tilted by exp F, the better the larger K.
+The last step is unguided. Particles are resampled systematically where few have most of the weight; one is
+drawn at the end, in proportion to the weights.
 
-ψ reads x_s itself where the guide can, one pass without a gradient; where it reads pictures, x̂_0 at x_t, so that
-the weight of a state comes a step late and the two terms of a step are used one after the other, which is as exact.
+ψ reads x_s itself where the guide can, one pass without a gradient; where it reads pictures, x̂_0 at x_t, so
+that the weight of a state comes a step late and the two terms of a step are used one after the other, which
+is as exact.
 
-Official code (blt2114/twisted_diffusion_sampler): resamples at every step; F is a classifier's log-probability at
-the prediction, whose gradient goes through the prior, which here is ``estimator=clip_x0`` under DDPM.
+Official code (blt2114/twisted_diffusion_sampler): resamples at every step; F is a classifier's
+log-probability at the prediction, whose gradient goes through the prior, which here is ``estimator=clip_x0``
+under DDPM.
 
-It needs steps whose noise is Gaussian around a guided mean: the ports of the prediction, the transport and the
-state, not those that turn the noise, nor recurrence.
+It needs steps whose noise is Gaussian around a guided mean: the ports of the prediction, the transport and
+the state, not those that turn the noise, nor recurrence.
 
 Cost: K chains, and K passes of the guide without a gradient in each step. A sampler that adds noise.
 """
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ from torch import Tensor
 from sdg.diffusion.process import Moment
 from sdg.diffusion.sampler import Sampler, spread
 from sdg.guidance.score import Score
-from sdg.populations.population import Key, Population, Selection, effective, normal, systematic
+from sdg.populations.population import Crowd, Population, Selection, effective, normal, systematic
 
 
 class TDS(Population):
@@ -38,14 +38,14 @@ class TDS(Population):
         below: resample if the effective number of particles is below this share of K; 1: always.
     """
 
-    untwisted_end = True
+    untwisted = True
 
     def __init__(self, particles: int = 4, below: float = 0.5):
         super().__init__(particles)
         self.below = below
 
-    def over(self, score: Score, sampler: Sampler, keys: Sequence[Key], clean: bool) -> Selection:
-        return Twisted(score, keys, self.particles, clean, sampler, self.below)
+    def over(self, score: Score, sampler: Sampler, crowd: Crowd) -> Selection:
+        return Twisted(score, crowd, self.particles, sampler, self.below)
 
 
 class Twisted(Selection):
@@ -54,13 +54,12 @@ class Twisted(Selection):
     def __init__(
         self,
         score: Score,
-        keys: Sequence[Key],
+        crowd: Crowd,
         particles: int,
-        clean: bool,
         sampler: Sampler,
         below: float,
     ):
-        super().__init__(score, keys, particles, clean)
+        super().__init__(score, crowd, particles)
         self.sampler, self.below = sampler, below
         self.log = torch.zeros(self.entries, particles, dtype=torch.float64)
         self.twist: Tensor | None = None
@@ -91,9 +90,7 @@ class Twisted(Selection):
         weights = normal(self.log)
         cumulative = (weights / weights.sum(dim=1, keepdim=True)).cumsum(dim=1)
         drawn = torch.searchsorted(cumulative, self.uniform()[:, None]).clamp(max=self.particles - 1)
-        # Where nothing tells particles apart, as for an unguided picture, the plain one.
-        alike = (self.log == self.log[:, :1]).all(dim=1, keepdim=True)
-        return self.rows(torch.where(alike, 0, drawn), images)
+        return self.rows(drawn, images)
 
     def _twisted(self, twist: Tensor) -> None:
         """ψ of the states that particles have come to, in place of that of those they come from."""

@@ -42,7 +42,8 @@ def build_method(config: DictConfig, networks: Networks | None = None, samples: 
     keeps = "networks" in signature(get_object(config.method["_target_"])).parameters
     networks = networks or Networks()
     if "group" in config and config.group is None:  # what a picture says of itself has it in the method
-        config.group = min(GROUP, 1 << max(samples - 1, 0).bit_length())
+        each = (config.get("population") or {}).get("particles", 1)
+        config.group = each * min(GROUP, 1 << max(samples - 1, 0).bit_length())
     method: Method = build(config.method, **({"networks": networks} if keeps else {}))
     return method.to(networks.device)
 
@@ -56,6 +57,7 @@ def guided_sampling(
     constraint: Settings | None,
     start: Settings,
     estimator: Settings,
+    population: Settings | None = None,
     *,
     guide: Literal["encoder", "clip"] | None = None,
     references: Mapping[str, Any],
@@ -90,9 +92,9 @@ def guided_sampling(
         texts, sight = read_words(wanted, texts, encoder, clean)
         aims = Aims(wanted, texts, denoiser.image_size, **references, sight=sight, clean=clean)
     constraints = Constraints(begin, None if constraint is None else build(constraint))
-    return GuidedSampling(
-        denoiser, build(sampler["rule"]), timeline, aims, begin, constraints, steering, **drawing
-    )
+    crowd = None if population is None else build(population)
+    rule = build(sampler["rule"])
+    return GuidedSampling(denoiser, rule, timeline, aims, begin, constraints, steering, crowd, **drawing)
 
 
 def _plain(guide: str | None, estimator: Estimator) -> bool:

@@ -7,15 +7,17 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.process import walk
+from sdg.diffusion.process import Moment, walk
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.estimators.estimator import Estimator
 from sdg.estimators.sdg import SDG
 from sdg.estimators.steer import Steer
-from sdg.guidance.score import Aimed
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.score import Aimed, Said
 from sdg.pixels import to_bytes
+from sdg.populations.population import Crowd, Population, Selection
 from sdg.sampling.aims import Aims
 from sdg.sampling.constraints import Constraints
 from sdg.sampling.method import Method, Sample, View
@@ -32,12 +34,13 @@ class GuidedSampling(Method):
         start: where the chain begins.
         constraints: what every state must satisfy.
         estimator: how guidance enters the chain; None: as in the paper.
+        population: several chains for each picture; ``group`` counts chains.
         snapshots: keep x̂_0 every this many steps; 0 keeps none.
         trace: whether records include the numbers of every step.
 
     Raises:
-        SDGError: the encoder reads pictures of another size than the prior draws, the estimator does not suit
-            the chain or what the encoder is shown, or a number is invalid.
+        SDGError: the encoder reads pictures of another size than the prior draws, estimator or population
+            does not suit the chain, the other, or what the encoder is shown, or a number is invalid.
     """
 
     def __init__(
@@ -49,13 +52,15 @@ class GuidedSampling(Method):
         start: Start | None = None,
         constraints: Constraints | None = None,
         estimator: Estimator | None = None,
+        population: Population | None = None,
         *,
         group: int = 4,
         snapshots: int = 0,
         trace: bool = True,
     ):
         guidance = aims.guidance if aims else None
-        super().__init__(denoiser.image_size, len(timeline), guidance.scale if guidance else 0.0, group)
+        scale = guidance.scale if guidance else 0.0
+        super().__init__(denoiser.image_size, len(timeline), scale, _entries(group, population))
         if guidance and guidance.encoder.image_size != denoiser.image_size:
             raise SDGError(
                 f"the prior draws {denoiser.image_size}-px images and the encoder reads "
@@ -67,6 +72,10 @@ class GuidedSampling(Method):
             raise SDGError(f"snapshots={snapshots} is no number of steps: use 0 (none) or more")
         self.estimator = estimator or SDG()
         self.estimator.fit(sampler, timeline)
+        self.population = population
+        if population:
+            _check(population, self.estimator, guidance)
+            population.fit(sampler, timeline)
         if aims and aims.clean != (self.estimator.reads == "clean"):
             raise SDGError(
                 f"{type(self.estimator).__name__} reads {self.estimator.reads} pictures, and the targets are "
@@ -97,30 +106,40 @@ class GuidedSampling(Method):
 
     def chain(self, entries: Sequence[PlanEntry]) -> Generator[View, None, list[Sample]]:
         """Draw one group, step by step."""
-        trace, noise = Trace(self.snapshots), NoiseSource([entry.key for entry in entries])
-        score = self.aims(entries) if self.aims else None
+        each = self.population.particles if self.population else 1
+        crowd = [entry for entry in entries for _ in range(each)]
+        noise = NoiseSource([(*entry.key, *([k] if k else [])) for entry in entries for k in range(each)])
+        trace, score = Trace(self.snapshots), self.aims(crowd) if self.aims else None
+        steer, held = self._steer(crowd, score, noise), self.constraints(crowd, self.size, self.device)
+        choice = self._selection(entries, score)
         moments = walk(
             self.denoiser,
             self.sampler,
             self.timeline,
             noise,
-            steer := self._steer(entries, score, noise),
+            steer,
             start=self.start.picture(self.size, self.device),
-            constrain=self.constraints(entries, self.size, self.device),
+            constrain=held,
             device=self.device,
         )
-        for number, moment in enumerate(moments, 1):
+        rows: Tensor | None = None
+        for number in range(1, self.steps + 1):
+            moment = moments.send(rows)
             said = score.said if score and steer and steer.found else None
             trace(moment, None if steer and steer.reusing else said)
             images = moment.x_s
-            yield View(
-                number,
-                moment.step.t,
-                images if moment.step.last else moment.prior.x0,
-                said.scores if said else {},
-                said.rms if said else None,
-                trace.clipped[-1],
-            )
+            yield self._view(number, moment, said, trace.clipped[-1], len(entries))
+            rows = choice(moment) if choice else None
+            if rows is not None:
+                for part in (steer or score, held, trace):
+                    if part is not None:
+                        part.keep(rows)
+        if choice:
+            rows = choice.choose(images)
+            images = images[rows]
+            trace.keep(rows)
+            if score:
+                score.keep(rows)
         return self._finish(entries, images, score.finished(images.clamp(-1, 1)) if score else {}, trace)
 
     def _steer(self, entries: Sequence[PlanEntry], score: Aimed | None, noise: NoiseSource) -> Steer | None:
@@ -129,7 +148,29 @@ class GuidedSampling(Method):
         if score is None or not any(scales):
             return None
         active = None if all(scales) else torch.tensor(scales, device=self.device)[:, None, None, None]
-        return Steer(self.estimator, score, noise.other("estimate"), score.guidance.every, active)
+        draws, end = noise.other("estimate"), not (self.population and self.population.untwisted_end)
+        return Steer(self.estimator, score, draws, score.guidance.every, active, end)
+
+    def _selection(self, entries: Sequence[PlanEntry], score: Aimed | None) -> Selection | None:
+        """What chooses among the particles of the group; None if each picture has one chain."""
+        if self.population is None or score is None:
+            return None
+        keys, guided = [entry.key for entry in entries], [bool(entry.scale) for entry in entries]
+        crowd = Crowd(keys, guided, self.estimator.reads == "clean")
+        return self.population.over(score, self.sampler, crowd)
+
+    def _view(self, number: int, moment: Moment, said: Said | None, clipped: Tensor, entries: int) -> View:
+        """A step as it is shown; of a population, the first particle of each entry."""
+        first = slice(None, None, len(clipped) // entries)
+        predicted = moment.x_s if moment.step.last else moment.prior.x0
+        return View(
+            number,
+            moment.step.t,
+            predicted[first],
+            {name: score[first] for name, score in said.scores.items()} if said else {},
+            said.rms[first] if said else None,
+            clipped[first],
+        )
 
     def _finish(
         self, entries: Sequence[PlanEntry], images: Tensor, scores: dict[str, Tensor], trace: Trace
@@ -151,3 +192,25 @@ class GuidedSampling(Method):
             stopped = lost[i] if entry.scale else None
             samples.append(Sample(entry, pixels[i], record, stopped or end, strips[i]))
         return samples
+
+
+def _entries(group: int, population: Population | None) -> int:
+    """How many entries make a group of ``group`` chains."""
+    each = population.particles if population else 1
+    if group < 1 or group % each:
+        raise SDGError(
+            f"group={group} is not made of whole populations of {each}: use a multiple, such as {4 * each}"
+        )
+    return group // each
+
+
+def _check(population: Population, estimator: Estimator, guidance: Guidance | None) -> None:
+    """Raises SDGError for a population that has nothing to go by, or that the estimator would mislead."""
+    name = type(population).__name__
+    if guidance is None:
+        raise SDGError(f"{name} chooses by guidance, and there is none: choose guidance=text, or ~population")
+    if population.untwisted_end and (estimator.turns_noise or estimator.recurrence.turns > 1):
+        raise SDGError(
+            f"{name} weighs steps with noise of their own, taken once: use an estimator such as sdg or "
+            "clip_x0, and estimator.recurrence.turns=1"
+        )

@@ -13,7 +13,7 @@ from sdg.settings.signatures import keywords
 _HYDRA = {"_target_", "_args_", "_recursive_", "_partial_", "_convert_"}
 _BUILT = ("callbacks", "features", "guidance.terms", "logger", "metrics")
 """Collections in which everybody may add objects under names of their own."""
-_EMPTY = ("callbacks", "constraint", "logger")
+_EMPTY = ("callbacks", "constraint", "logger", "population")
 """Groups that may be null."""
 _SEEDS = 1 << 32
 _KINDS: dict[str, tuple[Any, str]] = {

@@ -17,6 +17,7 @@ _CHOICE = re.compile(r"([\w/]+)=(.*)", re.DOTALL)
 _NO_GROUP = {
     "callbacks": "callbacks=[]",
     "constraint": "~constraint",
+    "population": "~population",
     "logger": "logger=[]",
 }
 """How Hydra wants it said that there is nothing in a group."""

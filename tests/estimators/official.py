@@ -156,7 +156,7 @@ class Switching(Pilot):
 
 
 def deal(
-    chain: str, timeline: Timeline, layout: str, turns: Callable[[Step], int], count: int
+    chain: str, timeline: Timeline, sampler: Sampler, layout: str, turns: Callable[[Step], int], count: int
 ) -> dict[str, list[Tensor]]:
     """The draws of a chain for our streams.
 
@@ -169,14 +169,12 @@ def deal(
     number = 0
     for step in timeline:
         for left in reversed(range(turns(step))):
-            if "z" not in layout and (step.last or "Z" not in layout):  # what is not used is not drawn there
-                streams["recurrence" if left else "x_t"].append(torch.zeros_like(noise[:, 0]))
             for kind in layout:
                 if (kind == "Z" and step.last) or (kind == "B" and not left):
                     continue
                 drawn = noise[:, number] if number < noise.shape[1] else torch.zeros_like(noise[:, 0])
                 number += 1
-                if kind in "zZ":
+                if kind in "zZ" and sampler.stochastic and not step.last:
                     streams["recurrence" if left else "x_t"].append(drawn)
                 elif kind in "bB" and left:
                     streams["recurrence"].append(drawn)
@@ -201,7 +199,7 @@ def walked(
 ) -> tuple[list[Tensor], Prior]:
     """Our states after every step, and the prior with its count of forwards."""
     timeline = Visiting(arrays()[f"{chain}.timesteps"].tolist())
-    streams = deal(chain, timeline, layout, turns, count)
+    streams = deal(chain, timeline, sampler, layout, turns, count)
     noise, prior = Scripted(streams), Prior(learned)
     steers: dict[int, Steer] = {}
 
