@@ -29,7 +29,8 @@ class Aims(nn.Module):
         share_reference: whether samples of a run with the same reference also share its noise, so that a
             group encodes each distinct reference only once. By default each sample has its own reference
             noise.
-        sight: what the encoder sees at each noise level; needed by terms whose weight is ``visible``.
+        sight: what the encoder sees at each noise level; needed by terms whose weight is ``visible``, unless
+            it is shown pictures without noise.
         clean: whether the encoder is shown predicted pictures instead of states.
 
     Raises:
@@ -49,8 +50,10 @@ class Aims(nn.Module):
         super().__init__()
         if reference_noise not in ("fresh", "fixed"):
             raise SDGError(f"reference_noise={reference_noise} is unknown: use fresh or fixed")
-        if sight is None and (
-            blind := [n for n, t in guidance.terms.items() if isinstance(t.weight, Visible)]
+        if (
+            sight is None
+            and not clean
+            and (blind := [n for n, t in guidance.terms.items() if isinstance(t.weight, Visible)])
         ):
             raise SDGError(f"the weight of {blind[0]} follows what the encoder sees, which is not known here")
         self.guidance, self.texts, self.size, self.sight = guidance, texts, size, sight

@@ -23,15 +23,15 @@ def read_words(
     Args:
         texts: without a contrast.
         encoder: settings of the encoder, whose card is only read if it is needed.
-        clean: whether predicted pictures are read, instead of states.
+        clean: whether predicted pictures are read, instead of states: in these, everything is seen.
 
     Raises:
         SDGError: a card is needed and there is none, or it is of other weights.
     """
-    follows = any(isinstance(term.weight, Visible) for term in guidance.terms.values())
+    follows = not clean and any(isinstance(term.weight, Visible) for term in guidance.terms.values())
     card = _card(encoder) if follows or guidance.contrast == MEAN else None
     contrast = card.mean.to(texts.clip.device) if card and guidance.contrast == MEAN else guidance.contrast
-    sight = _sight(card, texts, encoder, clean) if card and follows else None
+    sight = _sight(card, texts, encoder) if card and follows else None
     return texts.against(contrast, guidance.contrast_weight), sight
 
 
@@ -42,13 +42,8 @@ def _card(encoder: Mapping[str, Any]) -> Card:
     return card
 
 
-def _sight(card: Card, texts: TextTargets, encoder: Mapping[str, Any], clean: bool) -> Sight:
+def _sight(card: Card, texts: TextTargets, encoder: Mapping[str, Any]) -> Sight:
     path = encoder["card"]
-    if clean:
-        raise SDGError(
-            "weight=visible follows what is seen through noise, and this estimator reads predicted pictures: "
-            "use a weight that is a number"
-        )
     card.check(path, "encoder", locate(encoder["checkpoint"], setting="encoder.checkpoint"))
     if not card.pairs:
         raise SDGError(f"the card {path} has no visibility: {REMEDY}")

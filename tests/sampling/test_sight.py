@@ -77,13 +77,19 @@ def test_visibility_changes_pictures_and_a_weight_of_zero_is_no_guidance(weights
     assert len({image.numpy().tobytes() for image in images}) == 3
 
 
+def test_in_predicted_pictures_everything_is_seen(weights: list[str]) -> None:
+    entry = PlanEntry(0, PROMPT, None, 0, 0, 400.0)
+    visible = ["encoder.card=null", "guidance.terms.text.weight=visible"]
+    images = [method(weights, "estimator=mpgd", *words).draw([entry])[0].image for words in ([], visible)]
+    assert torch.equal(*images)
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
         (["encoder.card=null", "guidance.contrast=mean"], r"encoder\.card=null.*experiments\.visibility"),
         (["encoder.card=null", "guidance.terms.text.weight=visible"], r"encoder\.card=null"),
         (["encoder.card=none.json", "guidance.contrast=mean"], r"there is no card at none\.json"),
-        (["estimator=dps", "guidance.terms.text.weight=visible"], "reads predicted pictures"),
         (["guidance=content", "+guidance.contrast=mean"], "is contrasted with nothing"),
         (["guidance.terms.text.weight=visibly"], "weight=visibly"),
         (window("NoiseWindow", start=300, stop=200), "chain, from t=999 down to 0, lies in the window"),
