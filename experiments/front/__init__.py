@@ -1,0 +1,1 @@
+"""Every way to guide the same prior, at equal cost."""
