@@ -197,7 +197,7 @@ class GuidedSampling(Method):
 def _entries(group: int, population: Population | None) -> int:
     """How many entries make a group of ``group`` chains."""
     each = population.particles if population else 1
-    if group < 1 or group % each:
+    if group > 0 and group % each:
         raise SDGError(
             f"group={group} is not made of whole populations of {each}: use a multiple, such as {4 * each}"
         )

@@ -218,8 +218,8 @@ def test_half_precision_sees_nearly_the_same(weights: list[str]) -> None:
         assert {p.dtype for network in networks for p in network.parameters()} == {getattr(torch, dtype)}
         step = method.timeline.steps[2]
         clean.append(method.denoiser(x, step).x0.detach())
-        steer = method.aims([PlanEntry(i, "a face", None, 0, i, 30.0) for i in range(4)])
-        gradients.append(steer(x, step.level).gradient)
+        score = method.aims([PlanEntry(i, "a face", None, 0, i, 30.0) for i in range(4)])
+        gradients.append(score.rise(x, step.level).gradient)
         assert clean[-1].dtype == gradients[-1].dtype == torch.float32
     assert 0 < float((clean[0] - clean[1]).norm() / clean[0].norm()) < 0.02
     alike = torch.cosine_similarity(gradients[0].flatten(1), gradients[1].flatten(1))
