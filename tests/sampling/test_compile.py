@@ -87,7 +87,7 @@ def assert_neighbours(one: GuidedSampling, other: GuidedSampling) -> None:
     for step in one.timeline.steps[1:3]:
         clean, gradients = zip(
             *(
-                (each.denoiser(x, step).x0, each.aims(entries)(x, step.level).gradient)
+                (each.denoiser(x, step).x0, each.aims(entries).rise(x, step.level).gradient)
                 for each in (one, other)
             ),
             strict=True,
