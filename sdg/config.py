@@ -38,6 +38,7 @@ from sdg.settings.names import note_overrides
 from sdg.settings.typed import settings_in, tidy
 from sdg.settings.utf8 import speak_utf8
 from sdg.stopping import Stopped, guard, listen, tell
+from sdg.words import typed
 
 _VERBOSE = os.environ.get("SDG_TRACEBACKS", os.environ.get("HYDRA_FULL_ERROR")) == "1"
 """Whether the user wants tracebacks; read before a command sets Hydra's variable unconditionally. Processes
@@ -47,7 +48,7 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """Disk full, over quota, turned read-only, or failing: what can go wrong in the middle of a run."""
 
 _WHAT_TO_TRAIN = """\
-Say what to train, for example  python train.py +experiment=toyfaces_clip (see --help):
+Say what to train, for example  {} +experiment=toyfaces_clip (see --help):
 
 {}"""
 
@@ -140,7 +141,7 @@ def _answer(config_name: str, command: Callable[[], Any]) -> Any:
         return print(page(config_name, folders))
     words = sys.argv[1:] = tidy(config_name, sys.argv[1:], folders)
     if config_name == "train" and not words:
-        return print(_WHAT_TO_TRAIN.format(table(list_experiments("train", folders))))
+        return print(_WHAT_TO_TRAIN.format(typed("train"), table(list_experiments("train", folders))))
     try:
         return command()
     except ConfigCompositionException as error:

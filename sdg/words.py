@@ -1,6 +1,7 @@
 """The words of a command line: which are settings, and how values are written there."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ SHORT = {
 _OTHER_VALUES = ("null", "true", "false", "nan", "inf")
 """Words that Hydra reads as something else than text."""
 _SETTING = re.compile(r"(\+\+?|~)?[A-Za-z_][\w./@]*=.*|~[A-Za-z_][\w./@]*", re.DOTALL)
+
+
+def typed(command: str) -> str:
+    """How this process's user types a command: ``python sample.py``, or ``sdg draw`` where that was typed."""
+    if Path(sys.argv[0]).parent.name == "commands":  # what sdg says that it runs
+        return f"sdg {'draw' if command == 'sample' else command}"
+    return f"python {command}.py"
 
 
 def is_setting(word: str) -> bool:

@@ -131,7 +131,7 @@ def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
             label="upload, paste, or take one",
             elem_id="picture",
         )
-        upload.preprocess = _path  # type: ignore[method-assign]  # a subclass would write files beside this one
+        upload.preprocess = _path  # a subclass would write files beside this one
         uses = gr.CheckboxGroup([*TERMS, START], label="Use it as", elem_id="uses")
         strength = gr.Slider(
             0.05, 1, usual.strength, step=0.05, label="start: share redrawn", elem_id="strength"

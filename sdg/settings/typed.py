@@ -9,7 +9,7 @@ from pathlib import Path
 from sdg.errors import SDGError
 from sdg.settings.experiments import command_of, list_experiments
 from sdg.settings.known import choices
-from sdg.words import written
+from sdg.words import typed, written
 
 _HOME = re.compile(r"(?<=[=\[,])(\s*)(~[\w.-]*)(?=/|\s*[\],]|$)")
 """``~`` or ``~name`` where a path begins, outside of quotes."""
@@ -91,7 +91,7 @@ def _what_to_type(command: str, bare: Sequence[str], words: Sequence[str], folde
         setting = f"+experiment={said}"
     remedy = "a setting is written key=value, and --help lists them"
     if setting:
-        remedy = f"type {' '.join(['python', f'{command}.py', setting, *others])}"
+        remedy = f"type {' '.join([typed(command), setting, *others])}"
     return f"{said!r} is no setting: {remedy}"
 
 
@@ -99,7 +99,5 @@ def _check_experiment(command: str, value: str, folders: Sequence[Path]) -> None
     """Raise SDGError if an experiment belongs to another command, or is unknown."""
     for name in re.findall(r"\w+", value):
         owner = command_of(name, folders)
-        if owner not in (None, command):
-            raise SDGError(
-                f"{name} is an experiment of {owner}.py: type python {owner}.py +experiment={name}"
-            )
+        if owner is not None and owner != command:
+            raise SDGError(f"{name} is an experiment of {owner}.py: type {typed(owner)} +experiment={name}")

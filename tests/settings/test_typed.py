@@ -80,6 +80,22 @@ def test_a_slip_is_told_what_to_type(command: str, words: list[str], line: str) 
     assert str(refused.value) == line
 
 
+@pytest.mark.parametrize(
+    "program, line",
+    [
+        ("sample.py", "python sample.py 'prompts=[\"a face\"]'"),
+        ("/usr/lib/sdg/commands/sample.py", "sdg draw 'prompts=[\"a face\"]'"),
+    ],
+)
+def test_what_to_type_is_of_the_command_that_was_typed(
+    monkeypatch: pytest.MonkeyPatch, program: str, line: str
+) -> None:
+    monkeypatch.setattr("sys.argv", [program, "a face"])
+    with pytest.raises(SDGError) as refused:
+        tidy("sample", ["a face"], [CONF])
+    assert str(refused.value).endswith(f"type {line}")
+
+
 def test_flags_and_their_values_are_no_settings() -> None:
     words = ["--cfg", "job", "-m", "--config-dir", "mine", "seed=1", "-p", "guidance"]
     assert settings_in(words) == ["seed=1"]
