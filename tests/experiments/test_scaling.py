@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.scaling import __main__ as experiment
+from experiments.scaling import loading
 from experiments.scaling.processes import bind, run_processes
 from experiments.scaling.rates import sampling_rate, training_rate
 from sdg.errors import SDGError
@@ -79,3 +80,15 @@ def test_the_command_measures_one_process_and_two(tmp_path: Path) -> None:
             len(list((tmp_path / "output" / f"sampling_{count}" / "run" / "samples").iterdir())) == 8 * count
         )
         assert len(json.loads((tmp_path / "output" / f"training_{count}" / "times.json").read_text())) == 4
+
+
+def test_reading_is_timed_from_every_kind_of_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "SIDE", 40)
+    monkeypatch.setattr(loading, "SIZE", 32)
+    words = ["--pictures", "20", "--workers", "0", "--rounds", "1", "--report", str(tmp_path)]
+    loading.main(words)
+    rows = [line.split("|")[1:3] for line in (tmp_path / "loading.md").read_text().splitlines()[4:]]
+    assert [name.strip() for name, _ in rows[2:]] == [
+        *("a folder of PNG", "a zip of them", "an LMDB of them", "the prepared cache")
+    ]
+    assert all(float(value) > 0 for _, value in rows[2:])

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from experiments.benchmark import __main__ as experiment
-from experiments.benchmark import gpu
+from experiments.benchmark import gpu, waiting
 from experiments.benchmark.contest import BY_TEXT, GROUPS, OURS, STEP, UNET, Contestant
 from experiments.benchmark.distance import race_distances
 from experiments.benchmark.profiling import ROWS, profile, write_profile
@@ -22,6 +22,7 @@ from sdg.errors import SDGError
 from sdg.networks.refined import RefinedUNet
 from sdg.networks.unet import ADMUNet
 from tests.golden.fill import fill_state_dict
+from tests.tiny import make_weights
 
 FOLDER = Path(experiment.__file__).parent
 
@@ -258,3 +259,16 @@ def test_tables_on_file_are_those_of_the_numbers_on_file(file: Path, tmp_path: P
     assert (tmp_path / "table.md").read_text("utf-8") == file.with_suffix(".md").read_text("utf-8")
     draw_bars(report, tmp_path / "bars.svg")
     assert (tmp_path / "bars.svg").stat().st_size == file.with_suffix(".svg").stat().st_size
+
+
+def test_waiting_is_told_of_processes_and_of_a_next_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PROCESSES", {"nothing": ["-c", ""]})
+    monkeypatch.setattr(waiting, "CHANGES", {"another seed": [{"seed": 1}]})
+    words = ["--rounds", "1", "--report", str(tmp_path), "--sample", *make_weights(tmp_path)]
+    waiting.main([*words, "sampler.steps=3"])
+    lines = (tmp_path / "waiting.md").read_text("utf-8").splitlines()
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| ")] == [
+        *("| a new process", "| nothing", "| a studio's next drawing", "| another seed")
+    ]
