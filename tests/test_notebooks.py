@@ -10,9 +10,13 @@ from PIL import Image
 from torch import Tensor
 
 from notebooks.pair import read_cells, to_notebook
-from sdg.composition import ROOT
+from sdg.composition import ROOT, compose
+from sdg.data.picture import to_tensor
 from sdg.diffusion.timeline import Level
 from sdg.guidance.style import Style
+from sdg.pixels import from_bytes
+from sdg.sampling.build import build_method
+from sdg.studio.picture import Pictures
 
 SCRIPTS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
 
@@ -55,22 +59,24 @@ def test_cells_are_read_as_jupytext_reads_them() -> None:
 @pytest.mark.slow
 def test_guidance_in_ten_minutes(tmp_path: Path) -> None:
     script = ROOT / "notebooks" / "01_guidance_in_ten_minutes.py"
-    parameters: dict[str, Any] = {"PROMPTS": ["a smiling face with red hair"], "SCALES": [0.0, 200.0]}
+    parameters: dict[str, Any] = {"PROMPTS": ["a smiling face with red hair"], "SCALES": [0.0, 20.0, 200.0]}
     names = run(script, SEEDS=2, STEPS=12, WEIGHTS=[0.0, 1.0], FOLDER=tmp_path, **parameters)
-    final = {scale: values[-1].mean().item() for scale, values in names["cosines"].items()}
-    assert final[200.0] > final[0.0] + 0.05
+    final = {scale: names["drawn"][scale][0].trace["guided"]["scores"]["text"][-1] for scale in (20.0, 200.0)}
+    assert final[200.0] > final[20.0] + 0.05
     assert_pictures(tmp_path, "prompts", "scales", "cosines", "terms", "words_and_content", "words_and_style")
+    assert (tmp_path / "steps.png").is_file()
 
-    alone, unguided, clip = names["alone"], names["unguided"], names["texts"].clip
+    method = build_method(compose("sample"))
+    clip, encode = method.aims.texts.clip, method.aims.guidance.encode
+    unguided = pixels(names["unguided"])
+    alone = {name: pixels(pictures) for name, pictures in names["alone"].items()}
+    face, painting = (names["targets"][name][None] for name in ("content", "style"))
     with torch.no_grad():
-        to_face, to_words = (
-            clip.encode_image(names["face"][None])[0],
-            clip.encode_text([names["SENTENCE"]])[0],
-        )
+        to_face, to_words = clip.encode_image(face)[0], clip.encode_text([names["SENTENCE"]])[0]
         assert_nearer(*(clip.encode_image(x) @ to_face for x in (alone["content"], unguided)))
         assert_nearer(*(clip.encode_image(x) @ to_words for x in (alone["text"], unguided)))
-        encode, clean = names["guidance"].encode, Level(0, 1.0, 1.0)
-        painted = encode(names["painting"][None], clean)
+        clean = Level(0, 1.0, 1.0)
+        painted = encode(painting, clean)
         assert_nearer(*(Style()(encode(x, clean), painted) for x in (alone["style"], unguided)))
 
 
@@ -112,6 +118,11 @@ def assert_pictures(folder: Path, *names: str) -> None:
     for name in names:
         with Image.open(folder / f"{name}.png") as picture:
             assert min(picture.size) > 200
+
+
+def pixels(pictures: Pictures) -> Tensor:
+    """Pictures as images (B, 3, S, S) in [-1, 1]."""
+    return torch.stack([from_bytes(to_tensor(picture.image)) for picture in pictures])
 
 
 def assert_nearer(guided: Tensor, unguided: Tensor) -> None:
