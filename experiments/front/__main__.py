@@ -84,20 +84,21 @@ def _sweep(options: argparse.Namespace) -> Path:
 
 def _measure(options: argparse.Namespace) -> Path:
     """Measure all arms at every budget that pays for three steps of them."""
-    doses, bench = _doses(DOSES), Bench(options, HELD_OUT, options.prompts)
+    plan = [
+        (b, name, steps) for b in options.budgets for name in options.arms if (steps := ARMS[name].steps(b))
+    ]
+    if not plan:
+        raise SDGError("no arm has three steps at these budgets: use --budgets 20 or more")
+    doses = _doses(DOSES)
     sources = {name: ARMS[name].like or name for name in options.arms}
     if missing := [name for name in sources.values() if name not in doses]:
         raise SDGError(
             f"no dose is known of {missing[0]}: run python -m experiments.front sweep --arms {missing[0]}"
         )
-    points: dict[float, list[Point]] = {}
-    for budget in options.budgets:
-        for name in options.arms:
-            if steps := ARMS[name].steps(budget):
-                print(f"budget {budget:g}: {name}, {steps} steps", flush=True)
-                points.setdefault(budget, []).append(bench(name, ARMS[name], steps, doses[sources[name]]))
-    if not points:
-        raise SDGError("no arm has three steps at these budgets: use --budgets 20 or more")
+    bench, points = Bench(options, HELD_OUT, options.prompts), dict[float, list[Point]]()
+    for number, (budget, name, steps) in enumerate(plan, 1):
+        print(f"{number} of {len(plan)}: budget {budget:g}, {name}, {steps} steps", flush=True)
+        points.setdefault(budget, []).append(bench(name, ARMS[name], steps, doses[sources[name]]))
     options.report.mkdir(parents=True, exist_ok=True)
     draw_front(points, options.report)
     draw_pictures(points[max(points)], bench.prompts[:4], options.report)
