@@ -1,6 +1,6 @@
 """Every way to guide the same prior, at equal cost: ``python -m experiments.front`` (see ``--help``).
 
-sweep    tries five doses of each arm on prompts that no result is measured on; keeps the best in doses.json
+sweep    tries three doses of each arm on prompts that no result is measured on; keeps the best in doses.json
 quick    measures all arms at two budgets on a few held-out prompts, in minutes
 full     measures them at five budgets on 48 held-out prompts, 8 pictures of each, in a night
 mixture  draws pixels whose tilted distribution is known, and shows how far each estimator is from it

@@ -19,7 +19,7 @@ class Arm(NamedTuple):
     knob: str
     """The setting that is its dose."""
     doses: tuple[float, ...]
-    """The five that a sweep tries."""
+    """The three that a sweep tries, each twice the one before."""
     pulls: int = 0
     """Of each step, like the next two."""
     passes: int = 1
@@ -52,13 +52,13 @@ class Arm(NamedTuple):
         return [*self.words, f"sampler.steps={steps}", f"{self.knob}={here:.6g}"]
 
 
-def _doubled(least: float) -> tuple[float, ...]:
-    return tuple(least * 2**k for k in range(5))
+def _around(middle: float) -> tuple[float, ...]:
+    return middle / 2, middle, 2 * middle
 
 
 def _ours(*words: str, like: str | None = None, chains: float = 1, looks: float = 0) -> Arm:
     """The paper's gradient, whose dose is the scale."""
-    doses = _doubled(100)
+    doses = _around(400)
     return Arm("encoder", words, "guidance.scale", doses, chains=chains, looks=looks, like=like)
 
 
@@ -70,19 +70,19 @@ ARMS: dict[str, Arm] = {
         "guidance.terms.text.weight={_target_: sdg.guidance.weight.Window, start: 0.1, stop: 0.8}",
         like="sdg",
     ),
-    "sdg_sphere": Arm("encoder", ("estimator=sdg_sphere",), "estimator.share", _doubled(0.04)),
+    "sdg_sphere": Arm("encoder", ("estimator=sdg_sphere",), "estimator.share", _around(0.1)),
     "sdg_recurrence": _ours(
         "estimator=sdg_clamped", "estimator.recurrence.turns=2", like="sdg_clamped", chains=2
     ),
-    "spectral": Arm("encoder", ("estimator=spectral",), "estimator.strength", _doubled(5.0), adds=True),
+    "spectral": Arm("encoder", ("estimator=spectral",), "estimator.strength", _around(32), adds=True),
     "mpgd_encoder": Arm(
-        "encoder", ("estimator=mpgd", "method.guide=encoder"), "estimator.strength", _doubled(0.05), adds=True
+        "encoder", ("estimator=mpgd", "method.guide=encoder"), "estimator.strength", _around(1.6), adds=True
     ),
     "dps_encoder": Arm(
         "encoder",
         ("estimator=dps", "method.guide=encoder"),
         "estimator.strength",
-        _doubled(0.125),
+        _around(1.2),
         pulls=1,
         adds=True,
     ),
@@ -97,21 +97,21 @@ ARMS: dict[str, Arm] = {
         looks=0.1,
     ),
     # plain CLIP guides
-    "clip_x0": Arm("clip", ("estimator=clip_x0",), "guidance.scale", _doubled(25), pulls=1),
+    "clip_x0": Arm("clip", ("estimator=clip_x0",), "guidance.scale", _around(1600), pulls=1),
     "universal": Arm(
         "clip",
         ("estimator=universal", "estimator.inner=3", "estimator.recurrence.turns=1"),
         "guidance.scale",
-        _doubled(25),
+        _around(400),
         pulls=1,
         passes=4,
     ),
-    "dps": Arm("clip", ("estimator=dps",), "estimator.strength", _doubled(0.125), pulls=1, adds=True),
+    "dps": Arm("clip", ("estimator=dps",), "estimator.strength", _around(3.0), pulls=1, adds=True),
     "lgd": Arm(
         "clip",
         ("estimator=lgd", "estimator.draws=2", "estimator.radius=0.2"),
         "estimator.strength",
-        _doubled(0.125),
+        _around(3.0),
         pulls=1,
         passes=2,
         adds=True,
@@ -120,17 +120,17 @@ ARMS: dict[str, Arm] = {
         "clip",
         ("estimator=freedom", "estimator.recurrence.turns=1"),
         "estimator.size",
-        _doubled(0.02),
+        _around(0.1),
         pulls=1,
         adds=True,
     ),
-    "dsg": Arm("clip", ("estimator=dsg",), "estimator.share", _doubled(0.04), pulls=1),
-    "mpgd": Arm("clip", ("estimator=mpgd",), "estimator.strength", _doubled(0.05), adds=True),
+    "dsg": Arm("clip", ("estimator=dsg",), "estimator.share", _around(0.2), pulls=1),
+    "mpgd": Arm("clip", ("estimator=mpgd",), "estimator.strength", _around(2.4), adds=True),
     "tfg": Arm(
         "clip",
-        ("estimator=tfg", "estimator.rho=0.25", "estimator.inner=2", "estimator.radius=0"),
+        ("estimator=tfg", "estimator.rho=2", "estimator.inner=2", "estimator.radius=0"),
         "estimator.mu",
-        _doubled(0.0125),
+        _around(0.1),
         pulls=1,
         passes=3,
         adds=True,
@@ -139,7 +139,7 @@ ARMS: dict[str, Arm] = {
         "clip",
         ("estimator=control", "estimator.inner=1"),
         "estimator.rate",
-        _doubled(0.005),
+        _around(0.06),
         pulls=1,
         passes=1,
     ),

@@ -26,7 +26,7 @@ def test_an_arm_is_settings_that_are_read_and_a_price_that_its_estimator_asks(na
     assert (estimator.reads == "clean") == ("method.guide=encoder" in arm.words or arm.guide == "clip")
     assert estimator.pulls == bool(arm.pulls)
     assert (arm.like or name) in ARMS
-    assert [b / a for a, b in zip(arm.doses, arm.doses[1:], strict=False)] == [2.0] * 4
+    assert [b / a for a, b in zip(arm.doses, arm.doses[1:], strict=False)] == [2.0] * 2
 
 
 def test_a_budget_pays_for_whole_steps_and_doses_that_add_up_shrink() -> None:
