@@ -90,15 +90,13 @@ def _measure(options: argparse.Namespace) -> Path:
     if not plan:
         raise SDGError("no arm has three steps at these budgets: use --budgets 20 or more")
     doses = _doses(DOSES)
-    sources = {name: ARMS[name].like or name for name in options.arms}
-    if missing := [name for name in sources.values() if name not in doses]:
-        raise SDGError(
-            f"no dose is known of {missing[0]}: run python -m experiments.front sweep --arms {missing[0]}"
-        )
+    for name in options.arms:
+        source = ARMS[name].like or name
+        doses[name] = doses.get(source, ARMS[source].doses[1])  # the middle one, if no sweep has chosen
     bench, points = Bench(options, HELD_OUT, options.prompts), dict[float, list[Point]]()
     for number, (budget, name, steps) in enumerate(plan, 1):
         print(f"{number} of {len(plan)}: budget {budget:g}, {name}, {steps} steps", flush=True)
-        points.setdefault(budget, []).append(bench(name, ARMS[name], steps, doses[sources[name]]))
+        points.setdefault(budget, []).append(bench(name, ARMS[name], steps, doses[name]))
     options.report.mkdir(parents=True, exist_ok=True)
     draw_front(points, options.report)
     draw_pictures(points[max(points)], bench.prompts[:4], options.report)

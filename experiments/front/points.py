@@ -21,6 +21,8 @@ from sdg.metrics.spread import NuisanceSpread
 PROMPTS = Path(__file__).parent.parent / "text_alignment"
 TUNING, HELD_OUT = PROMPTS / "sweep.jsonl", PROMPTS / "prompts.jsonl"
 SAMPLER = "sampler=dpmpp_2m_sde"
+RENDERS = 256
+"""On which the judge shows which nuisances it reads well."""
 DRAWS = 1000
 """Bootstrap resamples of differences."""
 
@@ -83,9 +85,9 @@ class Bench:
             folder,
             evidence.by_target(shares.double()),
             evidence.by_target(whole.double()),
-            Drift(draws=2)(evidence)[0].value,
-            NuisanceSpread(draws=2)(evidence)[0].value,
-            MatchedKernel(draws=2)(evidence)[0].value,
+            Drift()(evidence)[0].value,
+            NuisanceSpread(RENDERS)(evidence)[0].value,
+            MatchedKernel()(evidence)[0].value,
         )
 
 

@@ -79,13 +79,6 @@ def test_a_mistake_is_told_and_nothing_drawn(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unknown_dose_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment, "Bench", lambda *given: None)
-    monkeypatch.setattr(experiment, "DOSES", tmp_path / "none.json")
-    with pytest.raises(SDGError, match=r"no dose is known of sdg: run python -m experiments\.front sweep"):
-        experiment.main(["quick", "--arms", "sdg"])
-
-
 @pytest.mark.slow
 def test_the_smallest_comparison_is_swept_drawn_judged_and_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
