@@ -7,14 +7,16 @@ import pytest
 import torch
 
 from experiments.front import __main__ as experiment
-from experiments.front import mixture
+from experiments.front import mixture, points
 from experiments.front.arms import ARMS, STEPS
 from experiments.front.points import Point, choose, difference, front
 from experiments.running import configuration
-from experiments.samplers.study import POSTERIOR, PRIOR, closed_form, measured
+from experiments.samplers.study import POSTERIOR, PRIOR, closed_form
+from experiments.samplers.study import measured as summary
 from sdg.config import build
 from sdg.errors import SDGError
 from sdg.estimators.sdg import SDG
+from sdg.metrics.spread import NuisanceSpread
 from tests.experiments.test_few_steps import tiny
 
 
@@ -53,8 +55,8 @@ def test_pairs_are_compared_picture_by_picture() -> None:
 
 def test_on_the_front_is_what_nothing_cheaper_matches() -> None:
     found = {"a": (10, 0.5), "b": (5, 0.4), "c": (20, 0.5), "d": (20, 0.9)}
-    points = [point(name, cost, [[right]]) for name, (cost, right) in found.items()]
-    assert [p.name for p in front(points)] == ["b", "a", "d"]
+    measured = [point(name, cost, [[right]]) for name, (cost, right) in found.items()]
+    assert [p.name for p in front(measured)] == ["b", "a", "d"]
 
 
 def test_the_dose_is_the_best_of_those_that_keep_the_spread() -> None:
@@ -86,7 +88,9 @@ def test_the_smallest_comparison_is_swept_drawn_judged_and_shown(
     sizes = ["--prompts", "2", "--samples", "2", "--arms", "sdg", "best_of_4", "mpgd"]
     monkeypatch.setattr(experiment, "DOSES", tmp_path / "report" / "doses.json")
     rest = [word for word in tiny(tmp_path) if word != "group=2"]
-    monkeypatch.setattr("experiments.front.__main__.STEPS", 3)
+    monkeypatch.setattr(experiment, "STEPS", 3)
+    # A judge of random weights reads no nuisance well.
+    monkeypatch.setattr(points, "NuisanceSpread", lambda renders: NuisanceSpread(16, trusted=1e9))
     experiment.main(["sweep", *sizes, *rest])
     assert json.loads((tmp_path / "report" / "doses.json").read_text()).keys() == {"sdg", "mpgd"}
     experiment.main(["quick", *sizes, "--budgets", "20", *rest])
@@ -98,7 +102,7 @@ def test_the_smallest_comparison_is_swept_drawn_judged_and_shown(
 
 def test_the_exact_guide_leaves_little_of_the_way_to_the_tilted_distribution() -> None:
     """The prior is 0.44 away in its mean; 3200 pixels have a standard error of 0.008."""
-    error = measured(mixture.drawn(SDG(), 200, 0)).minus(closed_form(POSTERIOR))
+    error = summary(mixture.drawn(SDG(), 200, 0)).minus(closed_form(POSTERIOR))
     assert abs(error.mean) < 0.06
     assert error.misplaced < 0.06
     assert closed_form(PRIOR).minus(closed_form(POSTERIOR)).mean < -0.4
