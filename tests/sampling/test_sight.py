@@ -7,8 +7,11 @@ import torch
 from hydra.errors import InstantiationException
 
 from sdg.checkpoints.card import Card, read_card, write_card
+from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.files import file_hash
+from sdg.guidance.text import Text
+from sdg.networks.time_encoder import Features
 from sdg.sampling.build import build_method
 from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.networks import Networks
@@ -58,6 +61,30 @@ def test_a_contrast_is_subtracted_from_the_target(weights: list[str]) -> None:
     torch.testing.assert_close(opposite, plain - target(method(weights), OTHER))
     # What is kept from one run to the next has no contrast.
     assert torch.equal(target(method(weights)), plain)
+
+
+class Squared(Text):
+    """A term of one's own."""
+
+    def __call__(self, features: Features, target: torch.Tensor) -> torch.Tensor:
+        return super().__call__(features, target).square()
+
+
+def test_a_term_of_ones_own_follows_what_is_seen(weights: list[str]) -> None:
+    """The prompt is half a smile, seen below t=500 alone, and half a hat, seen everywhere."""
+    own = f"guidance.terms.text._target_={Squared.__module__}.Squared"
+    made = method(weights, own, "guidance.terms.text.weight=visible")
+    assert made.aims is not None
+    steer = made.aims([PlanEntry(0, PROMPT, None, 0, 0, 50.0)])
+    early, late = (steer.aim.steering(Level(t, 0.5, 1 - t / 999)) for t in (900, 50))
+    assert isinstance(made.aims.guidance.terms["text"], Squared)
+    assert float(early[1]["text"]) < float(late[1]["text"])
+
+
+def test_a_sentence_is_contrasted_without_a_card(weights: list[str]) -> None:
+    """As for the released encoders, which have none."""
+    without = method(weights, "encoder.card=null", f"guidance.contrast='{OTHER}'")
+    torch.testing.assert_close(target(without), target(method(weights, f"guidance.contrast='{OTHER}'")))
 
 
 def test_a_sample_drawn_where_it_is_seen_does_not_depend_on_its_neighbours(weights: list[str]) -> None:
