@@ -89,7 +89,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if min(options.counts) < 1 or options.counts.samples < 2 or options.jobs < 1:
         raise SDGError("there is nothing to compare: use --samples 2 or more, and 1 or more of all else")
     if options.data == "toyfaces":
-        options.against = f"toyfaces:{options.counts.renders}"
+        # Not the faces that samples are aimed at, which are the first.
+        first = options.counts.references
+        options.against = f"toyfaces:{first}-{first + options.counts.renders}"
     elif options.references_folder is None:
         raise SDGError(f"data={options.data} has no pictures to aim at: give --references-folder")
     options.prompts_file = options.prompts_file or DATA[options.data].prompts

@@ -29,7 +29,8 @@ def document(
         "",
         f"`{invocation('table1', options.arguments)}`, on {machine()}, {options.jobs} runs at a time, with "
         f"sdg {sdg.__version__} and torch {torch.__version__}. {size.prompts} prompts and {size.references} "
-        f"references, {size.samples} samples of each; {size.parts} seeds a row, the same for all rows.",
+        f"references, {size.samples} samples of each; {size.parts} seeds a row, the same for all rows, which "
+        "have the same number of noises and of pictures.",
         "",
         *markdown(results, world),
         "",

@@ -30,7 +30,8 @@ class Size(NamedTuple):
     samples: int
     """Per target."""
     parts: int
-    """Runs that a row is split into, each with its own seed: samples of one noise are too much alike."""
+    """Runs that a row is split into, each with its own seed: samples of one noise are too much alike. With
+    one target each, all rows have as many noises as pictures, and the same ones."""
     steps: int
     """For ddpm's chains."""
     search_steps: int
@@ -40,8 +41,8 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "quick": Size(24, 24, 6, parts=2, steps=20, search_steps=18, renders=2000),
-    "full": Size(100, 100, 10, parts=10, steps=50, search_steps=100, renders=5000),
+    "quick": Size(24, 24, 6, parts=24, steps=20, search_steps=18, renders=2000),
+    "full": Size(100, 100, 10, parts=100, steps=50, search_steps=100, renders=5000),
 }
 
 
@@ -61,7 +62,7 @@ class Row(NamedTuple):
     paper: Mapping[str, float] = MappingProxyType({})
     """Column -> its number in the paper's table."""
     paired: bool = False
-    """Whether each sample of a prompt also aims at a reference, all different."""
+    """Whether the samples of a prompt also aim at the references of its part."""
     alone: bool = False
     """Whether it aims at nothing, and is measured as if it had aimed at the prompts."""
     beside: str = UNGUIDED

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
@@ -115,7 +114,7 @@ class Study:
 
     def show(self, results: Sequence[Result]) -> Path:
         """Write the table in all its forms; returns the page to look at."""
-        options, found, pool = self.options, self.judge(results), self._pool(paired=False)
+        options, found, pool = self.options, self.judge(results), self._pool()
         options.report.mkdir(parents=True, exist_ok=True)
         name = f"{options.data}_{options.size}"
         write_whole(
@@ -135,7 +134,7 @@ class Study:
         claims = []
         for claim in CLAIMS:
             row = aimed.get(claim.better)
-            pool = self._pool(row is not None and row.paired)
+            pool = self._pool()
             texts = row is None or row.kind == PROMPTS
             claims.append((claim, 1 / (pool.texts if texts else pool.references)))
         return judge(claims, values)
@@ -147,7 +146,7 @@ class Study:
             own = self._dealt(row.kind, part)
             aims, samples, pictures = [named(row.kind, own)], each, each * len(own)
             if row.paired:
-                beside = self._beside(part)
+                beside = self._dealt(REFERENCES, part)
                 aims, pictures = [*aims, named(REFERENCES, beside)], pictures * len(beside)
             elif row.alone:
                 aims, samples = [], pictures
@@ -161,17 +160,14 @@ class Study:
         each = len(targets) // self.size.parts
         return targets[part * each : (part + 1) * each]
 
-    def _beside(self, part: int) -> list[str]:
-        """A reference for every sample of a prompt, starting from the first of the part's own."""
-        first = part * (len(self.references) // self.size.parts)
-        return [*self.references[first:], *self.references[:first]][: self.size.samples]
-
     def _each(self, row: Row) -> int:
-        """Samples per target."""
-        return 1 if row.paired else self.size.samples
+        """Samples per target, or per prompt and reference."""
+        if not row.paired:
+            return self.size.samples
+        return max(1, self.size.samples // len(self._dealt(REFERENCES, 0)))
 
     def _parts(self, name: str) -> list[Path]:
-        return [self.options.output / "parts" / f"{name}_{part:02d}" for part in range(self.size.parts)]
+        return [self.options.output / "parts" / f"{name}_{part:03d}" for part in range(self.size.parts)]
 
     def _partners(self, name: str) -> list[dict]:
         """Records of a row that aims at nothing, restricted to the noises of other rows."""
@@ -195,16 +191,15 @@ class Study:
     def _measured(
         self, row: Row, folder: Path, metrics: Sequence[str], seconds: float | None = None
     ) -> Result:
-        return measure(row, folder, self.world, metrics, self._pool(row.paired), self.evaluation, seconds)
+        return measure(row, folder, self.world, metrics, self._pool(), self.evaluation, seconds)
 
-    def _pool(self, paired: bool) -> Pool:
+    def _pool(self) -> Pool:
         """The pool for retrieval; its references are those that were aimed at."""
         path = self.options.prompts_file
         prompts = list(dict.fromkeys(read_prompts(path)))
         # To the judge, phrasings of the same mentions are one text.
         texts = len(Mentions(path)(prompts).unique(dim=0)) if self.world.judged else len(prompts)
-        aimed = [self._beside(part) for part in range(self.size.parts)] if paired else [self.references]
-        return Pool(path, texts, len(set(chain(*aimed))))
+        return Pool(path, texts, len(set(self.references)))
 
 
 def mean_seconds(parts: Sequence[Path]) -> float | None:

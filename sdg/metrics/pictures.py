@@ -1,8 +1,9 @@
 """Sets of pictures to measure, or to measure against: a run's samples, any folder, or fresh renders."""
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from sdg.metrics.folder import is_run, loose_pictures, read_manifest
 from sdg.pixels import to_bytes
 
 TOYFACES = "toyfaces:"
-"""Prefix of a reference that is not a folder: ``toyfaces:2000`` is 2000 renders of the test split."""
+"""Prefix of a reference that is not a folder: ``toyfaces:2000`` is the first 2000 renders of the test split,
+``toyfaces:100-2100`` as many after the first 100."""
+_ENDS = re.compile(rf"{TOYFACES}(?:(\d+)-)?(\d+)")
 
 
 class Pictures(ABC):
@@ -31,6 +34,8 @@ class Pictures(ABC):
     """Width and height in pixels."""
     records: Sequence[dict] = ()
     """The N records of the manifest; none if nothing is known about the pictures."""
+    stamp: str | None = None
+    """What changes with the pictures' files, and so tells whether a known digest still stands; if any."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -63,6 +68,26 @@ class FolderPictures(Pictures):
 
     def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
         return read_files([self.files[row] for row in rows], batch_size)
+
+    @cached_property
+    def stamp(self) -> str:  # type: ignore[override]
+        """Of the names, sizes and times of all files."""
+        total = hashlib.sha256(b"as they are")
+        for path in self.files:
+            told = path.stat()
+            total.update(
+                f"{path.absolute()}\n{told.st_size} {told.st_mtime_ns}\n".encode(errors="surrogateescape")
+            )
+        return total.hexdigest()
+
+    def without(self, paths: Collection[str | Path]) -> "FolderPictures":
+        """Those whose files are not among ``paths``; raises SDGError if none is left."""
+        left_out = {Path(path).expanduser().resolve() for path in paths}
+        kept = [number for number, path in enumerate(self.files) if path.resolve() not in left_out]
+        if not kept:
+            raise SDGError(f"all pictures of {self.source} are what samples aim at: give another reference")
+        records = [self.records[number] for number in kept] if self.records else ()
+        return FolderPictures(self.source, [self.files[number] for number in kept], records)
 
     @cached_property
     def digest(self) -> str:
@@ -112,19 +137,27 @@ class Squares(Pictures):
 
 
 class Renders(Pictures):
-    """The first ``count`` faces of the test split of toyfaces, which no network was trained on."""
+    """Faces ``first`` to ``last`` of the test split of toyfaces, which no network was trained on.
 
-    def __init__(self, count: int, side: int):
-        if not 1 <= count <= len(SPLITS["test"]):
-            raise SDGError(f"toyfaces has 1 to {len(SPLITS['test'])} test faces to compare with, not {count}")
-        self.count, self.size, self.source = count, (side, side), f"{TOYFACES}{count}"
+    Args:
+        last: the number after that of the last one.
+    """
+
+    def __init__(self, first: int, last: int, side: int):
+        if not 0 <= first < last <= len(SPLITS["test"]):
+            raise SDGError(
+                f"toyfaces has {len(SPLITS['test'])} test faces to compare with, and none from {first} to "
+                f"{last}: use {TOYFACES}2000 or {TOYFACES}100-2100"
+            )
+        self.first, self.count, self.size = first, last - first, (side, side)
+        self.source = f"{TOYFACES}{first}-{last}" if first else f"{TOYFACES}{last}"
 
     def __len__(self) -> int:
         return self.count
 
     def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
         for part in torch.tensor(rows, dtype=torch.int64).split(batch_size):
-            images, _ = faces(0, part + SPLITS["test"].start, self.size[0])
+            images, _ = faces(0, part + SPLITS["test"].start + self.first, self.size[0])
             yield to_bytes(images)
 
     @cached_property
@@ -161,10 +194,9 @@ def open_reference(
         SDGError: as :func:`open_samples`; also another size, or an unknown preparation.
     """
     if str(reference).startswith(TOYFACES):
-        count = str(reference).removeprefix(TOYFACES)
-        if not count.isdecimal():
+        if not (ends := _ENDS.fullmatch(str(reference))):
             raise SDGError(f"reference={reference} names no number of faces: use {TOYFACES}2000")
-        return Renders(int(count), _side(size))
+        return Renders(int(ends[1] or 0), int(ends[2]), _side(size))
     if not Path(reference).expanduser().exists():
         raise SDGError(f"{reference} is not there: give the folder of the reference's pictures")
     if preparation is not None:

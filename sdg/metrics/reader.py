@@ -11,7 +11,7 @@ from sdg.errors import SDGError
 from sdg.metrics.extractor import Extractor
 from sdg.metrics.frechet import Moments
 from sdg.metrics.pictures import Pictures
-from sdg.metrics.statistics import load_features, load_moments, save_features, save_moments
+from sdg.metrics.statistics import load_features, load_moments, save_features, save_moments, save_text
 from sdg.progress import Bar
 from sdg.randomness import keyed_generator
 
@@ -99,6 +99,15 @@ class FeatureReader:
         """Features (M, D) of at most ``most`` pictures of a reference."""
         return self.features(name, reference, subset(len(reference), most))
 
+    def digest(self, pictures: Pictures) -> str:
+        """That of the pictures' contents, which are not read again as long as their files are the same."""
+        if pictures.stamp is None:
+            return pictures.digest
+        path = self.cache / f"digest-{pictures.stamp[:32]}.txt"
+        if not path.is_file():
+            save_text(path, pictures.digest)
+        return path.read_text(encoding="utf-8")
+
     def _stored(self, name: str, pictures: Pictures) -> Tensor:
         """Features (N, D) of all pictures, mapped from their file, which is written first if need be."""
         path = self._cached(name, pictures, "features")
@@ -118,7 +127,7 @@ class FeatureReader:
             "features": name,
             "protocol": extractor.protocol,
             "weights": extractor.weights,
-            "pictures": pictures.digest,
+            "pictures": self.digest(pictures),
         }
 
 

@@ -24,7 +24,7 @@ from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.measure import Measure, Metric
 from sdg.metrics.mentions import Mentions
-from sdg.metrics.pictures import Pictures, open_reference, open_samples
+from sdg.metrics.pictures import FolderPictures, Pictures, open_reference, open_samples
 from sdg.metrics.reader import FeatureReader
 
 _SHOWN = 12
@@ -104,6 +104,10 @@ def gather(config: DictConfig) -> Evidence:
         reference = Path(config.reference)
     elif config.reference is not None:
         reference = open_reference(config.reference, samples.size, config.preparation, cache)
+        if isinstance(reference, FolderPictures):
+            # A picture that samples aim at would be near them for that alone.
+            aims = {path for record in samples.records if (path := record.get("reference")) is not None}
+            reference = reference.without(aims) if aims else reference
     extractors = {name: partial(build, node) for name, node in (config.features or {}).items()}
     reader = FeatureReader(extractors, cache, _device(config.device))
     return Evidence(samples, mentions, partial(load_judge, config), reader, reference)
@@ -137,7 +141,7 @@ def protocol_of(metric: Metric, evidence: Evidence) -> str:
     if getattr(metric, "compares", False):
         reference = evidence.reference
         if isinstance(reference, Pictures):
-            digest = reference.digest[:_SHOWN]
+            digest = evidence.features.digest(reference)[:_SHOWN]
             parts.append(f"reference: {len(reference)} pictures of {reference.source}, {digest}")
         elif reference is not None:
             parts.append(f"reference: statistics {file_hash(reference)[:_SHOWN]}")

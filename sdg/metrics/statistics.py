@@ -21,6 +21,13 @@ def save_moments(path: Path, moments: Moments, origin: Mapping[str, str]) -> Non
     _save(path, {"count": count, "total": moments.total, "outer": moments.outer}, origin)
 
 
+def save_text(path: Path, text: str) -> None:
+    """Write a note; raises SDGError if that fails."""
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
+
+
 def load_moments(path: Path) -> Moments | None:
     """The moments in a file; None if there is no file. Raises SDGError for a damaged one."""
     if (found := _load(path, {"count", "total", "outer"})) is None:

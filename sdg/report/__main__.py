@@ -8,7 +8,7 @@ from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.report.runs import Column, as_csv, as_markdown, find_runs, list_columns
 from sdg.report.runs_page import as_page
-from sdg.report.seeds import over_seeds
+from sdg.report.seeds import over_seeds, repeated
 
 USUAL = (("alignment/mentioned", "spread/all"), ("alignment/mentioned", "diversity_judge"))
 """Pairs of measures plotted by default: what guidance gains against what it costs."""
@@ -19,6 +19,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         runs = find_runs(options.folders)
+        for run, first in repeated(runs):
+            print(
+                f"{run.name} is {first.name} again: the seed is the same; the mean counts one",
+                file=sys.stderr,
+            )
         runs += over_seeds(runs)
         columns = list_columns(runs, options.measures)
         pairs = _pairs(columns, options.plot)

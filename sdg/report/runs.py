@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sdg.errors import SDGError
 from sdg.files import printable
-from sdg.report.settings import differing, read_settings, short
+from sdg.report.settings import differing, read_contents, read_settings, short
 
 
 class Run(NamedTuple):
@@ -23,6 +23,8 @@ class Run(NamedTuple):
     protocols: dict[str, str]
     settings: dict[str, str]
     """From the ``config.yaml`` beside it, by dotted name; empty for a folder without that file."""
+    contents: tuple[str, ...] = ()
+    """From there, too: the hash and name of every file that the samples depend on."""
 
     def protocol(self, measure: str) -> str:
         """How a measure was taken."""
@@ -136,7 +138,8 @@ def _read(path: Path, name: str) -> Run:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         settings = read_settings(path.with_name("config.yaml"))
-        run = Run(name, dict(report["measures"]), dict(report["protocols"]), settings)
+        contents = read_contents(path.with_name("config.yaml"))
+        run = Run(name, dict(report["measures"]), dict(report["protocols"]), settings, contents)
         if all(cell.keys() >= {"value", "count"} for cell in run.measures.values()):
             return run
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -5,22 +5,40 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from sdg.report.runs import Run
+from sdg.report.student import quantile
 
 SEED = "seed"
-_QUANTILES = (12.7062, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.306, 2.26216)
-"""Student's t at 97.5 %, for 1 to 9 degrees of freedom."""
 
 
 def over_seeds(runs: Sequence[Run]) -> list[Run]:
     """For runs that differ only in their seed, the mean of each measure that all have under one protocol.
 
-    The intervals are Student's, 95 % over the seeds; a run without such partners is left out.
+    The intervals are Student's, 95 % over the seeds. Runs of other weights or pictures (``contents`` in
+    ``config.yaml``) are not averaged; one without partners is left out, and so are those in :func:`repeated`.
     """
+    draws = [same[0] for same in _draws(runs)]
     groups: dict[tuple, list[Run]] = defaultdict(list)
+    for run in draws:
+        groups[_but_seed(run), run.contents].append(run)
+    return [_mean(settings, group) for (settings, _), group in groups.items() if len(group) > 1]
+
+
+def repeated(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Runs that are one draw with another: of the same settings, files and seed. Each after the first."""
+    return [(run, first) for first, *others in _draws(runs) for run in others]
+
+
+def _draws(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that have a seed, those of one draw together."""
+    found: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
         if SEED in run.settings:
-            groups[tuple((k, v) for k, v in run.settings.items() if k != SEED)].append(run)
-    return [_mean(settings, group) for settings, group in groups.items() if len(group) > 1]
+            found[_but_seed(run), run.contents, run.settings[SEED]].append(run)
+    return [*found.values()]
+
+
+def _but_seed(run: Run) -> tuple:
+    return tuple((name, value) for name, value in run.settings.items() if name != SEED)
 
 
 def _mean(settings: tuple, group: Sequence[Run]) -> Run:
@@ -31,18 +49,8 @@ def _mean(settings: tuple, group: Sequence[Run]) -> Run:
             values = [run.measures[name]["value"] for run in group]
             middle = sum(values) / len(values)
             error = math.sqrt(sum((v - middle) ** 2 for v in values) / (len(values) - 1) / len(values))
-            reach = _quantile(len(values) - 1) * error
+            reach = quantile(len(values) - 1) * error
             ends = [middle - reach, middle + reach]
             measures[name] = {"value": middle, "count": len(values), "interval": ends}
     name = f"mean of {len(group)} seeds: {', '.join(run.name for run in group)}"
     return Run(name, measures, first.protocols, dict(settings))
-
-
-def _quantile(freedom: int) -> float:
-    """Student's t at 97.5 %; from 10 degrees of freedom on, the first terms of its expansion."""
-    if freedom <= len(_QUANTILES):
-        return _QUANTILES[freedom - 1]
-    z = 1.959964
-    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3

@@ -28,6 +28,11 @@ def read_settings(path: Path) -> dict[str, str]:
     return dict(leaves({key: value for key, value in load_settings(path).items() if key not in _LEFT_OUT}))
 
 
+def read_contents(path: Path) -> tuple[str, ...]:
+    """What a run's ``config.yaml`` says of the files that it depends on; empty if there is no file."""
+    return tuple(load_settings(path).get("contents", ())) if path.is_file() else ()
+
+
 def load_settings(path: Path) -> dict[str, Any]:
     """A ``config.yaml`` as plain data, with interpolations unresolved.
 

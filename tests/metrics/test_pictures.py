@@ -1,3 +1,4 @@
+import os
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.errors import SDGError
-from sdg.metrics.pictures import Pictures, open_reference, open_samples
+from sdg.metrics.pictures import FolderPictures, Pictures, open_reference, open_samples
 from tests.metrics.examples import record, write_run
 
 
@@ -96,12 +97,40 @@ def test_renders_are_unseen_faces() -> None:
     images, _ = faces(0, torch.arange(3) + SPLITS["test"].start, 16)
     assert torch.equal(whole(reference), ((images + 1) * 127.5).round().to(torch.uint8))
     assert reference.digest == open_reference("toyfaces:3", (16, 16)).digest
+    later = open_reference("toyfaces:1-3", (16, 16))
+    assert len(later) == 2
+    (every,), (last,) = reference.batches(range(3), 3), later.batches(range(2), 2)
+    assert torch.equal(last, every[1:])
     assert reference.digest != open_reference("toyfaces:4", (16, 16)).digest
     with pytest.raises(SDGError, match="the samples are 16x8: only squares"):
         open_reference("toyfaces:3", (16, 8))
-    for name, problem in (("many", "names no number"), ("0", "1 to 100000"), ("100001", "not 100001")):
+    for name, problem in (
+        ("many", "names no number"),
+        ("0", "none from 0 to 0"),
+        ("100001", "none from 0 to 100001"),
+        ("9-7", "9 to 7"),
+    ):
         with pytest.raises(SDGError, match=problem):
             open_reference(f"toyfaces:{name}", (16, 16))
+
+
+def test_pictures_that_samples_aim_at_are_left_out(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    reference = open_reference(tmp_path, (8, 8))
+    assert isinstance(reference, FolderPictures)
+    (left,) = reference.without([tmp_path / "sub" / ".." / "1.png", "elsewhere.png"]).batches(range(2), 2)
+    assert left[:, 0, 0, 0].tolist() == [0, 2]
+    with pytest.raises(SDGError, match="are what samples aim at: give another reference"):
+        reference.without([tmp_path / f"{number}.png" for number in range(3)])
+
+
+def test_a_stamp_changes_with_the_files(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    before = open_samples(tmp_path).stamp
+    assert open_samples(tmp_path).stamp == before
+    os.utime(tmp_path / "0.png", (1, 1))
+    assert open_samples(tmp_path).stamp != before
 
 
 def test_the_digest_is_of_what_the_pictures_look_like(tmp_path: Path) -> None:

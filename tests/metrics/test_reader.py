@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics import reader as module
 from sdg.metrics.frechet import Moments
+from sdg.metrics.pictures import FolderPictures, open_samples
 from sdg.metrics.reader import FeatureReader, subset
 from tests.metrics.examples import Known, Thumbnail, viewed
 
@@ -80,6 +82,16 @@ def test_features_are_kept_for_the_next_evaluation(tmp_path: Path) -> None:
     kept.write_bytes(kept.read_bytes()[:-4])
     with pytest.raises(SDGError, match="is damaged: delete it"):
         FeatureReader({"thumbs": lambda: eye}, tmp_path).features("thumbs", pictures(), [0])
+
+
+def test_files_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pictures").mkdir()
+    for number, image in enumerate(pictures(4).pixels):  # type: ignore[arg-type]
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "pictures" / f"{number}.png")
+    reader = FeatureReader({"thumbs": Thumbnail}, tmp_path / "cache")
+    digest = reader.digest(open_samples(tmp_path / "pictures"))
+    monkeypatch.setattr(FolderPictures, "digest", property(lambda self: pytest.fail("hashed again")))
+    assert reader.digest(open_samples(tmp_path / "pictures")) == digest
 
 
 def test_features_larger_than_pictures_are_not_kept(tmp_path: Path) -> None:

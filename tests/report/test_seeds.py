@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import t as student
 
 from sdg.report.runs import Run
-from sdg.report.seeds import over_seeds
+from sdg.report.seeds import over_seeds, repeated
 
 
 def seeds(values: list[float]) -> list[Run]:
@@ -37,3 +37,15 @@ def test_only_runs_that_differ_in_their_seed_alone_are_averaged() -> None:
     assert mean.measures["score"]["value"] == 2
     (mean,) = over_seeds([one, two, strange])
     assert mean.measures == {}
+
+
+def test_one_seed_twice_is_one_draw_and_other_weights_are_another_thing() -> None:
+    one, two = seeds([1.0, 3.0])
+    again = Run("again", one.measures, one.protocols, one.settings)
+    assert over_seeds([one, again]) == []
+    assert repeated([one, two, again]) == [(again, one)]
+    (mean,) = over_seeds([one, again, two])
+    assert mean.name == "mean of 2 seeds: r0, r1"
+    trained_on = Run("other weights", two.measures, two.protocols, two.settings, ("ab12  prior",))
+    assert over_seeds([one, trained_on]) == []
+    assert repeated([one, trained_on]) == []
