@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.ablations.curves import Curves, Values
 from experiments.ablations.figure import draw_curves
 from experiments.baselines import page
-from sdg.files import write_whole
+from experiments.results import save_page
 
 TIME = "CPU seconds per image"
 
@@ -17,7 +17,7 @@ def save(options: argparse.Namespace, curves: Curves) -> Path:
     options.report.mkdir(parents=True, exist_ok=True)
     draw_curves(curves, options.report)
     path: Path = options.report / f"{curves.name}.md"
-    write_whole(path, "\n".join(lines(options, curves)))
+    save_page(path, lines(options, curves), __package__)
     return path
 
 

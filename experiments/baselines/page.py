@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 import sdg
+from experiments.results import save_page
 from experiments.running import invocation, machine
 from sdg.metrics.measure import Measure
 
@@ -77,5 +78,5 @@ def save(
         small = figure.quantize(192, dither=Image.Dither.NONE)
         small.save(options.report / f"{name}.png", optimize=True)
     page = options.report / f"{name}.md"
-    page.write_text("\n".join(lines), encoding="utf-8")
+    save_page(page, lines, __package__)
     return page

@@ -8,6 +8,7 @@ import torch
 from torch.autograd import DeviceType
 
 from experiments.benchmark.contest import BY_TEXT, OURS, STEP, Contestant
+from experiments.results import save_page
 
 ROWS = 12
 """Operators that are shown; the others share one line."""
@@ -47,7 +48,7 @@ def write_profile(found: Sequence[Contestant], steps: int, about: str, file: Pat
         if one.name in (OURS, f"{OURS}, channels_last") and one.group in (STEP, BY_TEXT):
             lines += ["", f"## {one.group}: {one.name}", "", *_table(profile(one, steps))]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    save_page(file, lines, __package__)
 
 
 def _table(shares: list[Share]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from experiments.benchmark.contest import BY_TEXT, HALF, OURS, QUICK, STEP, UNET
 from experiments.benchmark.report import Report, arithmetic, relative
 from experiments.benchmark.rival import AZULA
+from experiments.results import save_page
 
 CPU, GPU = "CPU", "GPU"
 FFHQ = "python -m experiments.benchmark --model ffhq --batch 1 --steps 2 --rounds 3 --distance 0 --compile"
@@ -127,7 +128,7 @@ def write_targets(folder: Path) -> None:
         *_lines(reports),
         "",
     ]
-    (folder / "targets.md").write_text("\n".join(lines), encoding="utf-8")
+    save_page(folder / "targets.md", lines, __package__)
 
 
 def _lines(reports: Mapping[str, Report]) -> Iterator[str]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import sdg
 from experiments.command import add_report, command
+from experiments.results import save_page
 from experiments.running import invocation, launch, machine
-from sdg.files import write_whole
 
 FOLDER = Path(__file__).parent
 ONE = ["prompts=[a smiling face]", "samples_per_prompt=1", "unguided=false"]
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
             turns = range(options.rounds)
             times = [next_start(studio, changes[i % len(changes)]) for i in turns]
             lines.append(f"| {name} | {1000 * median(times):.0f} |")
-    write_whole(options.report / "waiting.md", "\n".join([*lines, ""]).encode())
+    save_page(options.report / "waiting.md", lines, __package__)
     print(f"look at {options.report / 'waiting.md'}")
 
 

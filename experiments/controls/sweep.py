@@ -11,6 +11,7 @@ from pathlib import Path
 from experiments.command import add_output, add_report, add_seed, add_settings, command
 from experiments.controls.study import Row, measure, take_aim
 from experiments.controls.table import PROTOCOL
+from experiments.results import save_page
 from experiments.running import invocation, launch, load_judge, machine
 
 FOLDER = Path(__file__).parent
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     protocol = [f"- **{name}**: {words}." for name, words in PROTOCOL.items() if "right" not in name]
     options.report.mkdir(parents=True, exist_ok=True)
-    (options.report / "sweep.md").write_text(text + "\n".join([*lines, *protocol]) + "\n", encoding="utf-8")
+    save_page(options.report / "sweep.md", [*text.splitlines(), *lines, *protocol], __package__)
     print(f"look at {options.report / 'sweep.md'}")
 
 

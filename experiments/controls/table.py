@@ -8,6 +8,7 @@ import torch
 import sdg
 from experiments.controls.blend import Point
 from experiments.controls.study import Row
+from experiments.results import save_page
 
 PROTOCOL = {
     "mentioned right, all right": "share of the attributes that the prompt mentions which the judge reads "
@@ -46,4 +47,4 @@ def write_table(
     lines += [f"| {p.share:g} | {p.words:.3f} | {p.picture:.3f} |" for p in points]
     lines += ["", "Six prompts with four references, two samples of each pair, 50 steps of ddpm.", ""]
     lines += ["## Protocol", "", *(f"- **{name}**: {text}." for name, text in PROTOCOL.items()), ""]
-    (options.report / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    save_page(options.report / "results.md", lines, __package__)

@@ -17,6 +17,7 @@ import torch
 import sdg
 from experiments.command import add_report, command
 from experiments.cost.flops import MODELS, FlopCount
+from experiments.results import save_page
 from experiments.running import configuration, invocation, launch, machine
 from sdg.config import build
 from sdg.diffusion.noise import NoiseSource
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     ]
     for model in options.models:
         lines += table(model, options, measure(model, options))
-    (options.report / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    save_page(options.report / "results.md", lines, "experiments.cost")
     print("\n".join(lines))
 
 

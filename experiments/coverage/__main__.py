@@ -9,8 +9,8 @@ from pathlib import Path
 
 from experiments.command import add_report, command
 from experiments.coverage.study import EFFECTS, LAYOUTS, SHOWN, Count, count
+from experiments.results import save_page
 from experiments.running import invocation, launch, machine
-from sdg.files import write_whole
 from sdg.progress import Bar
 
 FOLDER = Path(__file__).parent
@@ -27,9 +27,7 @@ def main(arguments: Sequence[str]) -> None:
     for layout, name, shift in Bar(worlds, desc="coverage", unit="worlds"):
         found[layout.name, name, shift] = count(layout, EFFECTS[name], SHIFTS[shift], options.runs)
     lines = document(found, options.runs, invocation("coverage", arguments))
-    options.report.mkdir(parents=True, exist_ok=True)
-    write_whole(options.report / "results.md", "\n".join(lines))
-    print(f"look at {options.report / 'results.md'}")
+    print(f"look at {save_page(options.report / 'results.md', lines, 'experiments.coverage')}")
 
 
 def document(found: dict[tuple[str, str, str], dict[str, Count]], runs: int, called: str) -> list[str]:

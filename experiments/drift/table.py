@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.drift.ways import Way
+from experiments.results import save_page
 from sdg.data.toyfaces import ATTRIBUTES
-from sdg.files import write_whole
 
 RIGHT = {
     "mentioned right": ("alignment/mentioned", "alignment_redrawn/mentioned"),
@@ -62,7 +62,7 @@ def write_table(
         *(f"- **{name}**: {protocol}." for name, protocol in first["protocols"].items()),
         "",
     ]
-    write_whole(folder / "results.md", "\n".join(lines))
+    save_page(folder / "results.md", lines, __package__)
 
 
 def _right(report: dict) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.benchmark.report import relative
 from experiments.few_steps.points import Point
+from experiments.results import save_page
 
 MEASURES = {
     "alignment/mentioned": "mentioned right",
@@ -56,7 +57,7 @@ def write_table(
         *(f"- **{name}**: {protocol}." for name, protocol in first.report["protocols"].items()),
         "",
     ]
-    (folder / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    save_page(folder / "results.md", lines, __package__)
 
 
 def cheapest(

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 
 from experiments.command import add_report, add_settings, command
+from experiments.results import save_page
 from experiments.running import configuration, invocation, launch, machine
 from sdg.checkpoints import load_weights
 from sdg.config import build
-from sdg.files import write_whole
 from sdg.pixels import from_bytes
 from sdg.training.retrieval_curve import draw_curves, levels, retrieval_curves
 
@@ -38,7 +38,11 @@ def main(arguments: Sequence[str]) -> None:
     pool = sum(map(len, batches))
     at = levels(schedule)
     draw_curves(at, curves, pool).save(options.report / "curve.png")
-    write_whole(options.report / "results.md", table(at, curves, pool, invocation("retrieval", arguments)))
+    save_page(
+        options.report / "results.md",
+        table(at, curves, pool, invocation("retrieval", arguments)).splitlines(),
+        "experiments.retrieval",
+    )
     print(f"look at {options.report / 'curve.png'} and results.md beside it")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 import sdg
+from experiments.results import save_page
 from experiments.samplers.study import MEASURED, POSTERIOR, PRIOR, TAU, Summary, chance, closed_form
 
 Errors = dict[tuple[bool, str], dict[int, Summary]]
@@ -42,7 +43,7 @@ def write_table(errors: Errors, pixels: int, folder: Path, command: str, machine
             "",
             *_rows(mine),
         ]
-    (folder / "results.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    save_page(folder / "results.md", lines, __package__)
 
 
 def _closed_form(name: str, summary: Summary) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.command import add_output, add_report, add_settings, command
+from experiments.results import save_page
 from experiments.running import invocation, launch
 from experiments.scaling.processes import bind, run_processes
 from experiments.scaling.rates import sampling_rate, training_rate
 from sdg.errors import SDGError
-from sdg.files import write_whole
 
 FOLDER = Path(__file__).parent
 BATCH = 4
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     bound = "each process on a core of its own" if cores[0] is not None else "processes not bound to cores"
     machine = f"{os.cpu_count()} cores of a CPU ({platform.machine()})"
     about = f"`{invocation('scaling', arguments)}`, on {machine}, one thread a process, {bound}."
-    write_whole(options.report / "results.md", "\n".join(["# Scaling", "", about, "", *lines, ""]))
+    save_page(options.report / "results.md", ["# Scaling", "", about, "", *lines], "experiments.scaling")
     print("\n".join(lines))
 
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from experiments.baselines.contenders import PROMPTS, REFERENCES
 from experiments.baselines.runs import faces, seconds_per_image
 from experiments.parts import aim, arrange, gathered, merge, swapped
+from experiments.results import save_page
 from experiments.running import named, some
 from experiments.table1 import pages
 from experiments.table1.claims import CLAIMS, Verdict, judge
@@ -117,9 +118,10 @@ class Study:
         options, found, pool = self.options, self.judge(results), self._pool()
         options.report.mkdir(parents=True, exist_ok=True)
         name = f"{options.data}_{options.size}"
-        write_whole(
+        save_page(
             options.report / f"{name}.md",
-            "\n".join(document(options, self.size, pool, self.world, results, found)),
+            document(options, self.size, pool, self.world, results, found),
+            __package__,
         )
         write_whole(options.report / f"{name}.csv", as_csv(results, self.world))
         write_whole(options.report / f"{name}.tex", latex(results, self.world))

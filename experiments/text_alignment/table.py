@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.results import save_page
 from experiments.text_alignment.point import Point
 
 COLUMNS = {
@@ -45,7 +46,7 @@ def write_table(points: Sequence[Point], final: Point, folder: Path, command: st
         *(f"- **{name}**: {protocol}." for name, protocol in final.report["protocols"].items()),
         "",
     ]
-    (folder / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    save_page(folder / "results.md", lines, __package__)
 
 
 def _cell(point: Point, name: str) -> str:

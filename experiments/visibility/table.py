@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sdg.files import write_whole
+from experiments.results import save_page
 from sdg.metrics.visibility import Answer
 
 
@@ -58,7 +58,7 @@ def write_table(
         "",
         *(_limits(at, limits) if limits else []),
     ]
-    write_whole(folder / "results.md", "\n".join(lines))
+    save_page(folder / "results.md", lines, __package__)
 
 
 def _limits(at: Sequence[int], limits: Mapping[tuple[str, str], Sequence[float]]) -> list[str]:

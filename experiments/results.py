@@ -1,0 +1,71 @@
+"""Files of results: each begins with a line that says what made it, for ``python -m experiments.stale``."""
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+import sdg
+from experiments.dependencies import code, data, weights
+from experiments.running import machine
+from sdg.composition import ROOT
+from sdg.files import write_whole
+
+_LIBRARIES = ("torch", "torchvision", "open_clip_torch", "pillow", "numpy")
+FOLDER = ROOT / "experiments"
+_OPENS, _CLOSES = "<!-- made by: ", " -->"
+
+
+def save_page(path: Path, lines: Sequence[str], experiment: str) -> Path:
+    """Write a page of results of ``experiment``, a package, below its head; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = json.dumps(made_by(ROOT.joinpath(*experiment.split("."))), ensure_ascii=False)
+    write_whole(path, "\n".join([f"{_OPENS}{head}{_CLOSES}", "", *lines]).rstrip() + "\n")
+    return path
+
+
+def read_head(path: Path) -> dict | None:
+    """What a page of results says of its making; None if it says nothing."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    if not (first.startswith(_OPENS) and first.endswith(_CLOSES)):
+        return None
+    head: dict = json.loads(first.removeprefix(_OPENS).removesuffix(_CLOSES))
+    return head
+
+
+def made_by(experiment: Path) -> dict:
+    """The head: command, commit, hashes of code, weights and data, versions, machine and threads."""
+    return {
+        "command": shlex.join(["python", "-m", f"experiments.{experiment.name}", *sys.argv[1:]]),
+        "commit": _commit(),
+        "code": code(experiment),
+        "weights": weights(),
+        "data": data(experiment),
+        "versions": _versions(),
+        "machine": machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _commit() -> str | None:
+    """Of the checkout; None outside of one. Changes that are not committed are told by the hashes of code."""
+    line = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _versions() -> dict[str, str]:
+    versions = {"sdg": sdg.__version__, "python": sys.version.partition(" ")[0]}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:  # of a distribution that carries another name
+            continue
+    return versions
