@@ -35,7 +35,7 @@ def code(experiment: Path) -> dict[str, str]:
 
 def weights() -> dict[str, str]:
     """Shipped file -> its hash."""
-    return _hashes((ROOT / "checkpoints").glob("*.safetensors"))
+    return _hashes((ROOT / "checkpoints").rglob("*.safetensors"))
 
 
 def data(experiment: Path) -> dict[str, str]:

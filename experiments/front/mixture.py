@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from experiments.results import save_page
 from experiments.running import invocation, machine
 from experiments.samplers.mixture import ExactNetwork
 from experiments.samplers.study import MEASURED, POSTERIOR, PRIOR, SCHEDULE, TAU, closed_form, measured
@@ -27,7 +28,6 @@ from sdg.estimators.spectral import Spectral
 from sdg.estimators.steer import Steer
 from sdg.estimators.tfg import TFG
 from sdg.estimators.universal import Universal
-from sdg.files import write_whole
 from sdg.guidance.score import OfFunction
 
 STEPS, SIZE = 50, 4
@@ -103,5 +103,5 @@ def study(options: argparse.Namespace) -> Path:
     ]
     options.report.mkdir(parents=True, exist_ok=True)
     path: Path = options.report / "mixture.md"
-    write_whole(path, "\n".join(lines))
+    save_page(path, lines, __package__)
     return path

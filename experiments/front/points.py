@@ -11,20 +11,19 @@ from torch import Tensor
 from experiments.few_steps.points import MatchedKernel
 from experiments.front.arms import Arm
 from experiments.running import draw, load_judge, named, some
-from sdg.metrics.bootstrap import bootstrap
+from sdg.metrics import intervals
 from sdg.metrics.drift import Drift
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.mentions import Mentions
 from sdg.metrics.pictures import open_samples
 from sdg.metrics.spread import NuisanceSpread
+from sdg.metrics.units import Units
 
 PROMPTS = Path(__file__).parent.parent / "text_alignment"
 TUNING, HELD_OUT = PROMPTS / "sweep.jsonl", PROMPTS / "prompts.jsonl"
 SAMPLER = "sampler=dpmpp_2m_sde"
 RENDERS = 256
 """On which the judge shows which nuisances it reads well."""
-DRAWS = 1000
-"""Bootstrap resamples of differences."""
 
 
 class Point(NamedTuple):
@@ -92,19 +91,27 @@ class Bench:
 
 
 def difference(one: Point, other: Point) -> tuple[float, tuple[float, float]]:
-    """How much more of what is mentioned is right in ``one``, with the interval of a paired bootstrap over
-    prompts and noises, which both share."""
+    """How much more of what is mentioned is right in ``one``, with its interval over prompts and noises.
+
+    Both have the same of them, so that they are compared pair by pair.
+    """
     change = one.right - other.right
-    prompts, samples = change.shape
-    (interval,) = bootstrap(lambda p, n: change[p][:, n].mean().view(1), prompts, samples, draws=DRAWS)
-    return float(change.mean()), interval or (0.0, 0.0)
+    mean = float(change.mean())
+    return mean, intervals.interval(mean, _spread(change)) or (0.0, 0.0)
 
 
 def interval(point: Point) -> tuple[float, float]:
     """Of what is mentioned and right, over prompts and noises."""
-    prompts, samples = point.right.shape
-    (found,) = bootstrap(lambda p, n: point.right[p][:, n].mean().view(1), prompts, samples, draws=DRAWS)
+    found = intervals.share_interval(point.mentioned, _spread(point.right))
     return found or (point.mentioned, point.mentioned)
+
+
+def _spread(values: Tensor) -> intervals.Spread:
+    """Of the mean of (P, n), a prompt's samples in a row; all prompts have the same noises."""
+    prompts, samples = values.shape
+    keys = [(prompt, noise) for prompt in range(prompts) for noise in range(samples)]
+    units = Units({"prompt": [prompt for prompt, _ in keys], "noise": [noise for _, noise in keys]})
+    return intervals.mean_spread(units, values.flatten())
 
 
 def choose(points: Sequence[Point]) -> Point:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from experiments.front.arms import ARMS, PRICES
 from experiments.front.points import Point, difference, front, interval
-from sdg.files import write_whole
+from experiments.results import save_page
 
 GUIDES = {"encoder": "The time-dependent encoder guides", "clip": "Plain CLIP guides"}
 YARDSTICK = {"encoder": "sdg", "clip": "clip_x0"}
@@ -85,5 +85,5 @@ def _of(guide: str, points: Sequence[Point]) -> list[Point]:
 
 
 def _written(path: Path, lines: Sequence[str]) -> Path:
-    write_whole(path, "\n".join(lines))
+    save_page(path, lines, __package__)
     return path
