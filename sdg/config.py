@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import re
+import shlex
 import sys
 import time
 import warnings
@@ -69,6 +70,14 @@ def plain(config: DictConfig | ListConfig) -> dict[str, Any]:
 def resolved(config: DictConfig) -> dict[str, Any]:
     """Like ``plain``, with every interpolation resolved."""
     return plain(OmegaConf.create(OmegaConf.to_container(config, resolve=True)))
+
+
+def typed(command: str) -> str | None:
+    """The line that runs ``command`` as it was typed, quoted for a shell; None if Hydra did not start it."""
+    if not HydraConfig.initialized():
+        return None
+    words = [str(word) for word in HydraConfig.get().overrides.task]
+    return " ".join([f"python {command}.py", *map(shlex.quote, words)])
 
 
 def check_sweep(trainer: Any) -> None:

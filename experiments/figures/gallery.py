@@ -1,6 +1,5 @@
 """Every figure of ``experiments/`` that has been drawn, on one page."""
 
-import html
 import os
 import re
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from sdg.files import write_whole
+from sdg.pages import template
 
 
 class Exhibit(NamedTuple):
@@ -65,12 +65,6 @@ GALLERY = {
 """Heading -> figures, in the order of the page."""
 
 _COMMAND = r"^`(python -m experiments\.[^`]+)`"
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c20; background: white; }
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
-figure { margin: 1.5rem 0 2.5rem; } img { max-width: 100%; height: auto; border-radius: 6px; }
-code { font-size: .85rem; color: #666; overflow-wrap: anywhere; } li { margin: .3rem 0; }
-"""
 
 
 def write_gallery(page: Path, experiments: Path) -> Path:
@@ -80,39 +74,23 @@ def write_gallery(page: Path, experiments: Path) -> Path:
         there = [exhibit for exhibit in exhibits if (experiments / exhibit.file).is_file()]
         absent += [exhibit for exhibit in exhibits if exhibit not in there]
         if there:
-            sections += [f"<h2>{html.escape(heading)}</h2>", *(_figure(e, page, experiments) for e in there)]
-    if absent:
-        lines = "".join(f"<li>{html.escape(e.caption)}<br>{_code(e.command)}</li>" for e in absent)
-        sections += ["<h2>Not drawn yet</h2>", f"<ul>{lines}</ul>"]
+            sections.append((heading, [_shown(exhibit, page, experiments) for exhibit in there]))
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(
-        page,
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Figures</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n<h1>Figures</h1>\n'
-        + "\n".join(sections)
-        + "\n</html>\n",
-    )
+    content = template("report", "gallery.html").render(title="Figures", sections=sections, absent=absent)
+    write_whole(page, content)
     return page
 
 
-def _figure(exhibit: Exhibit, page: Path, experiments: Path) -> str:
-    picture, command = _link(experiments / exhibit.file, page), exhibit.command
-    more = ""
+def _shown(exhibit: Exhibit, page: Path, experiments: Path) -> dict[str, str | None]:
+    """What the page says of a figure."""
+    command, numbers = exhibit.command, None
     if exhibit.found and (found := experiments / exhibit.found).is_file():
         given = re.search(_COMMAND, found.read_text(encoding="utf-8"), re.MULTILINE)
-        command = given[1] if given else command
-        more = f' <a href="{_link(found, page)}">numbers</a>'
-    caption = html.escape(exhibit.caption)
-    return (
-        f'<figure><a href="{picture}"><img src="{picture}" alt="{caption}" loading="lazy"></a>'
-        f"<figcaption>{caption}{more}<br>{_code(command)}</figcaption></figure>"
-    )
+        command, numbers = given[1] if given else command, _link(found, page)
+    picture = _link(experiments / exhibit.file, page)
+    return {"picture": picture, "caption": exhibit.caption, "command": command, "numbers": numbers}
 
 
 def _link(file: Path, page: Path) -> str:
     """Relative link from the page to a file."""
     return quote(Path(os.path.relpath(file.resolve(), page.parent.resolve())).as_posix())
-
-
-def _code(command: str) -> str:
-    return f"<code>{html.escape(command)}</code>"

@@ -38,16 +38,16 @@ class Drawing:
         """Take no further step."""
         self.stopped = True
 
-    def watch(self) -> Iterator[None]:
-        """Comes back whenever there is something new, at the latest after half a second, until the end."""
-        seen = -1
-        while not self.ended:
+    def watch(self) -> Iterator[int]:
+        """The numbers of the steps, from 1, each when it is taken; while there is none, 0 now and then."""
+        shown = 0
+        while not self.ended or shown < len(self.steps):
             with self._news:
-                self._news.wait_for(partial(self._beyond, seen), _PATIENCE)
-                seen = len(self.steps)
-            if not self.ended:
-                yield
-        yield
+                self._news.wait_for(partial(self._beyond, shown), _PATIENCE)
+            new = len(self.steps) > shown
+            shown += new
+            if new or not shown:
+                yield shown
 
     def run(self, studio: Studio) -> None:
         """Draw, unless it was stopped while it waited."""
@@ -67,8 +67,8 @@ class Drawing:
         finally:
             self._tell(None)
 
-    def _beyond(self, seen: int) -> bool:
-        return self.ended or len(self.steps) > seen
+    def _beyond(self, shown: int) -> bool:
+        return self.ended or len(self.steps) > shown
 
     def _tell(self, step: Step | None) -> None:
         with self._news:

@@ -19,6 +19,7 @@ from sdg.play.wish import as_python, from_widgets
 
 Changes = dict[Any, Any]
 """By widget, its new value."""
+_BUSY = "still drawing: wait for it, or press Stop first"
 _REMEMBERED = 12
 """Drawings of a visit; all of their steps are in memory."""
 
@@ -77,17 +78,18 @@ class Page:
         """Draw what the widgets say, showing every step."""
         w, visit = self.widgets, self._visit(request)
         if visit.busy:
-            gr.Warning("Still drawing: wait for it, or press Stop first.")
+            yield {w.told: _line(_BUSY)}
             return
         drawing = None
         try:
             drawing = visit.drawing = self.line.ask(from_widgets(values, self.folder))
-            for _ in drawing.watch():
+            yield {w.told: "", w.stop: gr.update(interactive=True)}
+            for number in drawing.watch():
                 ahead = self.line.ahead(drawing)
                 others = "1 drawing comes" if ahead == 1 else f"{ahead} drawings come"
-                said = f"{others} before yours" if ahead else "" if drawing.steps else "it begins"
-                shown = view.pairs(drawing, said=said)
-                yield {w.told: "", w.stop: gr.update(interactive=True), w.view: shown}
+                said = "" if number else f"{others} before yours" if ahead else "it begins"
+                shown = view.pairs(drawing, number or None, said)
+                yield {w.view: shown}
             if drawing.error is not None:
                 raise SDGError(drawing.error)
         except SDGError as error:
@@ -147,7 +149,7 @@ class Page:
         """Bring back a drawing of this visit, with all its settings."""
         visit = self._visit(request)
         if visit.busy or not 0 <= event.index < len(visit.history):
-            return {self.widgets.told: _line("still drawing: wait for it, or press Stop first")}
+            return {self.widgets.told: _line(_BUSY)}
         drawing = visit.drawing = visit.history[event.index]
         w, wish = self.widgets, drawing.wish
         controls: Changes = dict(zip(w.controls, astuple(wish), strict=True))

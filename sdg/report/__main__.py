@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sdg.errors import SDGError
 from sdg.files import write_whole
+from sdg.report.charts import write_library
 from sdg.report.runs import Column, as_csv, as_markdown, find_runs, list_columns
 from sdg.report.runs_page import as_page
 from sdg.report.seeds import over_seeds, repeated
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         pairs = _pairs(columns, options.plot)
         table = as_markdown(runs, columns)
         if options.out is not None:
-            page = as_page(runs, columns, pairs)
+            page = as_page(runs, columns, pairs, options.out)
             _write(options.out, {"runs.md": table, "runs.csv": as_csv(runs, columns), "runs.html": page})
         print(table, end="")
     except SDGError as error:
@@ -52,6 +53,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             write_whole(folder / name, content)
+        write_library(folder)
     except OSError as error:
         raise SDGError(f"cannot write to {folder} ({error.strerror}): choose another --out") from error
 

@@ -1,36 +1,19 @@
 """The page of a sampling run: every guided picture beside the unguided one from the same noise."""
 
-import html
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from sdg.files import printable, whole_file
-from sdg.report.curves import draw_curves
+from sdg.pages import template
+from sdg.report.charts import step_charts, write_library
 from sdg.report.grid import draw_grid, open_picture
 from sdg.report.record import aimed, label
 
 _GRID_ROWS, _GRID_COLUMNS = 24, 8
 _TOLD = 24
 """Samples per row whose steps are shown: with thousands, curves blur and the page is too big for browsers."""
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c20; }
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.05rem; font-weight: 600; margin: 2rem 0 .5rem; }
-h2 img { display: inline-block; vertical-align: middle; margin-right: .6rem; }
-p { color: #555; } .row { display: flex; flex-wrap: wrap; gap: 1rem; }
-figure { margin: 0; } figure div { display: flex; gap: 3px; }
-img { width: 112px; height: 112px; border-radius: 6px; display: block; }
-.before img, img.before { opacity: .55; }
-figcaption, summary { font-size: .8rem; color: #777; } a { color: inherit; }
-details .row { flex-direction: column; } img.strip { width: auto; height: 64px; max-width: 100%; }
-details svg { display: block; margin: .4rem 0; }
-@media (prefers-color-scheme: dark) {
-  body { background: #17171a; color: #eee; } p, figcaption { color: #aaa; }
-}
-"""
 
 
 class _Row(NamedTuple):
@@ -50,7 +33,13 @@ class _Row(NamedTuple):
         return self.records[0].get("reference_file")
 
 
-def write_page(folder: Path, records: Iterable[dict], title: str) -> Path:
+def write_page(
+    folder: Path,
+    records: Iterable[dict],
+    title: str,
+    command: str | None = None,
+    edited: Sequence[str] = (),
+) -> Path:
     """Write ``index.html`` and ``grid.png`` for the records of a manifest; returns the page's path.
 
     The grid shows at most 24 rows and 8 seeds; the page shows all.
@@ -58,24 +47,35 @@ def write_page(folder: Path, records: Iterable[dict], title: str) -> Path:
     Args:
         records: unguided samples first, then row by row, as in a plan. They may come one at a time: only the
             traces of the row being written and of the rows in the grid are held in memory.
+        command: what was typed to draw them.
+        edited: files in ``folder``: the picture that every sample begins from, and its mask.
     """
     before: dict[tuple[int, int], dict] = {}
-    title = html.escape(printable(title))
+    first: list[_Row] = []
+    """For the grid."""
+    charted = False
+
+    def rows() -> Iterator[dict]:
+        yield from _rows(_led(records, before), before, first)
+        if not first:
+            alone = [*before.values()]
+            before.clear()
+            yield from _rows(alone, before, first)
+
+    def noted(rows: Iterable[dict]) -> Iterator[dict]:
+        nonlocal charted
+        for row in rows:
+            charted = charted or bool(row["told"]["charts"])
+            yield row
+
     page = folder / "index.html"
+    values = {"title": printable(title), "command": command, "edited": edited, "rows": noted(rows())}
     with whole_file(page) as file:
-        file.write(
-            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
-            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
-            f"<h1>{title}</h1>\n"
-            f"<p>Pale: what the model draws alone. Beside it: the same noise, guided. "
-            f'<a href="grid.png">grid.png</a> · <a href="manifest.jsonl">manifest.jsonl</a> · '
-            f'<a href="config.yaml">config.yaml</a></p>\n'.encode()
-        )
-        rows = _write_rows(file, _led(records, before), before)
-        if not rows:
-            rows, before = _write_rows(file, before.values(), {}), {}
-        file.write(b"</html>\n")
-        _write_grid(folder, rows, before)
+        for part in template("report", "run.html").generate(values):
+            file.write(part.encode())
+    if charted:
+        write_library(folder)
+    _write_grid(folder, first, before)
     return page
 
 
@@ -89,46 +89,23 @@ def _led(records: Iterable[dict], before: dict[tuple[int, int], dict]) -> Iterat
             before[record["seed"], record["index"]] = untraced
 
 
-def _write_rows(file: BinaryIO, records: Iterable[dict], before: dict) -> list[_Row]:
-    """Write a section for each row, picture by picture; returns the first rows, for the grid."""
-    rows: list[_Row] = []
+def _rows(records: Iterable[dict], before: dict, first: list[_Row]) -> Iterator[dict]:
+    """What the page shows of each row, its pictures one at a time; fills ``first`` with the first rows."""
     for key, group in groupby(records, lambda record: (record["prompt"], record["reference"])):
         row = _Row(*key, list(islice(group, _TOLD)))
-        view = f'<img src="{row.view}" alt="the reference">' if row.view else ""
-        file.write(f'<h2>{view}{html.escape(row.label)}</h2>\n<div class="row">'.encode())
-        for record in chain(row.records, group):
-            file.write(_figure(record, row.label, before).encode())
-        file.write(f"</div>{_details(row.records)}\n".encode())
-        if len(rows) < _GRID_ROWS:
-            rows.append(row)
-    return rows
+        if len(first) < _GRID_ROWS:
+            first.append(row)
+        pictures = (_picture(record, before) for record in chain(row.records, group))
+        strips = [record["strip"] for record in row.records if "strip" in record]
+        told = {"strips": strips, "charts": step_charts(row.records)}
+        yield {"label": row.label, "view": row.view, "pictures": pictures, "told": told}
 
 
-def _figure(record: dict, label: str, before: dict) -> str:
+def _picture(record: dict, before: dict) -> dict[str, Any]:
     pair = before.get((record["seed"], record["index"]))
-    images = f'<img class="before" src="{pair["file"]}" alt="unguided" loading="lazy">' if pair else ""
-    images += f'<img src="{record["file"]}" alt="{html.escape(label)}" loading="lazy">'
     scores = "".join(f" · {name} {score:.3g}" for name, score in record["scores"].items())
     caption = f"seed {record['seed']}.{record['index']}{scores}"
-    return f"<figure><div>{images}</div><figcaption>{caption}</figcaption></figure>"
-
-
-def _details(records: Sequence[dict]) -> str:
-    """How the pictures of a row came about: predicted clean pictures, and curves over the steps."""
-    parts = [f'<img class="strip" src="{r["strip"]}" alt="on the way">' for r in records if "strip" in r]
-    guided = [r["trace"]["guided"] for r in records if (r.get("trace") or {}).get("guided")]
-    curves: dict[str, list] = {}
-    if guided:
-        curves = {f"score {name}": [g["scores"][name] for g in guided] for name in guided[0]["scores"]}
-        curves["gradient rms"] = [g["gradient_rms"] for g in guided]
-        curves["clipped"] = [r["trace"]["clipped"] for r in records if r["trace"].get("guided")]
-    losses = [r["trace"]["loss"] for r in records if (r.get("trace") or {}).get("loss")]
-    if losses:
-        curves["loss"] = losses
-    parts += [draw_curves(name, lines) for name, lines in curves.items()]
-    if not parts:
-        return ""
-    return f'<details><summary>on the way</summary><div class="row">{"".join(parts)}</div></details>'
+    return {"file": record["file"], "before": pair and pair["file"], "caption": caption}
 
 
 def _write_grid(folder: Path, rows: Sequence[_Row], before: dict) -> None:

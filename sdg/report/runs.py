@@ -25,6 +25,8 @@ class Run(NamedTuple):
     """From the ``config.yaml`` beside it, by dotted name; empty for a folder without that file."""
     contents: tuple[str, ...] = ()
     """From there, too: the hash and name of every file that the samples depend on."""
+    folder: Path | None = None
+    """Where it is; None for a mean of runs."""
 
     def protocol(self, measure: str) -> str:
         """How a measure was taken."""
@@ -139,7 +141,7 @@ def _read(path: Path, name: str) -> Run:
         report = json.loads(path.read_text(encoding="utf-8"))
         settings = read_settings(path.with_name("config.yaml"))
         contents = read_contents(path.with_name("config.yaml"))
-        run = Run(name, dict(report["measures"]), dict(report["protocols"]), settings, contents)
+        run = Run(name, dict(report["measures"]), dict(report["protocols"]), settings, contents, path.parent)
         if all(cell.keys() >= {"value", "count"} for cell in run.measures.values()):
             return run
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

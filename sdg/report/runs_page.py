@@ -1,39 +1,32 @@
-"""Many runs on one page: a table sorted by a click on a column, and plots of measure against measure."""
+"""Many runs on one page: a table sorted by a click on a column, and charts of measure against measure."""
 
-import html
+import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
+from sdg.pages import template
 from sdg.report.runs import Column, Run, words
-from sdg.report.scatter import draw_scatter
+from sdg.report.scatter import scatter
 from sdg.report.settings import differing, short
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c20; margin: 2rem; }
-table { border-collapse: collapse; font-size: .85rem; } td, th { padding: .3rem .6rem; text-align: right; }
-td:first-child { text-align: left; } tr { border-bottom: 1px solid #ddd; } th { cursor: pointer; }
-figure { display: inline-block; margin: 1rem 1rem 1rem 0; } figcaption, li { font-size: .85rem; color: #666; }
-@media (prefers-color-scheme: dark) { body { background: #17171a; color: #eee; } }
-"""
-_SCRIPT = """
-for (const head of document.querySelectorAll("th")) head.onclick = () => {
-  const body = document.querySelector("tbody"), column = head.cellIndex;
-  const turn = head.dataset.turn = head.dataset.turn === "1" ? "-1" : "1";
-  const place = row => Number(row.cells[column].dataset.place);
-  const order = (a, b) => !a - !b || turn * (a - b);
-  body.append(...[...body.rows].sort((a, b) => order(place(a), place(b))));
-};
-"""
 
-
-def as_page(runs: Sequence[Run], columns: Sequence[Column], pairs: Sequence[tuple[Column, Column]]) -> str:
+def as_page(
+    runs: Sequence[Run],
+    columns: Sequence[Column],
+    pairs: Sequence[tuple[Column, Column]],
+    folder: Path | None = None,
+) -> str:
     """The page as HTML; missing values come last, however the table is sorted.
 
     Args:
         pairs: measures to plot against each other: (x, y).
+        folder: where the page will be, for its links to the runs' own pages; None: without links.
     """
     varied = differing([run.settings for run in runs])
-    table = [_Column("run", [run.name for run in runs], [run.name for run in runs])]
+    names = [run.name for run in runs]
+    table = [_Column("run", names, names)]
     for name in varied:
         values = [run.settings.get(name, "") for run in runs]
         table.append(_Column(name, values, [short(value) for value in values]))
@@ -41,18 +34,29 @@ def as_page(runs: Sequence[Run], columns: Sequence[Column], pairs: Sequence[tupl
         cells = [column.cell(run) for run in runs]
         values = ["" if cell is None else str(cell["value"]) for cell in cells]
         table.append(_Column(column.title, values, [words(cell) for cell in cells]))
-    head = "".join(f"<th>{html.escape(column.title)}</th>" for column in table)
-    rows = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(*map(_cells, table), strict=True))
-    plots = "\n".join(draw_scatter(runs, x, y) for x, y in pairs)
-    notes = "".join(
-        f"<li><b>{html.escape(column.title)}</b>: {html.escape(column.protocol)}</li>" for column in columns
+    rows = [
+        {"name": run.name, "cells": cells, **_links(run, folder)}
+        for run, cells in zip(runs, zip(*map(_cells, table), strict=True), strict=True)
+    ]
+    return template("report", "runs.html").render(
+        title=f"{len(runs)} rows",
+        heads=[column.title for column in table],
+        runs=rows,
+        columns=columns,
+        charts=[chart for x, y in pairs if (chart := scatter(runs, x, y))],
     )
-    return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Runs</title>'
-        f"<style>{_STYLE}</style>\n<h1>{len(runs)} rows</h1>\n{plots}\n"
-        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>\n"
-        f"<h2>Protocols</h2><ul>{notes}</ul>\n<script>{_SCRIPT}</script>\n</html>\n"
-    )
+
+
+def _links(run: Run, folder: Path | None) -> dict[str, str | None]:
+    """The run's page and a picture of it, seen from ``folder``."""
+    links: dict[str, str | None] = {"page": None, "picture": None}
+    if folder is None:
+        return links
+    for place in [Path(place) for place in (run.folder, run.settings.get("samples")) if place is not None]:
+        for key, file in (("page", place / "index.html"), ("picture", place / "grid.png")):
+            if links[key] is None and file.is_file():
+                links[key] = quote(Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix())
+    return links
 
 
 class _Column(NamedTuple):
@@ -64,12 +68,9 @@ class _Column(NamedTuple):
     shown: list[str]
 
 
-def _cells(column: _Column) -> list[str]:
+def _cells(column: _Column) -> list[dict[str, Any]]:
     places = sort_places(column.values)
-    return [
-        f'<td data-place="{place}">{html.escape(text)}</td>'
-        for place, text in zip(places, column.shown, strict=True)
-    ]
+    return [{"place": place, "text": text} for place, text in zip(places, column.shown, strict=True)]
 
 
 def sort_places(values: Sequence[str]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from omegaconf import DictConfig
 
-from sdg.config import build, check_sweep, plain, resolved
+from sdg.config import build, check_sweep, plain, resolved, typed
 from sdg.data.listing import list_pictures
 from sdg.data.picture import picture_size, read_picture
 from sdg.data.prompts import read_prompts
@@ -86,7 +86,10 @@ def sample(config: DictConfig) -> Path:
             if not first_process():
                 return store.folder
             lost = store.finish(plan.ids())
-            page = write_page(store.folder, store.records(), title=" ".join(["sample.py", *prompts[:1]]))
+            title = " ".join(["sample.py", *prompts[:1]])
+            page = write_page(
+                store.folder, store.records(), title, typed("sample"), _edited(config, method, store)
+            )
             _show(loggers, store)
         finally:
             if loggers:
@@ -100,6 +103,15 @@ def sample(config: DictConfig) -> Path:
             "gradient with guidance.clamp"
         )
     return page
+
+
+def _edited(config: DictConfig, method: Method, store: SampleStore) -> list[str]:
+    """Copies of what every sample begins from, the picture and its mask, beside the samples."""
+    start = config.get("start") or {}
+    files = [path for key in ("image", "mask") if (path := start.get(key)) is not None]
+    for path in files:
+        store.write_picture(reference_file(str(path)), to_bytes(read_picture(path, method.size)))
+    return [reference_file(str(path)) for path in files]
 
 
 def _introduce(store: SampleStore, method: Method, prompts: list[str], references: list[str]) -> None:

@@ -1,6 +1,8 @@
 """What the widgets say becomes words, and the lines beside a picture draw it again, byte for byte."""
 
+import html
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,13 @@ def test_the_lines_shown_draw_the_same_file(
     sample(configure("sample", [*typed, f"output_dir={tmp_path}/run", "trainer.accelerator=cpu"]))
     files = sorted((tmp_path / "run" / "samples").iterdir())
     assert [file.read_bytes() for file in files] == [picture.png for picture in pictures]
+
+    page = (tmp_path / "run" / "index.html").read_text(encoding="utf-8")
+    assert shlex.split(html.unescape(re.findall("<code>(.*?)</code>", page)[0]))[2:-2] == typed
+    edited = re.findall('<img src="(.*?)" alt="what is edited">', page)
+    expected = ["face_000", "mask"] if wish.mask else []
+    assert [Path(name).name.partition("-")[0] for name in edited] == expected
+    assert all((tmp_path / "run" / name).is_file() for name in edited)
 
     (tmp_path / "python").mkdir()
     monkeypatch.chdir(tmp_path / "python")

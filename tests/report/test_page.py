@@ -1,5 +1,7 @@
 """The page shows every picture, the unguided one of the same noise beside it, and trusts no prompt."""
 
+import html
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,23 +125,66 @@ def test_a_caption_has_seed_number_and_every_score(tmp_path: Path) -> None:
 
 def test_the_details_have_the_strips_and_a_curve_of_all_samples_for_each_number(tmp_path: Path) -> None:
     def traced(number: int, rise: float) -> dict:
-        guided = {"scores": {"text": [0.0, rise]}, "gradient_rms": [2.0, rise]}
-        trace = {"guided": guided, "clipped": [0.0, rise / 4, rise / 2]}
+        guided = {"t": [999, 500], "scores": {"text": [0.0, rise]}, "gradient_rms": [2.0, rise]}
+        trace = {"t": [999, 700, 500], "guided": guided, "clipped": [0.0, rise / 4, rise / 2]}
         return sample(tmp_path, number, "red", number, trace=trace, strip=f"strip{number}.png")
 
     untraced = sample(tmp_path, 2, "red", 2, trace={"guided": None, "clipped": [0.0]})
-    page = write_page(tmp_path, [traced(0, 1.0), traced(1, 0.5), untraced], title="traces").read_text()
+    page = write_page(
+        tmp_path, [traced(0, 1.0), traced(1, 0.5), untraced], title="</script> traces"
+    ).read_text()
     (details,) = re.findall("<details><summary>on the way</summary>(.*?)</details>", page, re.S)
-    assert re.findall('<img class="strip" src="(.*?)"', details) == ["strip0.png", "strip1.png"]
-    figures = re.findall(r"<figcaption>(.*?), step by step</figcaption>(.*?)</figure>", details, re.S)
-    assert [title for title, _ in figures] == ["score text", "gradient rms", "clipped"]
-    ends = [re.findall(r',([^," ]+)" />', svg) for _, svg in figures]
-    assert ends == [["4.0", "40.0"], ["52.0", "76.0"], ["4.0", "40.0"]]  # of 0 … 1, of 0.5 … 2, of 0 … 0.5
+    assert re.findall('<img src="(.*?)"', details) == ["strip0.png", "strip1.png"]
+    score, size, clipped = charts(details)
+    assert score == {
+        "x": "t (noise on the right)",
+        "y": "score text",
+        "lines": [
+            {"name": "0.0", "x": [999, 500], "y": [0, 1]},
+            {"name": "0.1", "x": [999, 500], "y": [0, 0.5]},
+        ],
+    }
+    assert (size["y"], [line["y"] for line in size["lines"]]) == ("gradient rms", [[2, 1], [2, 0.5]])
+    assert (clipped["y"], [line["y"] for line in clipped["lines"]]) == (
+        "clipped",
+        [[0, 0.25, 0.5], [0, 0.125, 0.25]],
+    )
+    assert clipped["lines"][0]["x"] == [999, 700, 500]
+    assert "Bokeh" in (tmp_path / "charts.js").read_text(encoding="utf-8")
 
     lost = sample(tmp_path, 0, "red", 0, trace={"loss": [3.0, 1.0]})
-    page = write_page(tmp_path, [lost], title="a search").read_text()
-    assert "<figcaption>loss, step by step</figcaption>" in page
+    (loss,) = charts(write_page(tmp_path, [lost], title="a search").read_text())
+    assert (loss["x"], loss["y"], loss["lines"]) == (
+        "step",
+        "loss",
+        [{"name": "0.0", "x": [1, 2], "y": [3, 1]}],
+    )
     assert "<details>" not in write_page(tmp_path, [sample(tmp_path, 0, "red", 0)], "none").read_text()
+
+
+def charts(page: str) -> list[dict]:
+    """What the charts of a page are drawn from."""
+    return [
+        chart
+        for told in re.findall('<script type="application/json">(.*?)</script>', page, re.S)
+        for chart in json.loads(told)
+    ]
+
+
+def test_a_page_says_what_was_typed_and_shows_what_is_edited(tmp_path: Path) -> None:
+    command = "python sample.py 'prompts=[\"<b>\"]'"
+    page = write_page(
+        tmp_path, [sample(tmp_path, 0, "red", 0)], "t", command, ["a.png", "mask.png"]
+    ).read_text()
+    assert (
+        f"<code>{html.escape(command, quote=True)}</code>".replace("&#x27;", "&#39;").replace(
+            "&quot;", "&#34;"
+        )
+        in page
+    )
+    assert "and where it is redrawn" in page
+    assert page.index("a.png") < page.index("mask.png") < page.index("0.png")
+    assert not (tmp_path / "charts.js").exists()  # there is nothing to draw
 
 
 def test_a_label_names_every_target() -> None:

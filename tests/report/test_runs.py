@@ -119,8 +119,10 @@ def test_the_page_sorts_and_sets_measures_against_each_other(tmp_path: Path) -> 
     assert '<td data-place="6">0.9</td>' in page  # the largest of six different alignments
     assert '<td data-place="0">–</td>' in page
     assert "spread/all against alignment/mentioned" in page
-    assert page.count("<circle") == 4  # runs that have both, and the mean of two
-    assert page.count('fill="#c2452d"') == 2  # 20_1 and 80_0: nothing is better in both
+    (told,) = re.findall('<script type="application/json">(.*?)</script>', page)
+    (chart,) = json.loads(told)
+    assert [len(dots["x"]) for dots in chart["dots"]] == [2, 2]  # 20_1 and 80_0, the best; 20_0, and a mean
+    assert (tmp_path / "out" / "charts.js").stat().st_size > 1e6
     main(["runs", str(folder), "--out", str(tmp_path / "out"), "--plot", "spread/all", "alignment/mentioned"])
     assert "alignment/mentioned against spread/all" in (tmp_path / "out" / "runs.html").read_text(
         encoding="utf-8"
