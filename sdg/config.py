@@ -72,7 +72,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return plain(OmegaConf.create(OmegaConf.to_container(config, resolve=True)))
 
 
-def typed(command: str) -> str | None:
+def command_line(command: str) -> str | None:
     """The line that runs ``command`` as it was typed, quoted for a shell; None if Hydra did not start it."""
     if not HydraConfig.initialized():
         return None

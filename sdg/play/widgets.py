@@ -22,10 +22,6 @@ LOWEST, HIGHEST = -4, 3
 OVERDRIVEN = {"toyfaces": 1}
 """By the prior's folder, from where on a stronger push brings no more of a prompt about: on toy faces twice
 the usual scale (experiments/text_alignment/results.md: 0.88 of all prompts at 400, 0.83 at 800)."""
-METHODS = [
-    ("at x_t, by the encoder that sees through noise", "sdg"),
-    ("at the predicted picture, by plain CLIP", "clip_x0"),
-]
 
 
 class Controls(NamedTuple):
@@ -43,7 +39,7 @@ class Controls(NamedTuple):
     push: gr.Slider
     steps: gr.Radio
     sampler: gr.Dropdown
-    method: gr.Dropdown
+    estimator: gr.Dropdown
     seed: gr.Number
     pictures: gr.Radio
 
@@ -154,7 +150,8 @@ def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
         }
         samplers = [OWN, *(name for name in studio.options("sampler") if name not in PRESETS)]
         sampler = gr.Dropdown(samplers, value=OWN, label="Sampler", elem_id="sampler")
-        method = gr.Dropdown(METHODS, value=usual.method, label="The gradient is taken", elem_id="method")
+        estimators = studio.options("estimator")
+        estimator = gr.Dropdown(estimators, value=usual.estimator, label="Estimator", elem_id="estimator")
     controls = Controls(
         prompt=sentence,
         picture=gr.State(),
@@ -165,7 +162,7 @@ def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
         push=push,
         steps=steps,
         sampler=sampler,
-        method=method,
+        estimator=estimator,
         seed=seed,
         pictures=pictures,
     )

@@ -15,6 +15,8 @@ TERMS = ("content", "structure", "style")
 START = "start"
 """The use of a picture as what is edited."""
 PRESETS = ("fast", "balanced", "exact")
+ESTIMATOR = "sdg"
+"""How the gradient is found, usually."""
 OWN = "as steps"
 """The sampler that a preset has itself."""
 
@@ -31,7 +33,7 @@ class Wish:
         push: log2 of the scale over the usual one.
         steps: one of :data:`PRESETS`.
         sampler: with as many steps, another rule; or :data:`OWN`.
-        method: where the gradient comes from.
+        estimator: how the gradient is found and applied.
     """
 
     prompt: str = ""
@@ -46,7 +48,7 @@ class Wish:
     push: float = 0.0
     steps: str = "balanced"
     sampler: str = OWN
-    method: str = "sdg"
+    estimator: str = ESTIMATOR
     seed: int = 0
     pictures: int = 1
 
@@ -73,8 +75,8 @@ class Wish:
         else:
             count = studio.request(sampler=self.steps).config().sampler.steps
             words |= {"sampler": self.sampler, "steps": count}
-        if self.method != "sdg":
-            words["method"] = self.method
+        if self.estimator != ESTIMATOR:
+            words["estimator"] = self.estimator
         # A group as large as the pictures that are wanted: with more, some would be drawn for nothing.
         words |= {"n": self.pictures, "seed": self.seed, "unguided": True, "group": self.pictures}
         if self.push:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from omegaconf import DictConfig
 
-from sdg.config import build, check_sweep, plain, resolved, typed
+from sdg.config import build, check_sweep, command_line, plain, resolved
 from sdg.data.listing import list_pictures
 from sdg.data.picture import picture_size, read_picture
 from sdg.data.prompts import read_prompts
@@ -88,7 +88,7 @@ def sample(config: DictConfig) -> Path:
             lost = store.finish(plan.ids())
             title = " ".join(["sample.py", *prompts[:1]])
             page = write_page(
-                store.folder, store.records(), title, typed("sample"), _edited(config, method, store)
+                store.folder, store.records(), title, command_line("sample"), _edited(config, method, store)
             )
             _show(loggers, store)
         finally:

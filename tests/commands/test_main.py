@@ -1,13 +1,18 @@
 """The command sdg: which entry point each word runs, and one line for what is mistyped."""
 
+import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 
 from sdg.commands import main as command
 from sdg.commands.main import main
+from sdg.composition import CONF
+from sdg.config import command_line
 
 
 @pytest.fixture
@@ -81,3 +86,13 @@ def test_help_names_every_command_and_version_the_versions(capsys: pytest.Captur
     main(["--version"])
     text = capsys.readouterr().out
     assert all(name in text for name in ("sdg 0.", "Python 3.", "torch 2.", "device "))
+
+
+def test_the_line_of_a_run_is_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ['prompts=["it\'s a hat"]', "seed=3"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("sample", words, return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    assert command_line("sample") is None
+    HydraConfig.instance().set_config(config)
+    assert shlex.split(command_line("sample") or "") == ["python", "sample.py", *words]
