@@ -84,6 +84,8 @@ def unknown(typed: str, settings: Mapping[str, Any], folders: Sequence[Path]) ->
     known = ["experiment"]  # a group that is not among the settings
     for at, node in _nodes("", settings):
         here = dict.fromkeys([*node, *(_names(at, node, folders) or ())])
+        if at == place and (key := typed.removeprefix(f"{place}.")) in here and key not in node:
+            return f"{typed} is a setting without a value so far: write +{typed}=VALUE"
         names = [name for name in here if name not in _HYDRA and _join(at, name) != typed]
         known += [_join(at, name) for name in names]
         beside = names if at == place else beside

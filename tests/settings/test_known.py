@@ -7,6 +7,7 @@ from hydra import compose, initialize_config_dir
 
 from sdg.composition import CONF, check
 from sdg.errors import SDGError
+from sdg.settings import known
 from sdg.settings.experiments import command_of
 
 GUIDANCE = "|".join(sorted(path.stem for path in (CONF / "guidance").glob("*.yaml")))
@@ -122,3 +123,9 @@ def test_a_users_group_may_have_names_of_its_own(tmp_path: Path, monkeypatch: py
     composed("sample", "sampler=mine")
     with pytest.raises(SDGError, match=r"sampler\.stride is no setting|did you mean"):
         composed("sample", "sampler=mine", "+sampler.strid=3")
+
+
+def test_a_setting_without_a_value_so_far_is_added() -> None:
+    trainer = {"_target_": "pytorch_lightning.Trainer", "devices": 1}
+    line = "trainer.precision is a setting without a value so far: write +trainer.precision=VALUE"
+    assert known.unknown("trainer.precision", {"trainer": trainer}, [CONF]) == line
