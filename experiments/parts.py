@@ -31,7 +31,7 @@ def gathered(parts: Sequence[Path]) -> list[dict]:
     """
     records = []
     for part in parts:
-        for record in read_manifest(part):
+        for record in read_manifest(part, traces=True):
             files = {key: str((part / record[key]).absolute()) for key in _FILES if key in record}
             records.append(record | files)
     return records

@@ -70,7 +70,7 @@ def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
     free = _drawn(options, "unguided", [["method=unguided"]] * options.parts)
     merge(folder, parts, way.name, gathered(free))
     judged = [f"samples='{folder}'", f"mentions='{prompts}'", METRICS, DISTANCE, *options.evaluate]
-    trace = next(record["trace"] for record in read_manifest(folder) if record["scale"])
+    trace = next(record["trace"] for record in read_manifest(folder, traces=True) if record["scale"])
     asked = len(trace["guided"]["t"]) if "guided" in trace else 0
     return Point(way, asked, evaluate(configuration("evaluate", judged)).whole().report)
 

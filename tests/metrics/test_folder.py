@@ -87,3 +87,10 @@ def test_refuses_mixed_sizes_and_broken_pictures(tmp_path: Path) -> None:
     (run / "samples" / "000001.png").write_bytes(b"\x89PNG but no more")
     with pytest.raises(SDGError, match=r"000001.png is empty, damaged or no picture"):
         list(read_files(files(run), batch_size=2))
+
+
+def test_traces_are_held_where_they_are_asked_for(tmp_path: Path) -> None:
+    traced = record("a", 0) | {"trace": {"t": [1, 0]}}
+    run = write_run(tmp_path / "run", [(traced, torch.zeros(3, 2, 2).byte())])
+    assert "trace" not in read_manifest(run)[0]
+    assert read_manifest(run, traces=True)[0]["trace"] == {"t": [1, 0]}
