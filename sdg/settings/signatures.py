@@ -81,8 +81,10 @@ def _parameters(module: Path, definition: _Definition, method: bool) -> dict[str
     listed = any(_name(mark) == "dataclass" for mark in definition.decorator_list)
     if listed or any(_name(base) == "NamedTuple" for base in definition.bases):
         return dict(_fields(definition))
-    # Without an __init__ of its own, a class takes what its first base takes.
-    base = _name(definition.bases[0]) if definition.bases else None
+    # Without an __init__ of its own, a class takes what its first base takes, and without a base nothing.
+    if not definition.bases:
+        return {}
+    base = _name(definition.bases[0])
     found = _find_in(module, [base]) if base else None
     return None if found is None else _parameters(*found)
 
