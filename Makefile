@@ -4,6 +4,7 @@ RUN := .venv/.runs
 ENV := .venv/.installed
 PLAY := .venv/.play
 BROWSER := .venv/.browser
+DOCS := .venv/.docs
 # make demo BACKEND=cpu: where PyTorch's own packages can be reached, those without CUDA, ten times smaller.
 # Compiled once: a machine that writes no bytecode would compile torch at every start.
 UV_INSTALL = $(PY) -m uv pip install --compile-bytecode --python $(PY) -c constraints.txt $(if $(BACKEND),--torch-backend $(BACKEND))
@@ -11,7 +12,7 @@ UV_INSTALL = $(PY) -m uv pip install --compile-bytecode --python $(PY) -c constr
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo play test test-all matrix mutants bench bench-gpu table1 lint format typecheck env clean distclean
+.PHONY: help demo play docs test test-all matrix mutants bench bench-gpu table1 lint format typecheck env clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ bench-gpu: $(ENV)  ## the same at full size on a GPU: fills the GPU's rows of it
 table1: $(ENV)  ## draw and measure the paper's table (data=ffhq args="--references-folder DIR …": of public weights)
 	$(PY) -m experiments.table1 full $(if $(data),data=$(data)) $(args)
 
+docs: $(DOCS)  ## build the documentation as a site (notebooks run once: SDG_DOCS_NOTEBOOKS=off leaves that out)
+	$(PY) -m sphinx -W --keep-going -q -c docs . build/docs
+	@echo "Now open build/docs/index.html"
+
 lint: $(ENV) typecheck  ## check style, formatting and types; changes nothing
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -69,6 +74,11 @@ $(RUN): pyproject.toml constraints.txt
 # What the page in the browser needs besides.
 $(PLAY): $(RUN)
 	$(UV_INSTALL) -e '.[play]'
+	@touch $@
+
+# What the documentation's site needs besides.
+$(DOCS): $(RUN)
+	$(UV_INSTALL) -e '.[docs]'
 	@touch $@
 
 # What developing needs besides.

@@ -41,6 +41,8 @@ CHANGES: dict[str, list[dict[str, Any]]] = {
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     lines = [
+        "# How long a person waits",
+        "",
         f"`{invocation('benchmark.waiting', arguments)}`, on {machine()}, the median of {options.rounds}.",
         "",
         "| a new process | seconds |",

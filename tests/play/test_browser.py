@@ -269,6 +269,7 @@ def test_a_history_brings_back_all_settings_and_two_are_compared(visit: Any) -> 
     visit.locator("#pictures").get_by_label("2").check()
     visit.locator("#seed input").fill("5")
     draw(visit, "a bearded person")
+    visit.locator("#view img").nth(3).wait_for()
     shown(visit)
     visit.get_by_role("button", name="Pin").click()
     visit.locator("#pins", has_text="seed: 5").wait_for()

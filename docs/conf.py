@@ -1,0 +1,38 @@
+"""The documentation as a site: ``make docs``, then open build/docs/index.html; no server is needed.
+
+Sphinx reads the documents where they are, so that they also read well in a checkout.
+"""
+
+import os
+
+from sdg import __version__
+
+project, author, copyright = "sdg", "the sdg developers", "the sdg developers"
+version = release = __version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+root_doc = "docs/index"
+include_patterns = [
+    "docs/*.md",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "notebooks/*.ipynb",
+    "experiments/**.md",
+    "checkpoints/**.md",
+]
+exclude_patterns = ["build/**", "outputs/**", ".venv/**"]
+
+myst_heading_anchors = 5
+nb_execution_mode = os.environ.get("SDG_DOCS_NOTEBOOKS", "cache")
+nb_execution_timeout = 3600
+nb_execution_raise_on_error = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+
+html_theme = "furo"
+html_title = f"sdg {version}"
+html_extra_path = ["site"]
+html_show_search_summary = False  # they would be fetched, which a page without a server may not
