@@ -92,7 +92,8 @@ def study(options: argparse.Namespace) -> Path:
         "as in [samplers](../samplers/README.md): the prior's predictions and log p(y given x_t) are exact, "
         f"and so is what should come out: mean {exact.mean:.3f} and variance {exact.variance:.3f}, where the "
         f"prior has {before.mean:.3f} and {before.variance:.3f}. {STEPS} ancestral steps with the exact "
-        f"variance; {pixels} pixels, by which the standard error of a mean is {(exact.variance / pixels) ** 0.5:.3f}. "
+        f"variance; {pixels} pixels, by which the standard error of a mean is "
+        f"{(exact.variance / pixels) ** 0.5:.3f}. "
         "Estimators that read pictures see log p(y given x_0). Those with several doses have that whose mean "
         "comes nearest.",
         "",
