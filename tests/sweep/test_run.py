@@ -89,6 +89,32 @@ def test_a_search_that_was_killed_runs_its_trial_again(tmp_path: Path):
     assert sorted(starts) == ["start\n"] * 3 + ["start\nstart\n"]
 
 
+def test_a_trial_that_failed_is_tried_once_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """The first start of each fails; more than one would end the trial."""
+    once = "(folder / 'starts').read_text().count('start') == 1"
+    search(configure("sweep", words(tmp_path, trials=2, condition=once)))
+    said = capsys.readouterr().out
+    assert said.count("no such scale") == said.count(": trying again") == 2
+    assert ": failed:" not in said
+    starts = [path.read_text() for path in tmp_path.glob("out/trials/*/starts")]
+    assert starts == ["start\nstart\n"] * 2
+
+
+def test_the_best_is_measured_again_on_other_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A command called sample.py gets another seed, by which what this one measures differs."""
+    script = tmp_path / "sample.py"
+    scored = COMMAND.replace('"value": scale}', '"value": scale + float(given.get("seed", 0))}')
+    script.write_text(scored.format(condition="False"))
+    commands = f"[[{script},'output_dir={{folder}}','{{settings}}']]"
+    search(configure("sweep", [*words(tmp_path, trials=3), f"commands={commands}"]))
+    best = json.loads((tmp_path / "out" / "best.json").read_text())
+    again = best["on other pictures"]
+    assert again["alignment/mentioned"] == pytest.approx(best["alignment/mentioned"] + again["seed"])
+    assert "on pictures that did not select it" in capsys.readouterr().out
+    (place,) = (path for path in (tmp_path / "out" / "others").iterdir() if path.is_dir())
+    assert place.name == Path(best["folder"]).name
+
+
 def test_commands_that_always_fail_end_the_search(tmp_path: Path):
     with pytest.raises(SDGError, match=r"3 trials in a row failed, the last: .*no such scale.*see .*\.log"):
         search(configure("sweep", words(tmp_path, trials=9, condition="True")))
