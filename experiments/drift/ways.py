@@ -16,7 +16,7 @@ WAYS: dict[str, list[str]] = {
     "visible": ["guidance=text_paper", VISIBLE],
     "contrast": ["guidance=text_paper", MEAN],
     "contrast_window": ["guidance=text_paper", MEAN, WINDOW],
-    "contrast_visible": ["guidance=text_paper", MEAN, VISIBLE],
+    "contrast_visible": ["guidance=text_seen"],
     "default": [],
 }
 """Name -> settings of ``sample.py``."""
