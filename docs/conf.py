@@ -4,6 +4,10 @@ Sphinx reads the documents where they are, so that they also read well in a chec
 """
 
 import os
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 from sdg import __version__
 
@@ -32,7 +36,23 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"sdg {version}"
 html_extra_path = ["site"]
 html_show_search_summary = False  # they would be fetched, which a page without a server may not
+
+
+def setup(app: Any) -> None:
+    """Equations as MathML, which browsers show by themselves: MathJax would be fetched from elsewhere."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+
+
+def _inline(writer: Any, node: nodes.math) -> None:
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _block(writer: Any, node: nodes.math_block) -> None:
+    writer.body.append(tex2mathml(node.astext(), as_block=True))
+    raise nodes.SkipNode

@@ -1,5 +1,6 @@
 """Figures like the paper's: ``python -m experiments.figures`` (see ``--help``).
 
+controls   words, content, structure, style, and words with a picture, each beside the same noise unguided
 content    references, one of them not a face, and six samples of each
 structure  the three faces among them: where things are, against what they show
 style      the same noise, unguided and painted in five styles
@@ -58,6 +59,30 @@ def draw_figures(options: argparse.Namespace, names: Sequence[str]) -> None:
         figure.save(options.report / f"{name}.png", optimize=True)
 
 
+def controls(options: argparse.Namespace, references: Path) -> Image.Image:
+    """A row for each way to steer: what is aimed at, then pairs of the same noise, unguided and guided."""
+    face, paint, (words, other, _) = references / "face_003.png", references / "style_night.png", PROMPTS
+    ways: list[tuple[str, str, Path | None, str | None]] = [
+        (words, "text", None, words),
+        ("what a picture shows", "content", face, None),
+        ("where things are in it", "structure", face, None),
+        ("how it is painted", "style", paint, None),
+        (f"{other}, and what the picture shows", "mix", face, other),
+    ]
+    rows = []
+    for label, guidance, picture, prompt in ways:
+        aims = [named("prompts", [prompt])] if prompt else []
+        aims += [named("references", [picture])] if picture else []
+        folder = _draw(
+            options, f"controls_{guidance}", [f"guidance={guidance}", *aims, "sampler=balanced"], 3
+        )
+        shown = [open_picture(folder / record["file"]) for record in read_manifest(folder)]
+        pairs = [image for pair in zip(shown[:3], shown[3:], strict=True) for image in pair]
+        lead = open_picture(picture) if picture else Image.new("RGB", pairs[0].size, "white")
+        rows.append((label, [lead, *pairs]))
+    return draw_grid(rows, ["aim", *["unguided", "guided"] * 3], lead=1, group=2)
+
+
 def content(options: argparse.Namespace, references: Path) -> Image.Image:
     """A row for each reference, with its samples."""
     rows = _by_reference(options, "content", "content", [references / f"{name}.png" for name in FACES], 6)
@@ -112,7 +137,7 @@ def weights(options: argparse.Namespace, references: Path) -> Image.Image:
     return draw_grid(rows, [f"scale {scale}" for scale in SCALES], group=len(SCALES))
 
 
-FIGURES = {figure.__name__: figure for figure in (content, structure, style, mix, weights)}
+FIGURES = {figure.__name__: figure for figure in (controls, content, structure, style, mix, weights)}
 
 
 def _by_reference(

@@ -37,6 +37,7 @@ def _study(name: str, figure: str, caption: str) -> Exhibit:
 
 GALLERY = {
     "Figures like the paper's": (
+        _like_the_paper("controls", "Every control: each guided picture beside its noise, unguided."),
         _like_the_paper("content", "References, one of them no face, and six samples of each."),
         _like_the_paper("structure", "Structure keeps the place of things; content keeps what they show."),
         _like_the_paper("style", "The same noise, unguided and painted five ways."),

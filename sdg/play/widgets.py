@@ -198,7 +198,7 @@ def _result() -> dict[str, Any]:
             for kind, title in names.items()
         }
     with gr.Accordion("Draw it again elsewhere", open=False, elem_id="export"):
-        command = gr.Code(language="shell", label="in a shell", elem_id="command")
+        command = gr.Code(language="shell", wrap_lines=True, label="in a shell", elem_id="command")
         python = gr.Code(language="python", label="in Python", elem_id="python")
         files = gr.File(
             file_count="multiple", label="pictures with their settings inside, and the chain", elem_id="files"
