@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sdg.data.toyfaces import ATTRIBUTES
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.intervals import Error, Spread, interval
@@ -32,6 +31,7 @@ class Drift:
         "mean of its square over prompts, less that by chance, which is the same with guided and unguided "
         "exchanged at random; 95 % intervals over prompts and noises"
     )
+    judges = True
 
     def __init__(self, exchanges: int = 100):
         self.exchanges = exchanges
@@ -47,21 +47,22 @@ class Drift:
         if not silent.any():
             raise SDGError("every prompt mentions everything, so nothing can drift: leave drift out")
         kept = silent.any(dim=0)
-        changes = _one_hot(guided) - _one_hot(unguided)
+        names, sizes = list(evidence.judge.attributes), [*map(len, evidence.judge.attributes.values())]
+        changes = _one_hot(guided, sizes) - _one_hot(unguided, sizes)
         signs = torch.ones(self.exchanges, samples, dtype=torch.float64)
         signs[torch.rand(signs.shape, generator=keyed_generator("drift")) < 0.5] = -1
 
-        by_chance = _variation((signs @ changes) / samples).square().mean(dim=1)  # (P, 8)
+        by_chance = _variation((signs @ changes) / samples, sizes).square().mean(dim=1)  # (P, A)
         moved = changes.mean(dim=1)
         weight = silent.double() / silent.sum(dim=0).clamp(min=1)
-        squares = _variation(moved).square() - by_chance
+        squares = _variation(moved, sizes).square() - by_chance
         mean = (weight * squares).sum(dim=0)
         # d TV² = 2 TV d TV, and TV moves with the sign of each share's change.
-        own = _halves((changes - moved[:, None]) * moved[:, None].sign())
-        slope = 2 * _variation(moved)[:, None] * own
+        own = _halves((changes - moved[:, None]) * moved[:, None].sign(), sizes)
+        slope = 2 * _variation(moved, sizes)[:, None] * own
         parts = ((slope + squares[:, None] - mean) * weight[:, None]).flatten(0, 1) / samples
 
-        names = [name for name, said in zip(ATTRIBUTES, kept, strict=True) if said]
+        names = [name for name, said in zip(names, kept, strict=True) if said]
         counts = (silent.sum(dim=0) * samples)[kept].tolist()
         chance = (weight * by_chance).sum(dim=0).sqrt()[kept].tolist()
         spreads = [Spread.of(evidence.units, column) for column in parts[:, kept].T]
@@ -93,20 +94,17 @@ def _mean(measures: Sequence[Measure], evidence: Evidence, parts: Tensor, square
     )
 
 
-_SIZES = [len(values) for values in ATTRIBUTES.values()]
-
-
-def _one_hot(attributes: Tensor) -> Tensor:
-    """(..., 8) int64 -> (..., V) float64, 1 for each of the values that a face has."""
-    columns = zip(attributes.unbind(dim=-1), _SIZES, strict=True)
+def _one_hot(attributes: Tensor, sizes: Sequence[int]) -> Tensor:
+    """(..., A) int64 -> (..., V) float64, 1 for each of the values that a face has; V is the sum of sizes."""
+    columns = zip(attributes.unbind(dim=-1), sizes, strict=True)
     return torch.cat([F.one_hot(column, size) for column, size in columns], dim=-1).double()
 
 
-def _variation(changes: Tensor) -> Tensor:
-    """½ Σ |change of share| over the values of each attribute: (…, V) to (…, 8)."""
-    return _halves(changes.abs())
+def _variation(changes: Tensor, sizes: list[int]) -> Tensor:
+    """½ Σ |change of share| over the values of each attribute: (…, V) to (…, A)."""
+    return _halves(changes.abs(), sizes)
 
 
-def _halves(values: Tensor) -> Tensor:
-    """Half the sum over the values of each attribute: (…, V) to (…, 8)."""
-    return torch.stack([part.sum(dim=-1) for part in values.split(_SIZES, dim=-1)], dim=-1) / 2
+def _halves(values: Tensor, sizes: list[int]) -> Tensor:
+    """Half the sum over the values of each attribute: (…, V) to (…, A)."""
+    return torch.stack([part.sum(dim=-1) for part in values.split(sizes, dim=-1)], dim=-1) / 2

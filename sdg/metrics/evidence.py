@@ -115,7 +115,7 @@ class Evidence:
         return list(dict.fromkeys(record["prompt"] for record in self.guided.records))
 
     def mentioned(self) -> Tensor:
-        """(N, 8) int64, what each guided sample's prompt mentions; -1: nothing. Raises as ``Mentions``."""
+        """(N, A) int64, what each guided sample's prompt mentions; -1: nothing. Raises as ``Mentions``."""
         self.need_guided()
         if None in self.prompts:
             raise SDGError(

@@ -1,4 +1,4 @@
-"""The toyfaces judge as an extractor: its features, and its answers, which can be matched with text."""
+"""The judge as an extractor: its features, and its answers, which can be matched with text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,31 +7,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sdg.checkpoints import load_weights
-from sdg.checkpoints.places import find_file
 from sdg.data.toyfaces import ATTRIBUTES, MARGINALS
-from sdg.files import file_hash
+from sdg.errors import SDGError
 from sdg.metrics.extractor import Extractor
 from sdg.metrics.judged import judge_pixels
+from sdg.metrics.judges import JudgeSource
 from sdg.metrics.mentions import Mentions
-from sdg.networks.judge import Judge, Judgement
+from sdg.networks.judge import Judgement
 
 
 class JudgeFeatures(Extractor):
     """Outputs of the layer below the judge's answers.
 
     Args:
-        network: the judge without weights.
-        checkpoint: the weights.
-        size: side of the pictures it takes.
+        judge: the judge, not loaded.
 
     Raises:
         SDGError: the weights are missing or do not fit.
     """
 
-    def __init__(self, network: Judge, checkpoint: str | Path, size: int):
-        super().__init__("features of the toyfaces judge, not resized", file_hash(find_file(checkpoint)))
-        self.network, self.size = load_weights(network, checkpoint), size
+    def __init__(self, judge: JudgeSource):
+        super().__init__(judge.features, judge.digest())
+        self.network, self.size = judge.load(), judge.size
         self.freeze()
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -51,10 +48,18 @@ class JudgeAnswers(JudgeFeatures):
 
     Args:
         mentions: file that says what the texts mention, as ``Mentions`` reads it.
+
+    Raises:
+        SDGError: the judge does not read toy faces, of which alone it is known how common each value is.
     """
 
-    def __init__(self, network: Judge, checkpoint: str | Path, size: int, mentions: str | Path | None):
-        super().__init__(network, checkpoint, size)
+    def __init__(self, judge: JudgeSource, mentions: str | Path | None):
+        if judge.attributes != ATTRIBUTES:
+            raise SDGError(
+                "judge_answers needs to know how common every value is, which is known of toy faces alone: "
+                "use judge=toyfaces, or other features"
+            )
+        super().__init__(judge)
         self.protocol = (
             "log p(value | picture) - log p(value) by the toyfaces judge, for every attribute value"
         )

@@ -1,6 +1,6 @@
 """The held-out judge as a measuring instrument: pictures in, readings out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +13,7 @@ from sdg.pixels import from_bytes, to_bytes
 
 
 def answers(judgement: Judgement) -> Tensor:
-    """The most probable value of every attribute: (B, 8) int64, columns as ``ATTRIBUTES``."""
+    """The most probable value of every attribute: (B, A) int64, columns as the judge's attributes."""
     return torch.stack([logits.argmax(dim=1) for logits in judgement.attributes.values()], dim=1)
 
 
@@ -29,9 +29,9 @@ def unscale_nuisances(scaled: Tensor) -> Tensor:
     return low + (scaled.clamp(-1, 1) + 1) / 2 * (high - low)
 
 
-def judge_pixels(judge: nn.Module, pixels: Tensor, size: int) -> Judgement:
+def judge_pixels(judge: nn.Module, pixels: Tensor, size: int | None) -> Judgement:
     """What a judge sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
-    if pixels.shape[-2:] != (size, size):
+    if size is not None and pixels.shape[-2:] != (size, size):
         height, width = pixels.shape[-2:]
         raise SDGError(
             f"the judge reads pictures of {size}x{size}, these are {width}x{height}: "
@@ -46,7 +46,7 @@ class Judged:
     """The judge's readings of N pictures."""
 
     attributes: Tensor
-    """(N, 8) int64, columns as ``ATTRIBUTES``."""
+    """(N, A) int64, columns as the judge's attributes; of toy faces, ``ATTRIBUTES``."""
     nuisances: Tensor
     """(N, K), each range scaled to [-1, 1], columns as ``NUISANCES``."""
     features: Tensor
@@ -69,21 +69,30 @@ class JudgeReader:
 
     Args:
         judge: pictures (B, 3, size, size) in [-1, 1] -> Judgement; frozen here.
-        size: side of the pictures it was trained on.
+        size: side of the pictures it was trained on; None: any.
         batch_size: pictures at a time.
         device: where it runs; results are on the CPU.
+        attributes: the values that it tells apart, by attribute, in the order of its logits.
+        protocol: which judge this is, in words.
 
     Raises:
         SDGError: a batch size below 1.
     """
 
     def __init__(
-        self, judge: nn.Module, size: int, batch_size: int = 256, device: str | torch.device = "cpu"
+        self,
+        judge: nn.Module,
+        size: int | None,
+        batch_size: int = 256,
+        device: str | torch.device = "cpu",
+        attributes: Mapping[str, Sequence[str]] = ATTRIBUTES,
+        protocol: str = "",
     ):
         if batch_size < 1:
             raise SDGError(f"batch_size={batch_size} judges nothing: use 1 or more")
         self.judge = judge.eval().requires_grad_(False).to(device)
         self.size, self.batch_size, self.device = size, batch_size, device
+        self.attributes, self.protocol = attributes, protocol
 
     @torch.no_grad()
     def read(self, batches: Iterable[Tensor], records: Sequence[dict] = ()) -> Judged:
@@ -110,10 +119,19 @@ class JudgeReader:
         chunks = zip(numbers.split(self.batch_size), mentioned.split(self.batch_size), strict=True)
         return self.read(self._render(*chunk) for chunk in chunks)
 
+    def toyfaces_side(self) -> int:
+        """The side of the toy faces that it reads; raises SDGError if it reads others."""
+        if self.size is None or self.attributes != ATTRIBUTES:
+            raise SDGError(
+                "this compares with toy faces, and the judge reads photographs: leave this metric out, or "
+                "use judge=toyfaces"
+            )
+        return self.size
+
     def _render(self, numbers: Tensor, mentioned: Tensor) -> Tensor:
-        index = _test_index(numbers)
+        side, index = self.toyfaces_side(), _test_index(numbers)
         attributes = torch.where(mentioned < 0, sample_attributes(0, index), mentioned)
-        images = render(attributes, sample_nuisances(0, index), self.size)
+        images = render(attributes, sample_nuisances(0, index), side)
         return to_bytes(images)
 
 

@@ -21,6 +21,7 @@ class Marginals:
         self.least = least
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
+        evidence.judge.toyfaces_side()
         count = len(evidence.unguided)
         if count < self.least:
             raise SDGError(

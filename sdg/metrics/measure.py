@@ -50,8 +50,9 @@ def rooted(name: str, square: float, count: int, spread: Spread, beside: tuple[s
 class Metric(Protocol):
     """Evidence -> measures. ``protocol`` says in words what is measured, on what and how.
 
-    A metric on features also has ``features``, the names of their extractors, and one against the reference
-    has ``compares = True``: what else its numbers depend on is then added to its protocol. Two runs may share
+    A metric on features also has ``features``, the names of their extractors, one against the reference has
+    ``compares = True``, and one by any judge ``judges = True``: what else its numbers depend on is then added
+    to its protocol. Two runs may share
     a column of a table only if their full protocols are the same.
     """
 

@@ -1,7 +1,7 @@
 """What a prompt asks for, attribute by attribute."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -18,13 +18,14 @@ class Mentions:
 
     Args:
         path: file of lines ``{"prompt": "a face with a hat", "mentioned": {"hat": "yes"}}``; None: no file.
+        attributes: the values that there are, by attribute: what the judge tells apart.
 
     Raises:
         SDGError: no such file, or a line that does not look like this.
     """
 
-    def __init__(self, path: str | Path | None):
-        self.path = path
+    def __init__(self, path: str | Path | None, attributes: Mapping[str, Sequence[str]] = ATTRIBUTES):
+        self.path, self.attributes = path, attributes
         self.rows: dict[str, list[int]] = {}
         if path is None:
             return
@@ -35,14 +36,14 @@ class Mentions:
             except (ValueError, KeyError, TypeError) as error:
                 example = '{"prompt": "a face with a hat", "mentioned": {"hat": "yes"}}'
                 raise SDGError(f"line {number} of {path} is not like {example}") from error
-            check_values(mentioned)
+            check_values(mentioned, attributes)
             self.rows[prompt] = [
                 choices.index(mentioned[name]) if name in mentioned else -1
-                for name, choices in ATTRIBUTES.items()
+                for name, choices in attributes.items()
             ]
 
     def __call__(self, prompts: Sequence[str]) -> Tensor:
-        """(N, 8) int64, columns as ``ATTRIBUTES``: the index of the value that each prompt mentions, or -1.
+        """(N, A) int64, columns as ``attributes``: the index of the value that each prompt mentions, or -1.
 
         Raises:
             SDGError: a prompt is not in the file, or there is no file.
@@ -57,5 +58,5 @@ class Mentions:
                 f"{self.path} does not say what {unknown[0]!r}{more} mentions: add a line for every prompt"
             )
         return torch.tensor([self.rows[prompt] for prompt in prompts], dtype=torch.int64).view(
-            -1, len(ATTRIBUTES)
+            -1, len(self.attributes)
         )

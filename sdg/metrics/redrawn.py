@@ -54,6 +54,7 @@ class RedrawnAlignment(TextAlignment):
     )
 
     def read(self, evidence: Evidence, mentioned: Tensor) -> tuple[Tensor, Tensor]:
+        evidence.judge.toyfaces_side()
         said = mentioned >= 0
         guided = _read(evidence, evidence.rows, evidence.guided, said)
         partners = evidence.partner_numbers()

@@ -14,14 +14,14 @@ import torch
 from omegaconf import DictConfig
 
 import sdg
-from sdg.checkpoints import load_weights
-from sdg.checkpoints.places import cache_folder, find_file
+from sdg.checkpoints.places import cache_folder
 from sdg.config import build
 from sdg.errors import SDGError
 from sdg.files import file_hash, write_whole
 from sdg.locks import locked_folder
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.judged import JudgeReader
+from sdg.metrics.judges import JudgeSource
 from sdg.metrics.measure import Measure, Metric
 from sdg.metrics.mentions import Mentions
 from sdg.metrics.pictures import FolderPictures, Pictures, open_reference, open_samples
@@ -83,8 +83,8 @@ def _measure(config: DictConfig, metrics: Mapping[str, Metric], evidence: Eviden
         "measures": {name: _plain(measure) for name, measure in measures.items()},
     }
     if evidence.judged:
-        checkpoint = config.judge.checkpoint
-        report["judge"] = {"checkpoint": str(checkpoint), "sha256": file_hash(find_file(checkpoint))}
+        source = judge_source(config)
+        report["judge"] = {"checkpoint": str(source.place), "sha256": source.digest()}
     if failed:
         report["failed"] = failed
     _write(Path(config.output_dir) / "metrics.json", report)
@@ -97,7 +97,8 @@ def gather(config: DictConfig) -> Evidence:
     Raises:
         SDGError: samples, reference or mentions cannot be used.
     """
-    mentions, samples = Mentions(config.mentions), open_samples(config.samples)
+    mentions = Mentions(config.mentions, judge_source(config).attributes)
+    samples = open_samples(config.samples)
     cache = cache_folder() / "statistics" if config.cache is None else Path(config.cache)
     reference: Pictures | Path | None = None
     if str(config.reference).endswith(".safetensors"):
@@ -135,6 +136,8 @@ def measure_all(
 def protocol_of(metric: Metric, evidence: Evidence) -> str:
     """A metric's protocol and all else its numbers depend on: features, their weights, the reference."""
     parts = [metric.protocol]
+    if getattr(metric, "judges", False) and (judge := evidence.judge.protocol):
+        parts.append(f"judge: {judge}")
     for name in getattr(metric, "features", ()):
         extractor = evidence.features.extractor(name)
         parts.append(f"{name}: {extractor.protocol}, weights {extractor.weights[:_SHOWN]}")
@@ -175,8 +178,16 @@ def load_judge(config: DictConfig) -> JudgeReader:
     Raises:
         SDGError: the weights are missing or do not fit, or the device is not available.
     """
-    judge = load_weights(build(config.judge.network), config.judge.checkpoint)
-    return JudgeReader(judge, config.judge.network.image_size, config.batch_size, _device(config.device))
+    source = judge_source(config)
+    judge, protocol = source.load(), f"{source.name}, weights {source.digest()[:_SHOWN]}"
+    device = _device(config.device)
+    return JudgeReader(judge, source.size, config.batch_size, device, source.attributes, protocol)
+
+
+def judge_source(config: DictConfig) -> JudgeSource:
+    """The judge of an ``evaluate.py`` configuration, not loaded."""
+    source: JudgeSource = build(config.judge.source)
+    return source
 
 
 def _device(name: str | None) -> torch.device:

@@ -15,6 +15,7 @@ from sdg.errors import SDGError
 from sdg.metrics.clip_features import ClipFeatures, GuideFeatures
 from sdg.metrics.inception import InceptionTF
 from sdg.metrics.judge_features import JudgeAnswers, JudgeFeatures
+from sdg.metrics.judges import ToyfacesJudge
 from sdg.networks.clip import CLIP, small_clip
 from sdg.networks.judge import Judge
 from sdg.networks.time_clip import TimeResNet
@@ -72,7 +73,8 @@ def test_the_judges_answers_fit_texts_by_their_mutual_information(tmp_path: Path
     said = {"red, hat": {"hair_color": "red", "hat": "yes"}, "hat": {"hat": "yes"}}
     file, weights = write_mentions(tmp_path / "m.jsonl", said), tmp_path / "judge.safetensors"
     save_weights(weights, judge(), dtype=torch.float32)
-    extractor, pictures = JudgeAnswers(judge(), weights, SIZE, file), PICTURES[:, :, :SIZE, :SIZE]
+    source, pictures = ToyfacesJudge(judge(), weights, SIZE), PICTURES[:, :, :SIZE, :SIZE]
+    extractor = JudgeAnswers(source, file)
     judgement = judge().eval()(pictures.float() / 127.5 - 1)
 
     def information(name: str, value: str) -> torch.Tensor:
@@ -82,7 +84,7 @@ def test_the_judges_answers_fit_texts_by_their_mutual_information(tmp_path: Path
     hat = information("hat", "yes")
     expected = torch.stack([information("hair_color", "red") + hat, hat], dim=1)
     torch.testing.assert_close(extractor(pictures) @ extractor.texts(["red, hat", "hat"]).T, expected)
-    torch.testing.assert_close(JudgeFeatures(judge(), weights, SIZE)(pictures), judgement.features)
+    torch.testing.assert_close(JudgeFeatures(source)(pictures), judgement.features)
     with pytest.raises(SDGError, match="does not say what 'beard' mentions"):
         extractor.texts(["beard"])
     with pytest.raises(SDGError, match="reads pictures of 16x16"):

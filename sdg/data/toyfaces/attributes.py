@@ -1,6 +1,6 @@
 """What a toy face is made of: attributes that captions mention, and nuisances that none mentions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 import torch
@@ -69,13 +69,13 @@ def sample_nuisances(seed: int, index: Tensor) -> Tensor:
     return torch.stack(columns, dim=1).to(torch.float32)
 
 
-def check_values(values: Mapping[str, str]) -> None:
+def check_values(values: Mapping[str, str], attributes: Mapping[str, Sequence[str]] = ATTRIBUTES) -> None:
     """Raise ``SDGError`` unless every key is an attribute and every value one of its values."""
     for name, value in values.items():
-        if name not in ATTRIBUTES:
-            raise SDGError(f"unknown attribute {name!r}{_suggest(name, tuple(ATTRIBUTES))}")
-        if value not in ATTRIBUTES[name]:
-            raise SDGError(f"unknown {name} {value!r}{_suggest(value, ATTRIBUTES[name])}")
+        if name not in attributes:
+            raise SDGError(f"unknown attribute {name!r}{_suggest(name, tuple(attributes))}")
+        if value not in attributes[name]:
+            raise SDGError(f"unknown {name} {value!r}{_suggest(value, tuple(attributes[name]))}")
 
 
 def encode(values: Mapping[str, str]) -> Tensor:
