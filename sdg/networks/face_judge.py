@@ -34,17 +34,22 @@ class FaceJudge(nn.Module):
             raise SDGError("judge.ages needs groups like child: [3, 13], from a year to below another")
         self.attributes: dict[str, Sequence[str]] = {"age": tuple(ages), "sex": SEXES, "smile": SMILES}
         self.expression, self.age_sex, self.identity = ExpressionNet(), AgeSexNet(), IdentityNet()
-        self.register_buffer("years", torch.tensor([list(map(float, x)) for x in ages.values()]), False)
+        self.register_buffer("bounds", torch.tensor([list(map(float, x)) for x in ages.values()]), False)
+
+    def years(self, images: Tensor) -> Tensor:
+        """The ages (B,) of faces in [-1, 1]."""
+        years: Tensor = self.age_sex(_from_0_to_255(images))[0]
+        return years
 
     def forward(self, images: Tensor) -> Judgement:
-        faces = (images + 1) * 127.5
+        faces = _from_0_to_255(images)
         age, sex = self.age_sex(faces)
         logits = {"age": self._groups(age), "sex": sex, "smile": smile_logits(self.expression(faces))}
         return Judgement(logits, images.new_zeros(len(images), 0), self.identity(faces))
 
     def _groups(self, age: Tensor) -> Tensor:
         """Logits (B, groups) of ages (B,): 0 for the group that holds an age, less the further others are."""
-        first, end = self.get_buffer("years").unbind(dim=1)
+        first, end = self.get_buffer("bounds").unbind(dim=1)
         age = age[:, None]
         below, above = (first - age).clamp(min=0), (age - end).clamp(min=0)
         reached = (age == end) * 1e-3  # an age that ends a group begins the next
@@ -55,3 +60,7 @@ def smile_logits(expressions: Tensor) -> Tensor:
     """Logits (B, 2) of ``SMILES`` from those of the expressions (B, 7): happy, or any other."""
     others = torch.cat([expressions[:, :_HAPPY], expressions[:, _HAPPY + 1 :]], dim=1)
     return torch.stack([expressions[:, _HAPPY], others.logsumexp(dim=1)], dim=1)
+
+
+def _from_0_to_255(images: Tensor) -> Tensor:
+    return (images + 1) * 127.5
