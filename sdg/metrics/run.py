@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 import sdg
@@ -20,6 +21,7 @@ from sdg.errors import SDGError
 from sdg.files import file_hash, write_whole
 from sdg.locks import locked_folder
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.extractor import Extractor
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.judges import JudgeSource
 from sdg.metrics.measure import Measure, Metric
@@ -109,7 +111,7 @@ def gather(config: DictConfig) -> Evidence:
             # A picture that samples aim at would be near them for that alone.
             aims = {path for record in samples.records if (path := record.get("reference")) is not None}
             reference = reference.without(aims) if aims else reference
-    extractors = {name: partial(build, node) for name, node in (config.features or {}).items()}
+    extractors = {name: partial(_extractor, node) for name, node in (config.features or {}).items()}
     reader = FeatureReader(extractors, cache, _device(config.device))
     return Evidence(samples, mentions, partial(load_judge, config), reader, reference)
 
@@ -182,6 +184,17 @@ def load_judge(config: DictConfig) -> JudgeReader:
     judge, protocol = source.load(), f"{source.name}, weights {source.digest()[:_SHOWN]}"
     device = _device(config.device)
     return JudgeReader(judge, source.size, config.batch_size, device, source.attributes, protocol)
+
+
+def _extractor(node: DictConfig) -> Extractor:
+    """An extractor; raises its own SDGError, so that metrics on others are still measured."""
+    try:
+        extractor: Extractor = build(node)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, SDGError):
+            raise error.__cause__ from error
+        raise
+    return extractor
 
 
 def judge_source(config: DictConfig) -> JudgeSource:

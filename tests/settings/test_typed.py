@@ -71,7 +71,7 @@ def test_words_are_written_as_hydra_takes_them(word: str, taken: str) -> None:
             ["+experiment=demo"],
             "demo is an experiment of sample.py: type python sample.py +experiment=demo",
         ),
-        ("train", ["judge=null"], "judge=null names nothing: choose judge=toyfaces"),
+        ("train", ["judge=null"], "judge=null names nothing: choose judge=faceapi|toyfaces"),
     ],
 )
 def test_a_slip_is_told_what_to_type(command: str, words: list[str], line: str) -> None:
