@@ -9,6 +9,7 @@ from pathlib import Path
 
 from experiments.command import add_report, command
 from experiments.coverage.study import EFFECTS, LAYOUTS, SHOWN, Count, count
+from experiments.coverage.worlds import Layout
 from experiments.results import save_page
 from experiments.running import invocation, launch, machine
 from sdg.progress import Bar
@@ -20,17 +21,22 @@ SHIFTS = {"apart": 0.5, "equal": 0.0}
 def main(arguments: Sequence[str]) -> None:
     parser = command("coverage", __doc__)
     parser.add_argument("--runs", type=int, default=300, help="of each world")
+    names = [layout.name for layout in LAYOUTS]
+    parser.add_argument("--layouts", nargs="+", choices=names, default=names, help="only these")
     add_report(parser, FOLDER, "table")
     options = parser.parse_args(arguments)
-    worlds = [(layout, name, shift) for layout in LAYOUTS for name in EFFECTS for shift in SHIFTS]
+    layouts = [layout for layout in LAYOUTS if layout.name in options.layouts]
+    worlds = [(layout, name, shift) for layout in layouts for name in EFFECTS for shift in SHIFTS]
     found = {}
     for layout, name, shift in Bar(worlds, desc="coverage", unit="worlds"):
         found[layout.name, name, shift] = count(layout, EFFECTS[name], SHIFTS[shift], options.runs)
-    lines = document(found, options.runs, invocation("coverage", arguments))
+    lines = document(layouts, found, options.runs, invocation("coverage", arguments))
     print(f"look at {save_page(options.report / 'results.md', lines, 'experiments.coverage')}")
 
 
-def document(found: dict[tuple[str, str, str], dict[str, Count]], runs: int, called: str) -> list[str]:
+def document(
+    layouts: Sequence[Layout], found: dict[tuple[str, str, str], dict[str, Count]], runs: int, called: str
+) -> list[str]:
     """The page."""
     error = (0.95 * 0.05 / runs) ** 0.5
     lines = [
@@ -40,7 +46,7 @@ def document(found: dict[tuple[str, str, str], dict[str, Count]], runs: int, cal
         f"{error:.3f}. Each cell: the share now; in brackets, the mean width of an interval by that of the "
         "central 95 % of the values; then the share with the intervals that were computed before, if any.",
     ]
-    for layout in LAYOUTS:
+    for layout in layouts:
         shape = f"{layout.blocks} × ({layout.prompts} prompts × {layout.noises} noises)"
         for shift in SHIFTS:
             lines += ["", f"## {layout.name}, {shape}; features {shift}", ""]

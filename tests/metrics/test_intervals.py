@@ -12,6 +12,7 @@ from experiments.coverage.study import LAYOUTS
 from experiments.coverage.worlds import Effects, World
 from sdg.metrics.intervals import (
     Error,
+    Spread,
     interval,
     mean_spread,
     ratio_spread,
@@ -100,6 +101,15 @@ def test_a_way_that_is_another_by_its_other_name_counts_once() -> None:
     x, names = normal(6), [f"face {i}" for i in range(6)]
     pairs = Units({"prompt": range(6), "reference": names})
     assert mean_spread(pairs, x).variance == pytest.approx(mean_spread(Units.alone(6), x).variance)
+    assert str(mean_spread(pairs, x)) == "6 prompts"
+
+
+def test_what_is_lost_without_each_group_gives_the_jackknifes_variance() -> None:
+    """Of a mean of independent numbers, by leaving out each, it is the usual one."""
+    x = normal(7)
+    left_out = torch.stack([x.mean() - x[torch.arange(7) != i].mean() for i in range(7)])
+    spread = Spread.without(Units.alone(7), [left_out])
+    assert spread.variance == pytest.approx(float(x.var() / 7))
 
 
 def test_a_ratio_varies_with_both_of_its_sums() -> None:
