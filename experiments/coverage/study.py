@@ -41,7 +41,7 @@ METRICS: dict[str, Metric] = {
     "drift": Drift(exchanges=20),
     "diversity": PairwiseDistance("values"),
     "fréchet": Frechet("values"),
-    "kernel": KernelDistance("values", subset_size=100, subsets=1),
+    "kernel": KernelDistance("values", subset_size=150, subsets=20),
     "prdc": Manifold("values"),
 }
 SHOWN = {

@@ -45,11 +45,6 @@ def percentiles(values: Tensor, level: float = 0.95) -> list[Interval]:
     return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
-def bootstrap_mean(values: Tensor, draws: int = 1000) -> Interval | None:
-    """The interval of the mean of N independently drawn numbers; None if N is 1."""
-    return bootstrap(lambda i: values[i].mean(dim=0, keepdim=True), len(values), draws=draws)[0]
-
-
 def multiplicities(size: int, draws: int, generator: torch.Generator) -> Tensor:
     """How often each of ``size`` things occurs in each of ``draws`` resamples: (size, draws) float64."""
     drawn = torch.randint(size, (size, draws), generator=generator)

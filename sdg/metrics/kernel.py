@@ -124,6 +124,8 @@ class KernelDistance:
     compares = True
 
     def __init__(self, features: str, subset_size: int = 1000, subsets: int = 100, most: int = 10_000):
+        if subsets < 2:
+            raise SDGError(f"subsets={subsets} does not tell how subsets differ: use 2 or more")
         self.features, self.subset_size, self.subsets, self.most = (features,), subset_size, subsets, most
         self.protocol = (
             f"squared MMD of {features} features of samples and reference, kernel (x·y/D + 1)^3, unbiased, "

@@ -150,3 +150,8 @@ def test_needs_as_many_pictures_as_a_subset_has() -> None:
         subset_mmd(normal(30, 4, 0), normal(9, 4, 1), size=20, subsets=3)
     with pytest.raises(SDGError, match="subset_size=1 leaves nothing"):
         subset_mmd(normal(30, 4, 0), normal(9, 4, 1), size=1, subsets=3)
+
+
+def test_one_subset_does_not_say_how_subsets_differ() -> None:
+    with pytest.raises(SDGError, match="subsets=1 does not tell how subsets differ: use 2 or more"):
+        KernelDistance("thumbs", subsets=1)
