@@ -110,7 +110,7 @@ class Selection(ABC):
 
     def table(self, values: Tensor) -> Tensor:
         """(B,) as (entries, K) in float64 on the host; what is not finite is lowest."""
-        table = values.double().cpu().view(self.entries, self.particles)
+        table = values.cpu().double().view(self.entries, self.particles)
         return torch.where(table.isfinite(), table, -torch.inf)
 
     def uniform(self) -> Tensor:

@@ -114,6 +114,6 @@ class Twisted(Selection):
         still = torch.zeros_like(moment.noise)
         mean = self.sampler.step(moment.x_t, moment.prior, moment.step, still, moment.previous)
         deviation = spread(self.sampler, moment.prior, moment.step)
-        prior = ((moment.x_s - mean) / deviation).double().square().flatten(1).sum(dim=1)
-        guided = moment.noise.double().square().flatten(1).sum(dim=1)
-        return self.table((guided - prior) / 2)
+        unguided = (moment.x_s - mean) / deviation
+        # (‖z‖² - ‖z'‖²)/2, without the difference of two large sums.
+        return self.table(((moment.noise - unguided) * (moment.noise + unguided)).flatten(1).sum(dim=1) / 2)
