@@ -59,13 +59,13 @@ def write_sweep(points: Sequence[Point], best: Mapping[str, Point], folder: Path
 
 def _table(points: Sequence[Point], yardstick: Point) -> list[str]:
     rows = [
-        f"| arm | steps | cost | {' | '.join(COLUMNS)} | more right than {yardstick.name} |",
-        f"|---|---:|---:|{'---:|' * len(COLUMNS)}---:|",
+        f"| arm | dose | steps | cost | {' | '.join(COLUMNS)} | more right than {yardstick.name} |",
+        f"|---|---:|---:|---:|{'---:|' * len(COLUMNS)}---:|",
     ]
     for p in sorted(points, key=lambda p: -p.mentioned):
         more, (low, high) = difference(p, yardstick)
         against = "" if p is yardstick else f"{more:+.3f} ({low:+.3f} … {high:+.3f})"
-        rows.append(f"| {p.name} | {p.steps} | {p.cost:.0f} | {_values(p)} | {against} |")
+        rows.append(f"| {p.name} | {p.dose:g} | {p.steps} | {p.cost:.0f} | {_values(p)} | {against} |")
     return rows
 
 

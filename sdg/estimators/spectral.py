@@ -5,8 +5,7 @@ r"""The update of Spectral Guidance (Moreira et al., ICML 2026), for any F that 
 
 with ε̂ as it was before the move: the port of the transport. Published with F = c_t · φ(x_t, t)/‖φ‖, φ
 whitened features learned from images alone and c_t the mean of φ(x_t, t) h(x_0) over reference images; here F
-is whatever guidance says, for example the cosine of E'_I and a sentence, or the closed-form probe of
-:mod:`sdg.guidance.probe`.
+is whatever guidance says, for example the cosine of E'_I and a sentence.
 
 Official code (gabmoreira/spectralguidance): l and h bound the Euclidean norm, so that they depend on the
 number of pixels; where F < 0, its ∇F/F points away from the target, so here it is ∇F/|F|, with a floor
