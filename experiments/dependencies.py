@@ -12,8 +12,9 @@ from sdg.files import file_hash
 DRAWS = ("sdg/sampling", "sdg/metrics/run.py")
 """An experiment that imports these composes what it uses from ``conf``, so it depends on all of ``ROOMS``."""
 ROOMS = (
-    *("sdg/baselines", "sdg/checkpoints", "sdg/data", "sdg/diffusion", "sdg/guidance", "sdg/metrics"),
-    *("sdg/networks", "sdg/sampling", "sdg/pixels.py", "sdg/randomness.py", "conf"),
+    *("sdg/baselines", "sdg/checkpoints", "sdg/data", "sdg/diffusion", "sdg/estimators", "sdg/guidance"),
+    *("sdg/metrics", "sdg/networks", "sdg/populations", "sdg/sampling", "sdg/pixels.py"),
+    *("sdg/randomness.py", "conf"),
 )
 """Where numbers come from; training does not count, as its weights do."""
 _DIGITS = 12
