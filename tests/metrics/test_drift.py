@@ -107,3 +107,14 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     everything = {"all": {name: values[0] for name, values in ATTRIBUTES.items()}}
     with pytest.raises(SDGError, match="nothing can drift"):
         measure(tmp_path, unguided[None], unguided, everything)
+
+
+def test_the_interval_of_a_large_drift_is_that_of_the_mean_change(tmp_path: Path) -> None:
+    """Of one attribute of two values, the total variation is |mean change|, and has its standard error."""
+    guided, unguided = drawn(1, 400, 0.6, 0), drawn(1, 400, 0.2, 1)[0]
+    beard = measure(tmp_path, guided, unguided, hats(1))["beard"]
+    change = (guided[0, :, BEARD] - unguided[:, BEARD]).double()
+    error = float(change.std()) / 400**0.5
+    assert beard.interval is not None
+    assert beard.interval[1] - beard.interval[0] == pytest.approx(2 * 1.966 * error, rel=0.02)
+    assert beard.value == pytest.approx(float(change.mean()), rel=0.01)
