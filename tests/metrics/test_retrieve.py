@@ -9,7 +9,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.pictures import open_samples
-from sdg.metrics.retrieve import AdversarialGap, ReferenceRetrieval, TextRetrieval
+from sdg.metrics.retrieve import AdversarialGap, ReferenceRetrieval, TextRetrieval, alike
 from tests.metrics.examples import Known, Thumbnail, record, viewed, write_run
 
 # As mean colours (red, green, blue) and as the words that fit them.
@@ -165,3 +165,12 @@ def test_a_reference_is_found_by_the_look_of_its_copy(tmp_path: Path) -> None:
         TextRetrieval("eye")(found)
     with pytest.raises(SDGError, match="have no reference to find"):
         ReferenceRetrieval("eye")(drawn(tmp_path, OBEDIENCE))
+
+
+def test_texts_that_either_encoder_confuses_are_one() -> None:
+    """The first cannot tell a from b, the second b from c; so a, b and c are one, though neither says so."""
+    one, other = torch.tensor([0, 0, 1, 2]), torch.tensor([3, 1, 1, 0])
+    assert alike([one, other]).tolist() == [0, 0, 0, 1]
+    assert alike([one]).tolist() == [0, 0, 1, 2]
+    chain = torch.tensor([0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 1, 2])
+    assert alike(chain).tolist() == [0] * 5
