@@ -23,9 +23,14 @@ _OPENS, _CLOSES = "<!-- made by: ", " -->"
 
 def save_page(path: Path, lines: Sequence[str], experiment: str) -> Path:
     """Write a page of results of ``experiment``, a package, below its head; returns the path."""
+    return save_lines(path, lines, made_by(ROOT.joinpath(*experiment.split("."))))
+
+
+def save_lines(path: Path, lines: Sequence[str], head: dict | None) -> Path:
+    """The same below a head that is known, or none: for pages that are made again from stored numbers."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = json.dumps(made_by(ROOT.joinpath(*experiment.split("."))), ensure_ascii=False)
-    write_whole(path, "\n".join([f"{_OPENS}{head}{_CLOSES}", "", *lines]).rstrip() + "\n")
+    said = [] if head is None else [f"{_OPENS}{json.dumps(head, ensure_ascii=False)}{_CLOSES}", ""]
+    write_whole(path, "\n".join([*said, *lines]).rstrip() + "\n")
     return path
 
 
@@ -56,7 +61,7 @@ def _commit() -> str | None:
     """Of the checkout; None outside of one. Changes that are not committed are told by the hashes of code."""
     line = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
     try:
-        return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(line, capture_output=True, encoding="utf-8", check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 

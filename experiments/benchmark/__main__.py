@@ -23,6 +23,7 @@ from experiments.benchmark.report import write_report
 from experiments.benchmark.targets import write_targets
 from experiments.command import add_report, command
 from experiments.cost.flops import MODELS
+from experiments.results import made_by
 from experiments.running import invocation, launch, machine
 from sdg.errors import SDGError
 
@@ -48,7 +49,9 @@ def main(arguments: Sequence[str]) -> None:
         found = contestants(make_networks(options).on(options.device, dtype(options)), options)
         write_profile(found, options.steps, f"`{spoken}`, on {machine()}.", file)
     else:
-        file = write_report({"schema": 2, "command": spoken, **measured(options)}, options.report)
+        file = write_report(
+            {"schema": 2, "command": spoken, "made": made_by(FOLDER), **measured(options)}, options.report
+        )
         write_targets(options.report)
     print(f"look at {file}")
 

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from experiments.benchmark.contest import GROUPS, HALF, OURS
-from experiments.results import save_page
+from experiments.results import save_lines
 
 INK, FAINT, MINE, OTHER = "#24242a", "#7d7d88", "#c2452d", "#9cc7e6"
 Report = dict[str, Any]
@@ -64,7 +64,7 @@ def write_tables(report: Report, file: Path) -> None:
     lines += ["", "## Guided, in times of unguided", "", *_ratios(report), ""]
     if report["distance"]:
         lines += ["## Fréchet distance", "", _distance(report["distance"]), ""]
-    save_page(file, lines, __package__)
+    save_lines(file, lines, report.get("made"))
 
 
 def _table(report: Report, group: str, speeds: dict[str, float]) -> list[str]:

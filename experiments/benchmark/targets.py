@@ -9,7 +9,7 @@ from typing import NamedTuple
 from experiments.benchmark.contest import BY_TEXT, HALF, OURS, QUICK, STEP, UNET
 from experiments.benchmark.report import Report, arithmetic, relative
 from experiments.benchmark.rival import AZULA
-from experiments.results import save_page
+from experiments.results import save_lines
 
 CPU, GPU = "CPU", "GPU"
 FFHQ = "python -m experiments.benchmark --model ffhq --batch 1 --steps 2 --rounds 3 --distance 0 --compile"
@@ -128,7 +128,7 @@ def write_targets(folder: Path) -> None:
         *_lines(reports),
         "",
     ]
-    save_page(folder / "targets.md", lines, __package__)
+    save_lines(folder / "targets.md", lines, None)
 
 
 def _lines(reports: Mapping[str, Report]) -> Iterator[str]:

@@ -73,9 +73,10 @@ def write_page(
     with whole_file(page) as file:
         for part in template("report", "run.html").generate(values):
             file.write(part.encode())
-    if charted:
-        write_library(folder)
-    _write_grid(folder, first, before)
+        # The page is there when all that it shows is: its name says that the run is complete.
+        if charted:
+            write_library(folder)
+        _write_grid(folder, first, before)
     return page
 
 

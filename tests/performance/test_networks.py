@@ -95,7 +95,7 @@ def test_a_gradient_costs_a_forward_and_a_backward_of_the_encoder(guidance: Guid
     with Counts() as both:
         steer(guidance)
     assert gflop(both) == pytest.approx(129.8, abs=0.1)
-    assert both.operators <= 1441
+    assert both.operators <= 1442
     assert both.written < 1.3e9  # 1.8 where time is not folded into the norms
 
 
