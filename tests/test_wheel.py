@@ -51,14 +51,15 @@ def test_an_empty_environment_draws_from_an_empty_folder(wheel: Path, tmp_path: 
     constraints = ("--constraint", ROOT / "constraints.txt")
     run(*UV, "pip", "install", "--quiet", "--python", python, *constraints, wheel, folder=here)
     assert "sdg 0." in run(command, "--version", folder=here)
-    said = run(command, "draw", "a face with glasses", "n=1", "steps=2", "output_dir=drawn", folder=here)
+    words = ["a face with glasses", "n=1", "unguided=false", "steps=2", "output_dir=drawn"]
+    said = run(command, "draw", *words, folder=here)
     assert "look at drawn/index.html" in said
-    with Image.open(here / "drawn" / "samples" / "000001.png") as image:
+    with Image.open(here / "drawn" / "samples" / "000000.png") as image:
         assert image.size == (64, 64)
-    again = run(command, "again", "drawn/samples/000001.png", folder=here)
+    again = run(command, "again", "drawn/samples/000000.png", folder=here)
     assert "the same, byte for byte" in again
     api = "import sdg; p = sdg.load().draw('a face with glasses', steps=2); p[0].save('api.png')"
     run(python, "-c", api, folder=here)
-    assert (here / "api.png").read_bytes() == (here / "drawn" / "samples" / "000001.png").read_bytes()
+    assert (here / "api.png").read_bytes() == (here / "drawn" / "samples" / "000000.png").read_bytes()
     absent = run(python, "-c", "import importlib.util as u; print(u.find_spec('wandb'))", folder=here)
     assert absent.strip() == "None"
