@@ -63,7 +63,7 @@ def test_a_contrast_that_nothing_reads_is_refused() -> None:
         Guidance(nn.Identity(), {"text": Text()}, 1.0, contrast_weight=float("nan"))
 
 
-# --- the closed form: docs/method.md, contrast
+# --- the closed form: docs/guidance.md, contrast
 
 
 SIDE, STD = 1.0, 0.5

@@ -73,7 +73,7 @@ def test_structure_is_the_mean_squared_difference_of_the_stages_it_names() -> No
 
 
 def released_style(own: Features, wanted: Features) -> float:
-    """docs/method.md, style, for a batch of one, in the plainest way."""
+    """docs/guidance.md, style, for a batch of one, in the plainest way."""
     total = 0.0
     for a, b in zip(own.stages, wanted.stages, strict=True):
         _, c, h, w = a.shape
