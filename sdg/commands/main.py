@@ -79,7 +79,8 @@ COMMANDS: dict[str, tuple[Callable[[Words], None], str]] = {
 
 def main(arguments: Words | None = None) -> None:
     """Run ``sdg``; what a user can mend ends in one line and exit status 1."""
-    speak_utf8()
+    if arguments is None:  # else this is a caller's process, which must not begin anew
+        speak_utf8()
     first, *words = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
     if first in ("-h", "--help", "help"):
         print(_help())
