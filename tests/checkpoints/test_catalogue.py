@@ -59,7 +59,10 @@ class TestCards:
         assert card.words == clip_words(f"{model}-quickgelu")
 
     def test_features_are_where_their_libraries_look(self) -> None:
-        fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+        fidelity = pytest.importorskip(
+            "torch_fidelity.feature_extractor_inceptionv3",
+            reason="there is no torch-fidelity: '.[dev]' brings it",
+        )
         from torchvision.models import AlexNet_Weights
 
         from sdg.metrics.lpips import ALEXNET

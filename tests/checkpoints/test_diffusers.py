@@ -17,7 +17,7 @@ from sdg.diffusion.schedule import NoiseSchedule
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 
-diffusers = pytest.importorskip("diffusers")
+diffusers = pytest.importorskip("diffusers", reason="there is no diffusers: '.[dev]' brings it")
 
 SIZES: dict[str, Any] = {
     "sample_size": 16,

@@ -102,7 +102,7 @@ def test_any_unet_of_adms_kind_is_loaded_by_its_path_alone(tmp_path: Path) -> No
 
 @torch.no_grad()
 def test_any_unet_of_diffusers_is_loaded_by_its_folder_alone(tmp_path: Path) -> None:
-    diffusers = pytest.importorskip("diffusers")
+    diffusers = pytest.importorskip("diffusers", reason="there is no diffusers: '.[dev]' brings it")
     blocks = {"down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"]}
     model = diffusers.UNet2DModel(16, block_out_channels=(32,), layers_per_block=1, **blocks).eval()
     model.save_pretrained(tmp_path)

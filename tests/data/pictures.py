@@ -77,7 +77,7 @@ def messages(squares: SourceSquares, indices: range) -> list[str]:
 
 def make_sized_lmdb(path: Path, count: int, sides: tuple[int, ...], subdir: bool = True) -> Path:
     """The same in several sizes, each under its number, and how many there are."""
-    lmdb = pytest.importorskip("lmdb")
+    lmdb = pytest.importorskip("lmdb", reason="there is no lmdb: '.[dev]' brings it")
     with (
         lmdb.open(str(path), subdir=subdir, map_size=2**24) as database,
         database.begin(write=True) as writing,

@@ -148,7 +148,7 @@ def test_an_lmdb_of_several_sizes_gives_the_smallest_that_is_large_enough(tmp_pa
 
 
 def test_the_hundred_thousandth_picture_of_a_size_is_the_last(tmp_path: Path):
-    lmdb = pytest.importorskip("lmdb")
+    lmdb = pytest.importorskip("lmdb", reason="there is no lmdb: '.[dev]' brings it")
     with lmdb.open(str(tmp_path / "set"), map_size=2**24) as database, database.begin(write=True) as writing:
         for number in (10000, 100000, 99999):
             writing.put(f"8-{number:05d}".encode(), str(number).encode())

@@ -37,7 +37,7 @@ FOLDER = Path(experiment.__file__).parent
 )
 @pytest.mark.parametrize("name, make", [("diffusers", diffusers_unet), ("azula", azula_unet)])
 def test_a_rivals_unet_computes_what_ours_does(settings: dict[str, Any], name: str, make: Make) -> None:
-    pytest.importorskip(name)
+    pytest.importorskip(name, reason=f"there is no {name}: '.[dev]' brings it")
     settings |= {"base_channels": 32, "head_channels": 16}
     unet = ADMUNet(**settings).eval()
     unet.load_state_dict(fill_state_dict(unet.state_dict()))

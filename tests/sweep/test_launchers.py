@@ -33,7 +33,7 @@ LAUNCHERS = [
 
 @pytest.mark.parametrize("launcher, package, settings", LAUNCHERS)
 def test_every_job_has_a_folder_of_its_own(tmp_path: Path, launcher: str, package: str, settings: list[str]):
-    pytest.importorskip(package)
+    pytest.importorskip(package, reason=f"there is no {package}: '.[dev]' brings it")
     script = tmp_path / "command.py"
     script.write_text(COMMAND)
     words = ["-m", f"hydra/launcher={launcher}", *settings, "seed=1,3", "guidance.scale=20,40"]
