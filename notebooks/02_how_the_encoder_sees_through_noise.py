@@ -29,8 +29,8 @@ from sdg.checkpoints import load_weights
 from sdg.composition import ROOT, compose
 from sdg.config import build
 from sdg.data.toyfaces import SPLITS, faces
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.timeline import Level
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.text import Text
 from sdg.metrics.retrieval import top_k
@@ -63,7 +63,7 @@ images, _ = faces(0, torch.arange(POOL) + SPLITS["test"].start, tuned.image_size
 
 def level_of(t: int) -> Level:
     """What the loop knows about timestep t: how much of the picture is left, and how far it has come."""
-    return Level(t, schedule.alpha_bar[t].item(), 1 - t / (len(schedule) - 1))
+    return Level.vp(t, schedule.alpha_bar[t].item(), 1 - t / (len(schedule) - 1))
 
 
 def noised(clean: Tensor, t: int, stream: str = "x_t") -> Tensor:

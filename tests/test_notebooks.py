@@ -12,7 +12,7 @@ from torch import Tensor
 from notebooks.pair import read_cells, to_notebook
 from sdg.composition import ROOT, compose
 from sdg.data.picture import to_tensor
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.guidance.style import Style
 from sdg.pixels import from_bytes
 from sdg.sampling.build import build_method
@@ -75,7 +75,7 @@ def test_guidance_in_ten_minutes(tmp_path: Path) -> None:
         to_face, to_words = clip.encode_image(face)[0], clip.encode_text([names["SENTENCE"]])[0]
         assert_nearer(*(clip.encode_image(x) @ to_face for x in (alone["content"], unguided)))
         assert_nearer(*(clip.encode_image(x) @ to_words for x in (alone["text"], unguided)))
-        clean = Level(0, 1.0, 1.0)
+        clean = Level.vp(0, 1.0, 1.0)
         painted = encode(painting, clean)
         assert_nearer(*(Style()(encode(x, clean), painted) for x in (alone["style"], unguided)))
 

@@ -20,9 +20,10 @@ from experiments.cost.flops import MODELS, FlopCount
 from experiments.results import save_page
 from experiments.running import configuration, invocation, launch, machine
 from sdg.config import build
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.targets import Aim, Reference
 from sdg.networks.fast import quicken

@@ -11,9 +11,10 @@ from experiments.samplers.mixture import ExactNetwork
 from experiments.samplers.study import MEASURED, POSTERIOR, PRIOR, SCHEDULE, TAU, closed_form, measured
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 from sdg.estimators.control import Control
 from sdg.estimators.dose import Clamp
 from sdg.estimators.dps import DPS

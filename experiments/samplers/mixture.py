@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.process import Guide
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 
 
 @dataclass(frozen=True)

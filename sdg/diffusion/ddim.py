@@ -11,8 +11,11 @@ from sdg.errors import SDGError
 class DDIM(Sampler):
     r"""The non-Markovian step of eq. 12, with ε recomputed from the clamped x̂_0 as in ADM.
 
-    .. math:: x_s = \sqrt{\bar\alpha_s}\, \hat x_0 + \sqrt{1 - \bar\alpha_s - \sigma^2}\, \epsilon + \sigma z,
-              \qquad \sigma^2 = \eta^2 \tilde\beta_t
+    .. math:: x_s = \alpha_s\, \hat x_0 + \sqrt{\sigma_s^2 - \eta^2 \tilde\beta_t}\, \epsilon
+                    + \eta \sqrt{\tilde\beta_t}\, z
+
+    With η = 0 this is Euler's rule for the probability flow, in the σ of a variance-exploding process and in
+    the t of a flow alike: x_s = x_t + (t_s - t)(ε - x̂_0).
 
     Args:
         eta: 0 is deterministic, 1 adds the noise of the ancestral step (eq. 16).
@@ -38,8 +41,7 @@ class DDIM(Sampler):
         noise: Tensor,
         previous: Taken | None = None,
     ) -> Tensor:
-        beta_tilde = step.beta * (1 - step.alpha_bar_s) / (1 - step.alpha_bar)
-        variance = self.eta**2 * beta_tilde
-        direction = (1 - step.alpha_bar_s - variance) ** 0.5 * prediction.eps(x_t, step)
-        mean = step.alpha_bar_s**0.5 * prediction.x0 + direction
+        variance = self.eta**2 * step.beta_tilde
+        direction = (step.sigma_s**2 - variance) ** 0.5 * prediction.eps(x_t, step)
+        mean = step.alpha_s * prediction.x0 + direction
         return mean if step.last or not self.eta else mean + variance**0.5 * noise

@@ -6,16 +6,19 @@ from typing import Literal
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
+from sdg.diffusion.level import Level
 from sdg.diffusion.sampler import Sampler, Taken
-from sdg.diffusion.timeline import Level, Step
+from sdg.diffusion.timeline import Step
 from sdg.errors import SDGError
 
 
 class DDPM(Sampler):
     r"""x_s = μ + Σ g + √Σ z, with μ = c1 x̂_0 + c2 x_t (the paper's update; z = 0 at the last step).
 
-    .. math:: c_1 = \beta_t \sqrt{\bar\alpha_s} / (1-\bar\alpha_t), \qquad
-              c_2 = (1-\bar\alpha_s) \sqrt{\alpha_t} / (1-\bar\alpha_t)
+    .. math:: c_1 = \alpha_s (1 - e^{-2h}), \qquad c_2 = \frac{\sigma_s}{\sigma_t} e^{-h}, \qquad
+              h = \lambda_s - \lambda_t
+
+    which for a process that preserves the variance are β_t √ᾱ_s/(1-ᾱ_t) and (1-ᾱ_s) √α_t/(1-ᾱ_t).
 
     Args:
         variance: Σ if the network learned none: ``"large"`` = β_t or ``"small"`` = β̃_t. A learned variance
@@ -39,7 +42,9 @@ class DDPM(Sampler):
         return x_t, step.level
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
-        shift = self.variance(prediction, step) * gradient
+        # A gradient at x_t stands for one at x_s: of states of another scale, it has another length.
+        scale = step.level.scale / step.level_s.scale if self.gradient_at == "x_t" else 1.0
+        shift = scale * self.variance(prediction, step) * gradient
         return prediction._replace(x0=prediction.x0 + shift / step.c1)
 
     def step(
@@ -57,9 +62,7 @@ class DDPM(Sampler):
 
     def mean(self, x_t: Tensor, prediction: Prediction, step: Step) -> Tensor:
         """μ of p(x_s | x_t), (B, C, H, W)."""
-        alpha = 1 - step.beta
-        c2 = (1 - step.alpha_bar_s) * alpha**0.5 / (1 - step.alpha_bar)
-        return step.c1 * prediction.x0 + c2 * x_t
+        return step.c1 * prediction.x0 + step.c2 * x_t
 
     def variance(self, prediction: Prediction, step: Step) -> Tensor | float:
         """Σ, diagonal: (B, C, H, W) when learned, else one number."""

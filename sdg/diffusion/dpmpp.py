@@ -13,10 +13,10 @@ from sdg.errors import SDGError
 class DPMSolverPP2M(Sampler):
     r"""The second-order multistep rule in x̂_0 (algorithm 2); first order at both ends.
 
-    With λ = log(√ᾱ/√(1-ᾱ)), h = λ_s - λ_t and r = h_before/h,
+    With λ = log(α/σ), h = λ_s - λ_t and r = h_before/h,
 
     .. math:: x_s = \frac{\sigma_s}{\sigma_t} e^{-\eta h} x_t
-                    + \sqrt{\bar\alpha_s} (1 - e^{-(1 + \eta) h}) D + \sigma_s \sqrt{1 - e^{-2 \eta h}} z
+                    + \alpha_s (1 - e^{-(1 + \eta) h}) D + \sigma_s \sqrt{1 - e^{-2 \eta h}} z
 
     with :math:`D = \hat x_0 + \frac{1}{2r} (\hat x_0 - \hat x_0^{before})`.
 
@@ -52,18 +52,12 @@ class DPMSolverPP2M(Sampler):
     ) -> Tensor:
         if step.last:  # σ_s = 0: the first-order rule gives x̂_0 itself
             return prediction.x0
-        h = _lambda(step.alpha_bar_s) - _lambda(step.alpha_bar)
         slope = prediction.x0
         if previous is not None:
-            h_before = _lambda(step.alpha_bar) - _lambda(previous.step.alpha_bar)
-            ahead = min(h / h_before, self.reach)
+            ahead = min(step.h / previous.step.h, self.reach)
             slope = slope + ahead / 2 * (prediction.x0 - previous.prediction.x0)
-        sigma_s = (1 - step.alpha_bar_s) ** 0.5
-        shrink = sigma_s / (1 - step.alpha_bar) ** 0.5 * math.exp(-self.eta * h)
-        mean = shrink * x_t - step.alpha_bar_s**0.5 * math.expm1(-(1 + self.eta) * h) * slope
-        return mean if not self.eta else mean + sigma_s * (-math.expm1(-2 * self.eta * h)) ** 0.5 * noise
-
-
-def _lambda(alpha_bar: float) -> float:
-    """Half the log of the signal-to-noise ratio."""
-    return 0.5 * math.log(alpha_bar / (1 - alpha_bar))
+        shrink = step.sigma_s / step.sigma * math.exp(-self.eta * step.h)
+        mean = shrink * x_t - step.alpha_s * math.expm1(-(1 + self.eta) * step.h) * slope
+        if not self.eta:
+            return mean
+        return mean + step.sigma_s * (-math.expm1(-2 * self.eta * step.h)) ** 0.5 * noise

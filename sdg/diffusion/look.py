@@ -33,7 +33,7 @@ class Look:
         In this unit, a shift's size is its *relative dose*.
         """
         eps = self.prediction.eps(self.x_t, self.step)
-        return rms(eps) * (self.step.sigma / self.step.alpha_bar**0.5)
+        return rms(eps) * (self.step.sigma / self.step.alpha)
 
     def pull(self, bound: Tensor | None = None, free: Tensor | None = None) -> Tensor:
         """Jᵀv, (B, C, H, W): directions v at x̂_0, taken back to x_t through the network. Once for each look.

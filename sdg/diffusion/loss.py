@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import NoiseSchedule, look_up
+from sdg.errors import SDGError
 
 LAMBDA = 0.001
 """Weight of the variational bound, a sum over all timesteps; each image samples one of them."""
@@ -25,22 +26,22 @@ def diffusion_loss(
 ) -> Tensor:
     """L_hybrid per sample, (B,); only L_simple if the network learns no variance.
 
-    L_simple is the mean squared error of the network's own output, ε or v. If the network predicts x0, it is
-    the error of the implied v, which is 1/σ² times that of x0, with this weight clipped at ``max_weight`` (as
-    in Hang et al. 2023) so that almost clean images do not dominate.
+    L_simple is the mean squared error of the network's own output, whatever it means. If the network predicts
+    x0, it is the error of the implied v, which is 1/σ² times that of x0, with this weight clipped at
+    ``max_weight`` (as in Hang et al. 2023) so that almost clean images do not dominate.
 
     Args:
         x0, noise: (B, C, H, W).
-        t: (B,) original timesteps.
+        t: (B,) times of the schedule.
         weights: (H, W), of the pixels in L_simple, 1 on average; None weights all equally.
         max_weight: the smaller it is, the more the training concentrates on noisy images.
     """
     schedule, channels = denoiser.schedule, x0.shape[1]
     a, sigma = schedule.coefficients(t, x0)
     x_t = a * x0 + sigma * noise
-    output = denoiser.network(x_t, t).to(x0.dtype)
-    error = output[:, :channels] - denoiser.target(x0, noise, a, sigma)
-    if denoiser.parameterisation == "x0":
+    output = denoiser.ask(x_t, t, a, sigma)
+    error = output[:, :channels] - denoiser.meaning.target(x0, noise, a, sigma)
+    if denoiser.meaning.kind == "x0":
         error = error * (1 / sigma).clamp(max=max_weight**0.5)
     square = error.square() if weights is None else error.square() * weights
     simple = square.mean((1, 2, 3))
@@ -48,6 +49,10 @@ def diffusion_loss(
     fraction = prediction.variance_fraction
     if fraction is None:
         return simple
+    if not isinstance(schedule, NoiseSchedule):
+        raise SDGError(
+            "a variance is learned for steps between timesteps: give prior.denoiser a NoiseSchedule"
+        )
     # x̂_0 is detached: as in the paper, L_vlb trains the variance and leaves the mean to L_simple.
     bound = posterior_kl(schedule, x0, prediction.x0.detach(), fraction, t)
     return simple + LAMBDA * len(schedule) * bound

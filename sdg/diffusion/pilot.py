@@ -23,9 +23,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
+from sdg.diffusion.level import Level
 from sdg.diffusion.look import Look
 from sdg.diffusion.sampler import Sampler
-from sdg.diffusion.timeline import Level, Step
+from sdg.diffusion.timeline import Step
 
 Guide = Callable[[Tensor, Level], Tensor | None]
 """(x, its noise level) -> the gradient of F at x, (B, C, H, W), weights included; None for no guidance."""

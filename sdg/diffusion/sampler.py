@@ -1,11 +1,13 @@
 r"""Sampler: one step of the reverse process, and how a guidance gradient enters it.
 
+Samplers are written in α, σ and λ = log(α/σ) of the two levels of a step, and so draw from every schedule.
+
 A gradient g = ∇_{x_t} F changes only the predicted clean image, x̂_0 -> x̂_0' (:meth:`Sampler.guide`); the step
 itself is the unguided one. Both forms of guidance fit this interface:
 
 * **mean shift** (the paper; ADM's classifier guidance): μ + Σ g is exactly the step's mean for
   x̂_0' = x̂_0 + (Σ/c1) g, where c1 is the weight of x̂_0 in μ;
-* **score correction** (ADM, algorithm 2): ε' = ε - √(1-ᾱ_t) g, that is, x̂_0' = x̂_0 + (1-ᾱ_t)/√ᾱ_t g.
+* **score correction** (ADM, algorithm 2): ε' = ε - σ_t g, that is, x̂_0' = x̂_0 + (σ_t²/α_t) g.
 
 x̂_0 is clamped before guidance and never after it: early in the chain x̂_0' rightly lies far outside [-1, 1].
 """
@@ -17,7 +19,8 @@ import torch
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
-from sdg.diffusion.timeline import Level, Step
+from sdg.diffusion.level import Level
+from sdg.diffusion.timeline import Step
 
 
 class Taken(NamedTuple):
@@ -71,6 +74,5 @@ def spread(sampler: Sampler, prediction: Prediction, step: Step) -> Tensor:
 
 
 def correct_score(prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
-    """Score correction: x̂_0' = x̂_0 + (1-ᾱ_t)/√ᾱ_t g (ADM, algorithm 2)."""
-    factor = (1 - step.alpha_bar) / step.alpha_bar**0.5
-    return prediction._replace(x0=prediction.x0 + factor * gradient)
+    """Score correction: x̂_0' = x̂_0 + (σ_t²/α_t) g (ADM, algorithm 2)."""
+    return prediction._replace(x0=prediction.x0 + step.sigma**2 / step.alpha * gradient)

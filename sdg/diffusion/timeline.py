@@ -1,39 +1,18 @@
-"""Respacing: which of the original timesteps a sampler visits, and the shorter chain they form.
+"""Timeline: the steps that a sampler takes, and the shorter chain that they form.
 
-The kept steps form a diffusion chain of their own: its β_i = 1 - ᾱ_i/ᾱ_{i-1} and posterior variances are
-recomputed from the kept ᾱ (Nichol & Dhariwal, 2021), while networks are always given the *original* timestep.
+The kept times form a chain of their own: variances are those of its steps, recomputed from the kept levels
+(Nichol & Dhariwal, 2021), while networks are always given the *original* time.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import accumulate, pairwise, repeat
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from torch import Tensor
-
-from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.level import CLEAN, Level
+from sdg.diffusion.schedule import Schedule
+from sdg.diffusion.spacing import Spacing, usual
 from sdg.errors import SDGError
-
-
-class Level(NamedTuple):
-    """How noisy a state of the chain is, in plain Python floats: float64 on every device."""
-
-    t: int
-    """The original timestep, as given to networks; for a finished image, that of the least noise, 0."""
-    alpha_bar: float
-    """ᾱ_t; 1 for a finished image."""
-    progress: float
-    """How far the chain has come: 0 at the noisiest timestep of the schedule, 1 at timestep 0."""
-
-    @property
-    def sigma(self) -> float:
-        """√(1 - ᾱ_t), the standard deviation of the noise in x_t."""
-        return (1 - self.alpha_bar) ** 0.5
-
-    def diffuse(self, x0: Tensor, noise: Tensor) -> Tensor:
-        """x0 noised to this level, q(x_t | x_0); both (B, C, H, W)."""
-        return self.alpha_bar**0.5 * x0 + self.sigma * noise
 
 
 @dataclass(frozen=True)
@@ -51,39 +30,69 @@ class Step:
     """Log of the posterior variance; at index 0, where that is zero, the value of index 1 (as in ADM)."""
 
     @property
-    def t(self) -> int:
-        """The original timestep of x_t."""
+    def t(self) -> float:
+        """The original time of x_t."""
         return self.level.t
 
     @property
+    def alpha(self) -> float:
+        """α of x_t."""
+        return self.level.alpha
+
+    @property
+    def sigma(self) -> float:
+        """σ of x_t."""
+        return self.level.sigma
+
+    @property
+    def alpha_s(self) -> float:
+        """α of x_s, 1 after the last step."""
+        return self.level_s.alpha
+
+    @property
+    def sigma_s(self) -> float:
+        """σ of x_s, 0 after the last step."""
+        return self.level_s.sigma
+
+    @property
+    def h(self) -> float:
+        """λ_s - λ_t, the length of the step; infinite for the last one."""
+        return self.level_s.log_snr - self.level.log_snr
+
+    @property
     def alpha_bar(self) -> float:
-        """ᾱ_t."""
+        """ᾱ of x_t."""
         return self.level.alpha_bar
 
     @property
     def alpha_bar_s(self) -> float:
-        """ᾱ of the state after the step, 1 after the last one."""
+        """ᾱ of x_s."""
         return self.level_s.alpha_bar
 
     @property
     def beta(self) -> float:
-        """β_t of the respaced chain."""
-        return 1 - self.alpha_bar / self.alpha_bar_s
+        """Var[x_t | x_s] = σ² (1 - e^(-2h)); of a process that preserves the variance, its β_t."""
+        return -(self.sigma**2) * math.expm1(-2 * self.h)
+
+    @property
+    def beta_tilde(self) -> float:
+        """Var[x_s | x_t, x_0] = σ_s² (1 - e^(-2h)), the posterior variance: the least a step may have."""
+        return -(self.sigma_s**2) * math.expm1(-2 * self.h)
 
     @property
     def c1(self) -> float:
-        """The weight of x̂_0 in the mean of the ancestral step; that of x_t is (1-ᾱ_s) √α / (1-ᾱ_t)."""
-        return self.beta * self.alpha_bar_s**0.5 / (1 - self.alpha_bar)
+        """The weight of x̂_0 in the mean of the ancestral step."""
+        return -self.alpha_s * math.expm1(-2 * self.h)
+
+    @property
+    def c2(self) -> float:
+        """The weight of x_t in the mean of the ancestral step."""
+        return self.sigma_s / self.sigma * math.exp(-self.h)
 
     @property
     def log_beta(self) -> float:
-        """Log of β_t, the largest variance a step may have."""
+        """Log of β, the largest variance a step may have."""
         return math.log(self.beta)
-
-    @property
-    def sigma(self) -> float:
-        """√(1 - ᾱ_t)."""
-        return self.level.sigma
 
     @property
     def last(self) -> bool:
@@ -95,31 +104,39 @@ class Timeline:
     """The steps a sampler visits, iterated from the noisiest to the last.
 
     Args:
-        schedule: ᾱ of the original chain.
-        steps: ADM's respacing: an integer (or its string) n keeps n timesteps spread evenly over the whole
-            chain, both ends included (for n = 1, the noisiest); ``"10,10,20"`` does so in as many equal
-            sections of the chain, from timestep 0 on; ``"ddimN"`` keeps N timesteps at a constant integer
-            stride from 0, as DDIM's authors do.
+        schedule: of the original chain.
+        steps: a number of steps, or what else the spacing understands.
         strength: how much of the chain is run, from 1 (all of it) down to its last step alone; for beginning
             from a noised image instead of from noise (SDEdit, Meng et al. 2022).
+        spacing: where the chain stops; None: as is usual for the schedule, for timesteps as in ADM.
+        scaled: whether states have the scale that the schedule gives them. By default they are divided by
+            √(α² + σ²), so that whatever is done to a state means the same for every schedule; a process that
+            preserves the variance is at that scale anyway.
 
     Raises:
-        SDGError: the chain or a section has fewer steps, no stride gives exactly N, or ``strength`` is out of
+        SDGError: the schedule has fewer steps, the spacing has no such steps, or ``strength`` is out of
             range.
     """
 
-    def __init__(self, schedule: NoiseSchedule, steps: int | str, strength: float = 1.0):
+    def __init__(
+        self,
+        schedule: Schedule,
+        steps: int | str,
+        strength: float = 1.0,
+        spacing: Spacing | None = None,
+        scaled: bool = False,
+    ):
         if not 0 < strength <= 1:
             raise SDGError(f"start.strength={strength} is out of range: use above 0 (keep all) to 1 (forget)")
         self.schedule = schedule
-        self.timesteps = respace(len(schedule), steps)
-        end = max(len(schedule) - 1, 1)
-        alpha_bars = [1.0, *schedule.alpha_bar[list(self.timesteps)].tolist()]
-        beta_tilde = [(1 - now / before) * (1 - before) / (1 - now) for before, now in pairwise(alpha_bars)]
-        beta_tilde[0] = beta_tilde[1] if len(beta_tilde) > 1 else 1 - alpha_bars[1]
-        levels = [Level(t, a, 1 - t / end) for t, a in zip((0, *self.timesteps), alpha_bars, strict=True)]
-        walked = max(1, round(strength * len(self.timesteps)))
-        self.steps = tuple(Step(i, levels[i + 1], levels[i], math.log(beta_tilde[i])) for i in range(walked))
+        self.timesteps = (spacing or usual(schedule))(schedule, steps)
+        kept = [schedule.level(t) for t in self.timesteps]
+        levels = [CLEAN._replace(t=schedule.ends[0]), *(kept if scaled else [level.unit for level in kept])]
+        whole = [Step(i, t, s, 0.0) for i, (s, t) in enumerate(pairwise(levels))]
+        tildes = [step.beta_tilde for step in whole]
+        tildes[0] = tildes[1] if len(whole) > 1 else whole[0].beta
+        walked = whole[: max(1, round(strength * len(whole)))]
+        self.steps = tuple(replace(step, log_beta_tilde=math.log(tildes[step.index])) for step in walked)
 
     @property
     def start(self) -> Level:
@@ -131,47 +148,3 @@ class Timeline:
 
     def __iter__(self) -> Iterator[Step]:
         return reversed(self.steps)
-
-
-def respace(total: int, steps: int | str) -> tuple[int, ...]:
-    """The kept timesteps in ascending order: ``respace(1000, 100)`` is 0, 10, 20, 30, 40, 50, 61, …, 999."""
-    text = str(steps).replace(" ", "")
-    parts = text.removeprefix("ddim").split(",")
-    ddim = text.startswith("ddim")
-    if not all(part.isdecimal() and int(part) for part in parts) or (ddim and len(parts) > 1):
-        raise SDGError(
-            f"sampler.steps={steps} is not a number of steps: use for example 50, ddim25 or 10,20,30"
-        )
-    counts = [int(part) for part in parts]
-    n = sum(counts)
-    if n > total:
-        raise SDGError(f"sampler.steps={steps} is more than the schedule's {total}: use {total} or fewer")
-    if ddim:
-        strides = (stride for stride in range(1, total) if len(range(0, total, stride)) == n)
-        stride = next(strides, None)
-        if stride is None:
-            raise SDGError(
-                f"no stride visits exactly {n} of {total} timesteps: use sampler.steps={n} instead"
-            )
-        return tuple(range(0, total, stride))
-    if counts == [1]:  # ADM would keep 0, from which nothing can be drawn
-        return (total - 1,)
-    # As equal as they can be, the first ones longer by one.
-    sizes = [total // len(counts) + (i < total % len(counts)) for i in range(len(counts))]
-    starts = accumulate(sizes[:-1], initial=0)
-    return tuple(
-        start + position
-        for start, size, count in zip(starts, sizes, counts, strict=True)
-        for position in _spread(size, count, steps)
-    )
-
-
-def _spread(size: int, count: int, steps: int | str) -> list[int]:
-    """``count`` of ``size`` timesteps, spread evenly, both ends included; for one, the first."""
-    if count > size:
-        raise SDGError(
-            f"sampler.steps={steps} wants {count} steps of a section of {size}: ask for fewer there"
-        )
-    # Accumulated, not multiplied, as in ADM: where a position falls midway, rounding errors decide.
-    stride = (size - 1) / (count - 1) if count > 1 else 1
-    return [round(position) for position in accumulate(repeat(stride, count - 1), initial=0.0)]

@@ -88,7 +88,7 @@ class Control(Estimator):
             uphill = self.terminal * here.score.rise(seen, step.level).gradient * bound
             astray = 2 * trust * (base - look.free.eps(look.x_t, step))
             # ε̂ = (x - a x̂_0)/σ: one way back leads through the prior, the other past it.
-            through = uphill - step.alpha_bar**0.5 / step.sigma * astray
+            through = uphill - step.alpha / step.sigma * astray
             at_state = here.score.limit(look.pull(free=through)) + astray / step.sigma
             control = control + adam(self.reach * at_state - 2 * small * self.reach**4 * control)
         return (control,)
@@ -99,7 +99,7 @@ class Control(Estimator):
         if not self.clamp:
             return Push(look.prediction, x_t=look.x_t)
         x0 = self._bounded(look)[1]
-        return Push(look.prediction._replace(x0=x0), x_t=look.x_t + step.alpha_bar**0.5 * (x0 - look.free.x0))
+        return Push(look.prediction._replace(x0=x0), x_t=look.x_t + step.alpha * (x0 - look.free.x0))
 
     def _moved(self, here: Here, control: Tensor) -> Tensor:
         return here.look.x_t + self.reach * control
@@ -116,6 +116,6 @@ class Control(Estimator):
         if self.weights == "free":
             return 0.0, 1.0
         variance = 0.0 if step.last else spread(here.sampler, here.look.prediction, step).square()
-        kept = torch.as_tensor(1 - step.alpha_bar_s - variance).clamp(min=0).sqrt()
-        odds = (step.alpha_bar_s * (1 - step.alpha_bar) / step.alpha_bar) ** 0.5
+        kept = torch.as_tensor(step.sigma_s**2 - variance).clamp(min=0).sqrt()
+        odds = step.alpha_s * step.sigma / step.alpha
         return (kept - odds).square(), 1 - step.beta

@@ -14,12 +14,13 @@ from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.look import Look
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.pilot import Push
 from sdg.diffusion.recurrence import Recurrence
 from sdg.diffusion.sampler import Sampler
-from sdg.diffusion.timeline import Level, Step, Timeline
+from sdg.diffusion.timeline import Step, Timeline
 from sdg.errors import SDGError
 from sdg.guidance.score import Rise, Score
 

@@ -94,7 +94,7 @@ class MPGD(Estimator):
             unit = look.loudness * (look.step.c1 if self.of == "x_s" else 1)
             shift = self.dose(shift, unit, gradient)
         if self.of == "x_s":
-            shift = shift / look.step.alpha_bar_s**0.5
+            shift = shift / look.step.alpha_s
         start = self._start(here)
         if model is not None and self.space == "code":
             code = model.encode(start)

@@ -19,7 +19,7 @@ def transported(look: Look, shift: Tensor) -> Push:
     """x̂_0 and x_t move together: the noise in x_t stays."""
     return Push(
         look.prediction._replace(x0=look.prediction.x0 + shift),
-        x_t=look.x_t + look.step.alpha_bar**0.5 * shift,
+        x_t=look.x_t + look.step.alpha * shift,
     )
 
 

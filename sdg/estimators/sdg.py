@@ -15,9 +15,9 @@ from typing import Literal
 
 from torch import Tensor
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.pilot import Push
 from sdg.diffusion.recurrence import Recurrence
-from sdg.diffusion.timeline import Level
 from sdg.estimators.dose import Dose
 from sdg.estimators.estimator import Estimator, Found, Here
 from sdg.estimators.ports import chosen, predicted, transported

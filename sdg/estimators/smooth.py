@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.estimators.estimator import Here, Smoothing
 from sdg.guidance.score import Rise
 

@@ -64,7 +64,7 @@ class Spectral(Estimator):
         length = gradient.flatten(1).norm(dim=1)[:, None, None, None]
         wanted = self.strength * length.clamp(self.low, self.high)
         moved = torch.where(length > 0, wanted / torch.where(length > 0, length, 1), 0) * gradient
-        shift = look.step.sigma / look.step.alpha_bar**0.5 * moved
+        shift = look.step.sigma / look.step.alpha * moved
         if self.clamp:
             bounded = (look.prediction.x0 + shift).clamp(-1, 1) - look.prediction.x0
             shift = torch.where(length > 0, bounded, 0)

@@ -2,11 +2,12 @@
 
 from torch import Tensor
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.look import Look
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.pilot import Pilot, Push
 from sdg.diffusion.sampler import Sampler
-from sdg.diffusion.timeline import Level, Step
+from sdg.diffusion.timeline import Step
 from sdg.estimators.estimator import Estimator, Found, Here
 from sdg.guidance.score import Score
 

@@ -97,7 +97,7 @@ class TFG(Estimator):
     def push(self, found: Found, here: Here) -> Push:
         (through, inside), step = found, here.look.step
         ahead = self._at("rho", step) / (1 - step.beta) ** 0.5
-        return Push(shift=ahead * through + step.alpha_bar_s**0.5 * inside)
+        return Push(shift=ahead * through + step.alpha_s * inside)
 
     def _at(self, name: str, step: Step) -> float:
         return getattr(self, name) * self.shapes[name](step) / self.means[name]

@@ -14,7 +14,10 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import CLEAN, Level
+from sdg.diffusion.parameterisation import Conditioning
+from sdg.diffusion.rescaling import Rescaling
+from sdg.diffusion.schedule import Schedule
 from sdg.errors import SDGError
 from sdg.guidance.term import Term
 from sdg.guidance.weight import Window, number
@@ -46,6 +49,9 @@ class Steering(NamedTuple):
 class Guidance(nn.Module):
     """s F and its gradient for a batch whose samples may have different targets and scales.
 
+    The encoder sees states of its own schedule: those of any other are rescaled to it, and the gradient is
+    taken through that. Weights, but for those by progress, count noise as the encoder does.
+
     Args:
         encoder: E'_I, frozen here and always in eval mode: (x_t, t) -> Features.
         terms: by name, each with its weight w_k.
@@ -57,6 +63,7 @@ class Guidance(nn.Module):
         contrast: what every prompt is contrasted with: a sentence, ``"mean"`` for the mean of a set of
             captions, or None; left to whoever makes the targets (:class:`sdg.guidance.targets.TextTargets`).
         contrast_weight: c, how much of it is subtracted.
+        schedule: on which the encoder has learned noise; None: that of whatever it is shown.
 
     Raises:
         SDGError: no terms, a scale that is not finite, a clamp that is not above 0, an ``every`` that is not
@@ -73,6 +80,7 @@ class Guidance(nn.Module):
         every: int = 1,
         contrast: str | None = None,
         contrast_weight: float = 1.0,
+        schedule: Schedule | None = None,
     ):
         super().__init__()
         if not terms:
@@ -91,6 +99,11 @@ class Guidance(nn.Module):
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
         self.every = every
+        self.rescaled = None if schedule is None else Rescaling(schedule)
+
+    def seen(self, level: Level) -> Level:
+        """The encoder's own level of the same λ; an equal one where its schedule is that of ``level``."""
+        return level if self.rescaled is None else self.rescaled.level(level)
 
     def forward(
         self,
@@ -131,7 +144,7 @@ class Guidance(nn.Module):
         factors = factors or {}
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            scores = self.scores(self._see(x, 0 if clean else level.t), targets)
+            scores = self.scores(self._see(x, CLEAN if clean else level), targets)
             total = self._total(scores, level, factors)
             (gradient,) = torch.autograd.grad(((1 if self.normalise else scale) * total).sum(), x)
         found = {name: score.detach() for name, score in scores.items()}
@@ -148,13 +161,13 @@ class Guidance(nn.Module):
         clean: bool = False,
     ) -> Tensor:
         """s F at x, (B,), without its gradient; arguments as for :meth:`ascend`."""
-        scores = self.scores(self._see(x, 0 if clean else level.t), targets)
+        scores = self.scores(self._see(x, CLEAN if clean else level), targets)
         return scale * self._total(scores, level, factors or {})
 
     @torch.no_grad()
     def encode(self, x: Tensor, level: Level) -> Features:
         """The encoder's features of images (B, C, H, W) noised to ``level``, without a gradient."""
-        return self._see(x, level.t)
+        return self._see(x, level)
 
     def scores(self, features: Features, targets: Mapping[str, Tensor | Features]) -> dict[str, Tensor]:
         """F_k, (B,), by term, for images with these features."""
@@ -162,10 +175,11 @@ class Guidance(nn.Module):
 
     def check(self, levels: Sequence[Level]) -> None:
         """Raise SDGError if a term has a window in which none of a chain's levels lies."""
+        seen = [self.seen(level) for level in levels]
         for name, term in self.terms.items():
             weight = term.weight
-            if isinstance(weight, Window) and weight.value and not any(map(weight.at, levels)):
-                first, last = levels[0], levels[-1]
+            if isinstance(weight, Window) and weight.value and not any(map(weight.at, seen)):
+                first, last = seen[0], seen[-1]
                 raise SDGError(
                     f"no step of this chain, from t={first.t} down to {last.t}, lies in the window of "
                     f"guidance.terms.{name}.weight: widen it, or take more steps"
@@ -173,7 +187,8 @@ class Guidance(nn.Module):
 
     def rests(self, level: Level) -> bool:
         """Whether every weight is 0 at ``level``, so that guidance need not be evaluated."""
-        return not any(term.weight_at(level) for term in self.terms.values())
+        seen = self.seen(level)
+        return not any(term.weight_at(seen) for term in self.terms.values())
 
     def train(self, mode: bool = True) -> Self:
         """Stays in eval mode, whatever the parent's mode: batch statistics would mix the samples."""
@@ -197,14 +212,15 @@ class Guidance(nn.Module):
     def _total(
         self, scores: Mapping[str, Tensor], level: Level, factors: Mapping[str, Tensor | float]
     ) -> Tensor:
+        seen = self.seen(level)
         weighted = [
-            self.terms[name].weight_at(level) * factors.get(name, 1.0) * score
+            self.terms[name].weight_at(seen) * factors.get(name, 1.0) * score
             for name, score in scores.items()
         ]
         return torch.stack(weighted).sum(dim=0)
 
-    def _see(self, x: Tensor, t: int) -> Features:
+    def _see(self, x: Tensor, level: Level) -> Features:
         """The encoder's features in the dtype of x; the encoder computes in the dtype of its weights."""
-        when = torch.full((1,), t, dtype=torch.int64, device=x.device)
-        stages, pooled = self.encoder(x, when)
+        shown = x if self.rescaled is None else self.rescaled(x, level)
+        stages, pooled = self.encoder(shown, Conditioning().at(self.seen(level), x.device))
         return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))

@@ -7,13 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import CLEAN, Level
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.targets import Aim
 from sdg.networks.time_encoder import Features
-
-CLEAN = Level(0, 1.0, 1.0)
-"""The noise level of a finished image."""
 
 
 class Rise(NamedTuple):
@@ -142,5 +139,6 @@ class Aimed(Score):
     def _aim(self, level: Level) -> None:
         """Targets are made once for each noise level: references would draw new noise."""
         if self._at is None or (self._at != level and not self.clean):
-            self._targets, self._factors = self.aim.steering(CLEAN if self.clean else level)
+            seen = self.guidance.seen(CLEAN if self.clean else level)
+            self._targets, self._factors = self.aim.steering(seen)
         self._at = level

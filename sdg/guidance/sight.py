@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 
 LIKE = 0.25
@@ -31,7 +31,7 @@ class Curve:
         mean = area / span if span else seen[0]
         self.points = [(t, value / mean if mean > 0 else 1.0) for t, value in points]
 
-    def __call__(self, t: int) -> float:
+    def __call__(self, t: float) -> float:
         """The weight at timestep ``t``."""
         before = [(s, w) for s, w in self.points if s <= t] or self.points[:1]
         after = [(s, w) for s, w in self.points if s >= t] or self.points[-1:]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.prompt import weighted_sentences
 from sdg.guidance.sight import Curve, SeenWords, Sight
@@ -147,7 +147,7 @@ class Reference:
 
 
 class Aim:
-    """The targets of every term for one group of samples.
+    """The targets of every term for one group of samples; levels are the encoder's own.
 
     Args:
         encode: gives the features of noised references.

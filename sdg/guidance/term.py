@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.guidance.weight import Visible, Weight, number
 
 

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 
 

@@ -33,7 +33,7 @@ def pairs(drawing: Drawing, number: int | None = None, said: str = "") -> str:
     urls = [_url(image) for image in paired(step.images)]
     scores = [_scores(scores) for scores in step.scores[len(step.scores) // 2 :]]
     columns = zip(urls[::2], urls[1::2], scores, strict=True)
-    where = f"step {step.number} of {step.of} · t = {step.t}"
+    where = f"step {step.number} of {step.of} · t = {step.t:.4g}"
     return template("play", "pairs.html").render(
         pairs=list(columns), said=said or where, shown=step.number, of=step.of
     )
@@ -61,14 +61,14 @@ def guided(drawing: Drawing) -> list[Image.Image]:
     return images[len(images) // 2 :]
 
 
-def colours(points: Iterable[tuple[int, float, str]]) -> dict[str, str]:
+def colours(points: Iterable[tuple[float, float, str]]) -> dict[str, str]:
     """A colour for each curve."""
     return dict(zip(dict.fromkeys(which for _, _, which in points), itertools.cycle(_COLOURS), strict=False))
 
 
-def curves(steps: Iterable[Step]) -> dict[str, list[tuple[int, float, str]]]:
+def curves(steps: Iterable[Step]) -> dict[str, list[tuple[float, float, str]]]:
     """For each kind of curve its points: (timestep, value, which curve)."""
-    points: dict[str, list[tuple[int, float, str]]] = {"score": [], "gradient": [], "clipped": []}
+    points: dict[str, list[tuple[float, float, str]]] = {"score": [], "gradient": [], "clipped": []}
     for step in steps:
         half = len(step.images) // 2
         for i in range(half):

@@ -33,8 +33,8 @@ class View(NamedTuple):
 
     number: int
     """Of the step, from 1."""
-    t: int
-    """The original timestep the step began at; for a search, the steps that are left."""
+    t: float
+    """The original time the step began at; for a search, the steps that are left."""
     predicted: Tensor
     """The clean pictures expected so far, (B, 3, S, S), about [-1, 1]; after the last step the pictures."""
     scores: Mapping[str, Tensor] = MappingProxyType({})

@@ -19,7 +19,7 @@ class Trace:
 
     def __init__(self, every: int = 0):
         self.every = every
-        self.t: list[int] = []
+        self.t: list[float] = []
         self.clipped: list[Tensor] = []
         self.guided: list[tuple[int, Said]] = []
         self.views: list[Tensor] = []

@@ -96,7 +96,7 @@ class Step(NamedTuple):
     """From 1."""
     of: int
     """The number of steps."""
-    t: int
+    t: float
     """The timestep the step began at, of the prior's own; for a search, the steps that are left."""
     images: list[Image.Image]
     """The clean pictures expected so far; after the last step, the pictures."""

@@ -12,11 +12,12 @@ from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.dpmpp import DPMSolverPP2M
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import Guide, Moment, generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 from tests.diffusion.examples import normal
 
 SIZE, STD = 16, 0.5

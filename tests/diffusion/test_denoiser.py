@@ -28,7 +28,7 @@ def test_a_perfect_network_gives_back_image_and_noise(parameterisation: Paramete
     x_t = SCHEDULE.diffuse(x0, torch.tensor([t, t]), noise)
 
     blank = Denoiser(nn.Identity(), SCHEDULE, 4, parameterisation=parameterisation)
-    network = Fixed(blank.target(x0, noise, a, sigma))
+    network = Fixed(blank.meaning.target(x0, noise, a, sigma))
     prediction = Denoiser(network, SCHEDULE, 4, parameterisation=parameterisation)(x_t, step)
 
     torch.testing.assert_close(prediction.x0, x0, rtol=0, atol=1e-10)
@@ -123,7 +123,7 @@ def test_a_network_of_the_wrong_width_is_refused() -> None:
 
 
 def test_an_unknown_parameterisation_is_refused() -> None:
-    with pytest.raises(SDGError, match="use eps, x0 or v"):
+    with pytest.raises(SDGError, match="use eps, x0, v, flow or edm"):
         Denoiser(nn.Identity(), SCHEDULE, 4, parameterisation="score")  # type: ignore[arg-type]
 
 

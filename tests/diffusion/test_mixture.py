@@ -29,7 +29,8 @@ from experiments.samplers.study import (
 )
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.level import Level
+from sdg.diffusion.timeline import Timeline
 
 GRID = torch.linspace(-8, 8, 16_001, dtype=torch.float64)
 STATES = torch.tensor([[-1.9, -0.4], [0.2, 1.3]], dtype=torch.float64).view(1, 1, 2, 2)
@@ -103,7 +104,7 @@ def test_the_guide_is_the_gradient_of_the_log_likelihood(index: int) -> None:
 
 
 def test_the_guide_of_a_finished_pixel_is_the_measurements_own() -> None:
-    gradient = exact_guide(PRIOR, POSTERIOR)(STATES, Level(0, 1.0, 1.0))
+    gradient = exact_guide(PRIOR, POSTERIOR)(STATES, Level.vp(0, 1.0, 1.0))
     torch.testing.assert_close(gradient, (MEASURED - STATES) / TAU**2)
 
 

@@ -11,11 +11,12 @@ from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser, Prediction
 from sdg.diffusion.dpmpp import DPMSolverPP2M
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import Guide, Moment, generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Step, Timeline
+from sdg.diffusion.timeline import Step, Timeline
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.text import Text
 from sdg.networks.time_clip import TimeResNet

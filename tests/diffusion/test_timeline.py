@@ -9,11 +9,13 @@ from torch import Tensor
 
 from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Timeline, respace
+from sdg.diffusion.spacing import respace
+from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from tests.diffusion.examples import gaussian_denoiser, normal
 
@@ -176,10 +178,10 @@ def test_levels_know_how_far_the_chain_has_come() -> None:
 
 
 def test_diffusing_is_the_forward_process() -> None:
-    level = Level(300, 0.36, 0.7)
+    level = Level.vp(300, 0.36, 0.7)
     x0, noise = normal(2, 3, 4, 4), normal(2, 3, 4, 4, seed=1)
     torch.testing.assert_close(level.diffuse(x0, noise), 0.6 * x0 + 0.8 * noise)
-    assert torch.equal(Level(0, 1.0, 1.0).diffuse(x0, noise), x0)
+    assert torch.equal(Level.vp(0, 1.0, 1.0).diffuse(x0, noise), x0)
 
 
 MEAN, STD = 0.3, 0.5

@@ -19,13 +19,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sdg.diffusion.denoiser import Denoiser, Prediction
+from sdg.diffusion.level import Level
 from sdg.diffusion.look import Look
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.pilot import Pilot, Push
 from sdg.diffusion.process import walk
 from sdg.diffusion.sampler import Sampler, Taken, correct_score
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Step, Timeline
+from sdg.diffusion.timeline import Step, Timeline
 from sdg.estimators.estimator import Estimator
 from sdg.estimators.steer import Steer
 from sdg.guidance.score import OfFunction
@@ -118,7 +119,7 @@ class Visiting(Timeline):
         alpha_bars = [1.0, *SCHEDULE.alpha_bar[kept].tolist()]
         tildes = [(1 - a / b) * (1 - b) / (1 - a) for b, a in pairwise(alpha_bars)]
         tildes[0] = tildes[1]
-        levels = [Level(t, a, 1 - t / 999) for t, a in zip((0, *kept), alpha_bars, strict=True)]
+        levels = [Level.vp(t, a, 1 - t / 999) for t, a in zip((0, *kept), alpha_bars, strict=True)]
         self.schedule, self.timesteps = SCHEDULE, tuple(kept)
         logs = torch.tensor(tildes, dtype=torch.float64).log().tolist()
         self.steps = tuple(Step(i, levels[i + 1], levels[i], logs[i]) for i in range(len(kept)))

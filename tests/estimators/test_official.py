@@ -7,8 +7,9 @@ import pytest
 
 from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
+from sdg.diffusion.level import Level
 from sdg.diffusion.sampler import Sampler
-from sdg.diffusion.timeline import Level, Step
+from sdg.diffusion.timeline import Step
 from sdg.estimators.control import Control
 from sdg.estimators.dose import Absolute, Relative
 from sdg.estimators.dps import DPS

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.guidance.content import Content
 from sdg.guidance.guidance import Guidance
@@ -112,14 +113,14 @@ def test_where_the_asked_for_is_unseen_only_contrast_leaves_the_rest_alone() -> 
 
 def test_opposite_and_mean_differ_by_a_factor_where_sentences_are_opposite() -> None:
     x_t = torch.tensor([[0.3, -0.7], [-1.2, 0.4]], dtype=torch.float64)
-    level = Level(300, 0.4, 0.7)
+    level = Level.vp(300, 0.4, 0.7)
     opposite, mean = (slope(x_t, level, SENTENCE - other) for other in (OPPOSITE, MEAN))
     torch.testing.assert_close(opposite, 2 * mean)
 
 
 def test_the_contrast_is_the_log_ratio_of_classifier_free_guidance_up_to_its_slope() -> None:
     """log p(asked | x) - log p(opposite | x) = 2 artanh(a): both grow with a alone, when b says nothing."""
-    level = Level(300, 0.4, 0.7)
+    level = Level.vp(300, 0.4, 0.7)
     x_t = torch.tensor([[0.9, 0.0]], dtype=torch.float64)
     (a, _), (da, other) = expected_signs(x_t, level)[0], slope(x_t, level, SENTENCE - OPPOSITE)[0]
     variance = level.alpha_bar * STD**2 + 1 - level.alpha_bar

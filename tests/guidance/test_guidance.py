@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.text import Text
@@ -17,7 +17,7 @@ from tests.golden.fill import fill_state_dict
 
 SIZE, DIM = 32, 16
 T = torch.tensor([500])
-LEVEL = Level(500, 0.3, 0.5)
+LEVEL = Level.vp(500, 0.3, 0.5)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -80,7 +80,7 @@ def test_a_weight_is_that_of_the_level() -> None:
     rising.terms["text"].weight = Linear(0.0, 4.0)
     unit = constant(X_T, LEVEL, {"text": Y}, ONES).gradient
     for progress, weight in ((0.0, 0.0), (0.25, 1.0), (0.75, 3.0)):
-        gradient = rising(X_T, Level(500, 0.3, progress), {"text": Y}, ONES).gradient
+        gradient = rising(X_T, Level.vp(500, 0.3, progress), {"text": Y}, ONES).gradient
         torch.testing.assert_close(gradient, weight * unit)
 
 

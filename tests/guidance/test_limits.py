@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.text import Text
 from sdg.networks.time_clip import Features
 
-LEVEL = Level(500, 0.3, 0.5)
+LEVEL = Level.vp(500, 0.3, 0.5)
 
 
 class Linear(nn.Module):

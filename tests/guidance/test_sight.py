@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.sight import Curve, SeenWords, Sight
@@ -81,7 +81,7 @@ def test_for_a_linear_term_every_part_is_weighted_by_its_curve() -> None:
     seen = words(plain, sentence(BLUE), nothing)
     (red, as_red), (hat, as_hat) = sight().parts(plain)
     for t in (0, 300, 500, 999):
-        targets, factor = seen.at(Level(t, 0.5, 0.5))
+        targets, factor = seen.at(Level.vp(t, 0.5, 0.5))
         expected = plain + (as_red(t) - 1) * red + (as_hat(t) - 1) * hat
         torch.testing.assert_close(factor[0] * targets[0], expected)
         torch.testing.assert_close(targets[0].norm(), plain.norm())
@@ -96,8 +96,8 @@ def test_what_is_unseen_does_not_push_and_what_is_seen_pushes_at_full_weight() -
     found = sight()
     hat = sentence(HAT) - MEAN / 2**0.5
     seen = SeenWords(hat[None], [found.parts(sentence(HAT))])
-    assert seen.at(Level(700, 0.1, 0.3))[1].item() == pytest.approx(0, abs=1e-9)
-    assert seen.at(Level(0, 1.0, 1.0))[1].item() == pytest.approx(999 / 250, rel=1e-9)
+    assert seen.at(Level.vp(700, 0.1, 0.3))[1].item() == pytest.approx(0, abs=1e-9)
+    assert seen.at(Level.vp(0, 1.0, 1.0))[1].item() == pytest.approx(999 / 250, rel=1e-9)
 
 
 def test_prompts_with_bars_and_contrasts_are_taken_apart_sentence_by_sentence() -> None:
@@ -124,7 +124,7 @@ def test_guidance_pushes_by_the_factor_and_the_score_is_of_the_whole_target() ->
     x = torch.linspace(0.5, 2, 8, dtype=torch.float64).view(2, 1, 2, 2)
     targets = torch.stack([sentence(2 * RED, HAT), sentence(HAT)])
     aim = Aim(guidance.encode, {"plain": targets}, {}, {"text": words(*targets)})
-    level, scale = Level(300, 0.4, 0.7), torch.ones(2, dtype=torch.float64)
+    level, scale = Level.vp(300, 0.4, 0.7), torch.ones(2, dtype=torch.float64)
     held_to, factors = aim.steering(level)
     steering = guidance(x, level, held_to, scale, factors)
     held, factor = words(*targets).at(level)
@@ -136,7 +136,7 @@ def test_guidance_pushes_by_the_factor_and_the_score_is_of_the_whole_target() ->
 
 def test_visible_has_a_word_and_a_size() -> None:
     assert isinstance(Text("visible").weight, Visible)
-    assert Text(Visible(3.0)).weight_at(Level(10, 0.9, 0.99)) == 3.0
+    assert Text(Visible(3.0)).weight_at(Level.vp(10, 0.9, 0.99)) == 3.0
 
 
 def test_a_sight_of_nothing_is_refused() -> None:
@@ -149,7 +149,7 @@ def test_a_sight_of_nothing_is_refused() -> None:
 
 def test_a_window_of_noise_counts_timesteps() -> None:
     term = Text(NoiseWindow(2.0, start=500, stop=100))
-    assert [term.weight_at(Level(t, 0.5, 0.0)) for t in (999, 501, 500, 100, 99)] == [0, 0, 2, 2, 0]
+    assert [term.weight_at(Level.vp(t, 0.5, 0.0)) for t in (999, 501, 500, 100, 99)] == [0, 0, 2, 2, 0]
 
 
 @pytest.mark.parametrize("start, stop", [(100, 200), (100, -1)])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.targets import Aim, Reference, TextTargets
 from sdg.networks.clip import CLIP
@@ -74,7 +74,7 @@ def test_a_prompt_that_the_tokenizer_refuses_is_refused(clip: CLIP) -> None:
 
 # --- pictures
 
-LEVELS = [Level(900, 0.04, 0.1), Level(300, 0.64, 0.7)]
+LEVELS = [Level.vp(900, 0.04, 0.1), Level.vp(300, 0.64, 0.7)]
 CLEAN = torch.linspace(-1, 1, 2 * 3 * 4 * 4).view(2, 3, 4, 4)
 KEYS = [(0, 0), (0, 1)]
 

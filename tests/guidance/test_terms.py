@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 from sdg.guidance.content import Content
 from sdg.guidance.guidance import Guidance
@@ -25,7 +25,7 @@ SHAPES = [
     (48, 2, 2),
     (96, 1, 1),
 ]  # the last two have fewer places than channels
-LEVEL = Level(500, 0.3, 0.5)
+LEVEL = Level.vp(500, 0.3, 0.5)
 TERMS: dict[str, Callable[[], Term]] = {
     "text": Text,
     "content": Content,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from torch import nn
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.prompt import seems_weighted, weighted_sentences
@@ -51,7 +52,7 @@ def test_what_is_no_number_is_no_weight(weight: Any) -> None:
 
 
 def test_terms_weigh_numbers_and_functions_alike() -> None:
-    level = Level(750, 0.1, 0.25)
+    level = Level.vp(750, 0.1, 0.25)
     assert [term.weight_at(level) for term in (Text(), Text(-2), Text(Linear(1.0, 0.0)))] == [1, -2, 0.75]
 
 
@@ -68,9 +69,9 @@ def test_a_window_that_holds_no_step_of_a_chain_is_refused() -> None:
 def test_guidance_rests_where_every_weight_is_zero() -> None:
     windows = {"a": Text(Window(1.0, 0.0, 0.3)), "b": Text(Window(1.0, 0.2, 0.5)), "c": Text(0.0)}
     guidance = Guidance(nn.Identity(), windows, 1.0)
-    assert [guidance.rests(Level(0, 1.0, progress)) for progress in (0.0, 0.25, 0.4, 0.6)] == [False] * 3 + [
-        True
-    ]
+    assert [guidance.rests(Level.vp(0, 1.0, progress)) for progress in (0.0, 0.25, 0.4, 0.6)] == [
+        False
+    ] * 3 + [True]
 
 
 @pytest.mark.parametrize(

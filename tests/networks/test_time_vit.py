@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from open_clip.transformer import QuickGELU, VisionTransformer
 from torch import Tensor, nn
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.structure import Structure
@@ -167,7 +167,7 @@ def test_it_guides_every_sample_by_itself() -> None:
         "style": Style(weight=1e-8),
     }
     guidance = Guidance(make_encoder(), terms, scale=100.0)
-    level, scale = Level(500, 0.08, 0.5), torch.full((3,), 100.0)
+    level, scale = Level.vp(500, 0.08, 0.5), torch.full((3,), 100.0)
     x_t, reference = make_images(3, size=32), make_images(3, seed=1, size=32)
     words = F.normalize(torch.randn(3, 12, generator=torch.Generator().manual_seed(2)), dim=-1)
 

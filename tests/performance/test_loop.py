@@ -359,7 +359,7 @@ def test_nothing_is_compiled_anew_after_the_first_step(channels_last: bool) -> N
 
     def made() -> GuidedSampling:
         method = make(4, device="cpu")
-        method.denoiser.parameterisation = "x0"  # the next state inherits the output's layout
+        method.denoiser.meaning.kind = "x0"  # the next state inherits the output's layout
         for network in (method.denoiser.network, method.aims.guidance.encoder):
             quicken(network, channels_last=channels_last)
         return method

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser, Prediction
+from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.pilot import ByGradient
 from sdg.diffusion.process import Moment, walk
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Timeline
+from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.guidance.score import CLEAN, OfFunction
 from sdg.populations.best_of import BestOf

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from sdg.config import build
 from sdg.diffusion.ddim import DDIM
 from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.level import Level
 from sdg.diffusion.look import Look
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.pilot import Push
 from sdg.diffusion.schedule import NoiseSchedule
-from sdg.diffusion.timeline import Level, Step
+from sdg.diffusion.timeline import Step
 from sdg.errors import SDGError
 from sdg.estimators.sdg import SDG
 from sdg.estimators.steer import Steer
@@ -41,7 +42,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-STATES = [(normal(2, 1, 2, 2, seed=i), Level(100 * (7 - i), 0.5, i / 8)) for i in range(8)]
+STATES = [(normal(2, 1, 2, 2, seed=i), Level.vp(100 * (7 - i), 0.5, i / 8)) for i in range(8)]
 TARGET, SCALE = normal(2, 2, seed=9), torch.tensor([100.0, -3.0])
 
 
@@ -64,7 +65,7 @@ def steer(every: int, terms: dict[str, Text] | None = None) -> Steer:
 def asked_of(steer: Steer) -> Iterator[tuple[Push | None, bool]]:
     """The pushes at all states, and whether each was made from what an earlier one found."""
     for x, level in STATES:
-        step = Step(1, level, level._replace(alpha_bar=0.6), 0.0)
+        step = Step(1, level, Level.vp(level.t, 0.6, level.progress), 0.0)
         yield steer(Look(PRIOR, x, step), DDIM(), torch.zeros_like(x)), steer.reusing
 
 

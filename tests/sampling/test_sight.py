@@ -7,7 +7,7 @@ import torch
 from hydra.errors import InstantiationException
 
 from sdg.checkpoints.card import Card, read_card, write_card
-from sdg.diffusion.timeline import Level
+from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 from sdg.files import file_hash
 from sdg.guidance.text import Text
@@ -76,7 +76,7 @@ def test_a_term_of_ones_own_follows_what_is_seen(weights: list[str]) -> None:
     made = method(weights, own, "guidance.terms.text.weight=visible")
     assert made.aims is not None
     steer = made.aims([PlanEntry(0, PROMPT, None, 0, 0, 50.0)])
-    early, late = (steer.aim.steering(Level(t, 0.5, 1 - t / 999)) for t in (900, 50))
+    early, late = (steer.aim.steering(Level.vp(t, 0.5, 1 - t / 999)) for t in (900, 50))
     assert isinstance(made.aims.guidance.terms["text"], Squared)
     assert float(early[1]["text"]) < float(late[1]["text"])
 
