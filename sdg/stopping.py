@@ -74,6 +74,25 @@ def listen(running: bool = False) -> None:
         signal.signal(number, _answer)
 
 
+def outlive(worker: int) -> None:
+    """For ``worker_init_fn`` of a data loader: its workers go on for a while after a signal.
+
+    A scheduler, or Ctrl-C, tells every process of a run. The one that the workers read for may take a last
+    batch from them, ends when its step is done, and its workers with it; PyTorch would call the death of a
+    worker before that a fault. A second signal, of PyTorch's or Python's own cleaning, does end a worker.
+    """
+    told: list[int] = []
+
+    def answer(number: int, frame: Any) -> None:
+        if told:
+            raise SystemExit(128 + number)
+        told.append(number)
+        signal.alarm(int(_RUNNING))  # kills it
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, answer)
+
+
 def guard() -> None:
     """Make sure that a command ends though its main thread may be stuck in a library's C code.
 
@@ -142,8 +161,8 @@ def started_by_first() -> bool:
 
 
 def _answer(number: int, frame: Any) -> None:
-    if os.getpid() != _state.owner:  # a worker that reads data
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+    if os.getpid() != _state.owner:  # a worker before ``outlive``
+        raise SystemExit(128 + number)
     first, now = _state.asked is None, time.monotonic()
     if first:
         _state.asked, _state.since = number, now

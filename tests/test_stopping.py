@@ -111,6 +111,28 @@ def test_a_command_ends_though_its_main_thread_is_stuck(heard: bool) -> None:
     assert not heard or told.startswith("stopped by SIGTERM: what is complete is kept")
 
 
+WORKER = """
+import signal, time
+from sdg import stopping
+stopping.outlive(0)
+print("reads", flush=True)
+while not signal.getitimer(signal.ITIMER_REAL)[0]:
+    time.sleep(0.01)
+print("goes on", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_outlives_the_first_signal_for_the_process_that_it_reads_for() -> None:
+    """A scheduler tells all processes: one that lost its worker would end in PyTorch's traceback."""
+    with python(WORKER) as process:
+        for line in ("reads\n", "goes on\n"):
+            assert process.stdout.readline() == line
+            process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 143
+
+
 PARENT = """
 import os, subprocess, sys, time
 child = "from sdg import stopping; stopping.listen(); stopping.guard(); print('ready', flush=True); " \\

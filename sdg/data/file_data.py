@@ -19,6 +19,7 @@ from sdg.data.picture_data import PictureData
 from sdg.data.prepare import check_cache, write_cache
 from sdg.data.shard import Batches, Shard, training_batches
 from sdg.data.squares import SourceSquares, Squares
+from sdg.data.workers import loader
 from sdg.errors import SDGError
 from sdg.progress import Bar
 
@@ -183,13 +184,7 @@ class FileData(PictureData):
         return batch
 
     def _loader(self, pictures: FilePictures, batches: Batches | Shard) -> DataLoader:
-        return DataLoader(
-            pictures,
-            sampler=batches,
-            batch_size=None,
-            num_workers=self.workers,
-            pin_memory=self.pin_memory,
-        )
+        return loader(pictures, batches, self.workers, self.pin_memory)
 
 
 def _cores() -> int:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from sdg.data.prepare import CHUNK, Chunks
 from sdg.data.source import PictureSource
 from sdg.data.squares import SourceSquares
+from sdg.data.workers import loader
 from sdg.errors import SDGError
 from sdg.locks import locked
 from sdg.progress import Bar
@@ -98,9 +98,9 @@ def _thumbnails(source: PictureSource, workers: int) -> np.ndarray:
     squares = SourceSquares(source, SIDE, "box", enlarge=True)
     chunks = [(start, min(start + CHUNK, len(source))) for start in range(0, len(source), CHUNK)]
     found = np.empty((len(source), SIDE**2), np.uint8)
-    loader = DataLoader(Chunks(squares), sampler=chunks, batch_size=None, num_workers=workers)
+    read = loader(Chunks(squares), chunks, workers)
     with Bar(total=len(source), desc="looking at the pictures", unit=" pictures", leave=False) as bar:
-        for (start, stop), (pixels, damaged) in zip(chunks, loader, strict=True):
+        for (start, stop), (pixels, damaged) in zip(chunks, read, strict=True):
             found[start:stop] = pixels.to(torch.int32).sum(dim=1).div(3, rounding_mode="floor").flatten(1)
             for index in damaged:
                 found[index] = np.random.default_rng(index).integers(0, 256, SIDE**2)

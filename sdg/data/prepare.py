@@ -12,10 +12,11 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from sdg.data.cache import CHECKSUMS, DAMAGED, PIXELS, SETTINGS, CachedSquares, read_damaged
 from sdg.data.squares import SourceSquares
+from sdg.data.workers import loader
 from sdg.errors import SDGError
 from sdg.files import write_whole
 from sdg.locks import locked
@@ -91,13 +92,13 @@ def _append(squares: SourceSquares, part: Path, done: int, workers: int, on_corr
     """Prepare the pictures from ``done`` on; write notes of damage first, then pixels, then checksums."""
     count = len(squares)
     chunks = [(start, min(start + CHUNK, count)) for start in range(done, count, CHUNK)]
-    loader = DataLoader(Chunks(squares), sampler=chunks, batch_size=None, num_workers=workers)
+    read = loader(Chunks(squares), chunks, workers)
     with ExitStack() as stack:
         notes, body, checksums = (
             stack.enter_context(open(part / name, "ab")) for name in (DAMAGED, PIXELS, CHECKSUMS)
         )
         bar = stack.enter_context(Bar(total=count, initial=done, desc="preparing", unit=" pictures"))
-        for pixels, damaged in loader:
+        for pixels, damaged in read:
             for index, message in damaged.items():
                 if on_corrupt == "fail":
                     raise SDGError(f"{message} (or set data.on_corrupt=skip)")
