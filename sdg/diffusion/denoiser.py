@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from sdg.diffusion.codec import Codec, Pixels
 from sdg.diffusion.parameterisation import Conditioning, Meaning, Number, Parameterisation
 from sdg.diffusion.rescaling import Rescaling
 from sdg.diffusion.schedule import Schedule
@@ -38,12 +39,13 @@ class Denoiser(nn.Module):
             (B, C or 2C, H, W). If 2C, the second half is the learned variance v (Nichol & Dhariwal 2021,
             eq. 15), interpreted as the fraction (v+1)/2, not clamped.
         schedule: the forward process the network was trained on.
-        image_size: side of the square images it draws, in pixels.
-        channels: number of channels of those images.
+        image_size: side of the square states it draws; that of pictures, unless ``codec`` changes it.
+        channels: number of channels of those states.
         parameterisation: what the first C channels of the output are.
         clip: clamp x̂_0 to [-1, 1], as ADM does by default.
         conditioning: what the network is told; None: the schedule's t, and for ``edm`` c_noise.
         sigma_data: deviation of the pictures that ``edm`` counts on.
+        codec: between states and pictures; by default they are the same, but for the colours of grey ones.
 
     Raises:
         SDGError: an unknown parameterisation, or a size that the network cannot take.
@@ -59,6 +61,7 @@ class Denoiser(nn.Module):
         clip: bool = True,
         conditioning: Conditioning | None = None,
         sigma_data: float = 0.5,
+        codec: Codec | None = None,
     ):
         super().__init__()
         self.meaning = Meaning(parameterisation, schedule, sigma_data)
@@ -72,6 +75,9 @@ class Denoiser(nn.Module):
         self.image_size, self.channels, self.clip = image_size, channels, clip
         edm = parameterisation == "edm"
         self.conditioning = conditioning or (Conditioning("log_sigma", 0.25) if edm else Conditioning())
+        self.codec = codec or Pixels(channels)
+        self.picture_size = self.codec.picture_size(image_size)
+        """Side of the pictures, in pixels."""
 
     @property
     def parameterisation(self) -> Parameterisation:
@@ -89,6 +95,7 @@ class Denoiser(nn.Module):
             self.clip,
             self.conditioning,
             self.meaning.data,
+            self.codec,
         )
 
     def forward(self, x_t: Tensor, step: Step) -> Prediction:

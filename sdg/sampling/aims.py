@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sdg.data.picture import read_picture
+from sdg.diffusion.codec import Codec, Pixels
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
@@ -23,7 +24,7 @@ class Aims(nn.Module):
 
     Args:
         texts: embeds the prompts.
-        size: side of the pictures that the encoder reads, in pixels.
+        size: side of the prior's pictures, in pixels.
         reference_noise: ``"fresh"`` at every step, as in the paper's code, or ``"fixed"`` for the whole
             chain.
         share_reference: whether samples of a run with the same reference also share its noise, so that a
@@ -32,6 +33,7 @@ class Aims(nn.Module):
         sight: what the encoder sees at each noise level; needed by terms whose weight is ``visible``, unless
             it is shown pictures without noise.
         clean: whether the encoder is shown predicted pictures instead of states.
+        codec: between pictures and the prior's states, which references become.
 
     Raises:
         SDGError: an unknown ``reference_noise``, or a weight that follows the sight of an encoder without.
@@ -46,6 +48,7 @@ class Aims(nn.Module):
         share_reference: bool = False,
         sight: Sight | None = None,
         clean: bool = False,
+        codec: Codec | None = None,
     ):
         super().__init__()
         if reference_noise not in ("fresh", "fixed"):
@@ -58,6 +61,7 @@ class Aims(nn.Module):
             raise SDGError(f"the weight of {blind[0]} follows what the encoder sees, which is not known here")
         self.guidance, self.texts, self.size, self.sight = guidance, texts, size, sight
         self.fixed, self.share, self.clean = reference_noise == "fixed", share_reference, clean
+        self.codec = codec or Pixels()
 
     def waiting(self, kind: str) -> dict[str, str]:
         """Terms that need this kind of target from the plan, in words, and how to leave each out."""
@@ -109,13 +113,14 @@ class Aims(nn.Module):
         device = self.texts.clip.device
         if not self.share:
             noise = NoiseSource([entry.key for entry in entries], stream="reference")
-            return Reference(self._stack(paths).to(device), noise, self.fixed)
+            return Reference(self._states(paths), noise, self.fixed)
         distinct = list(dict.fromkeys(paths))
         rows = torch.tensor([distinct.index(path) for path in paths], device=device)
         noise = NoiseSource([(entries[0].seed, 0)], stream="shared reference")
-        return Reference(self._stack(distinct).to(device), noise, self.fixed, rows)
+        return Reference(self._states(distinct), noise, self.fixed, rows)
 
-    def _stack(self, paths: Sequence[str | None]) -> Tensor:
-        """(N, 3, size, size); grey where a path is None, as for unguided samples."""
+    def _states(self, paths: Sequence[str | None]) -> Tensor:
+        """(N, C, s, s); grey where a path is None, as for unguided samples."""
         grey = torch.zeros(3, self.size, self.size)
-        return torch.stack([grey if path is None else read_picture(path, self.size) for path in paths])
+        pictures = [grey if path is None else read_picture(path, self.size) for path in paths]
+        return self.codec.encode(torch.stack(pictures).to(self.texts.clip.device))

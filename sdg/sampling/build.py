@@ -14,6 +14,7 @@ from sdg.config import build
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.estimators.estimator import Estimator
+from sdg.guidance.eyes import Eyes
 from sdg.sampling.aims import Aims
 from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.constraints import Constraints
@@ -88,9 +89,12 @@ def guided_sampling(
     aims = None
     if guidance["terms"]:
         texts, tower = networks.texts(encoder), networks.tower(encoder, how, plain)
-        wanted = build(guidance, encoder=tower)
+        eyes = Eyes(tower, denoiser.codec, denoiser.image_size, denoiser.channels, clean)
+        wanted = build(guidance, encoder=eyes)
         texts, sight = read_words(wanted, texts, encoder, clean)
-        aims = Aims(wanted, texts, denoiser.image_size, **references, sight=sight, clean=clean)
+        aims = Aims(
+            wanted, texts, denoiser.picture_size, **references, sight=sight, clean=clean, codec=denoiser.codec
+        )
     constraints = Constraints(begin, None if constraint is None else build(constraint))
     crowd = None if population is None else build(population)
     rule = build(sampler["rule"])

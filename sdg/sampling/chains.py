@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 import torch
 from torch import Tensor
 
+from sdg.diffusion.codec import Codec
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import Moment, walk
@@ -60,10 +61,10 @@ class GuidedSampling(Method):
     ):
         guidance = aims.guidance if aims else None
         scale = guidance.scale if guidance else 0.0
-        super().__init__(denoiser.image_size, len(timeline), scale, _entries(group, population))
-        if guidance and guidance.encoder.image_size != denoiser.image_size:
+        super().__init__(denoiser.picture_size, len(timeline), scale, _entries(group, population))
+        if guidance and guidance.encoder.image_size != denoiser.picture_size:
             raise SDGError(
-                f"the prior draws {denoiser.image_size}-px images and the encoder reads "
+                f"the prior draws {denoiser.picture_size}-px images and the encoder reads "
                 f"{guidance.encoder.image_size}-px ones: choose a prior and an encoder that match"
             )
         if guidance:
@@ -84,7 +85,13 @@ class GuidedSampling(Method):
         self.denoiser = denoiser.eval().requires_grad_(False)
         self.sampler, self.timeline, self.aims, self.start = sampler, timeline, aims, start or Start()
         self.constraints = constraints or Constraints(self.start)
+        self.constraints.fit(denoiser.codec)
         self.snapshots, self.trace = snapshots, trace
+
+    @property
+    def codec(self) -> Codec:
+        """Between the prior's states and pictures."""
+        return self.denoiser.codec
 
     def waiting(self, kind: str) -> dict[str, str]:
         """What needs a target of this kind, in words, and how to leave each out."""
@@ -109,16 +116,17 @@ class GuidedSampling(Method):
         each = self.population.particles if self.population else 1
         crowd = [entry for entry in entries for _ in range(each)]
         noise = NoiseSource([(*entry.key, *([k] if k else [])) for entry in entries for k in range(each)])
-        trace, score = Trace(self.snapshots), self.aims(crowd) if self.aims else None
-        steer, held = self._steer(crowd, score, noise), self.constraints(crowd, self.size, self.device)
+        trace, score = Trace(self.snapshots, self.codec.decode), self.aims(crowd) if self.aims else None
+        steer, held = self._steer(crowd, score, noise), self.constraints(crowd, self.size, self.codec, self.device)
         choice = self._selection(entries, score)
+        begun = self.start.picture(self.size, self.device)
         moments = walk(
             self.denoiser,
             self.sampler,
             self.timeline,
             noise,
             steer,
-            start=self.start.picture(self.size, self.device),
+            start=None if begun is None else self.codec.encode(begun),
             constrain=held,
             device=self.device,
         )
@@ -140,7 +148,8 @@ class GuidedSampling(Method):
             trace.keep(rows)
             if score:
                 score.keep(rows)
-        return self._finish(entries, images, score.finished(images.clamp(-1, 1)) if score else {}, trace)
+        scores = score.finished(self.codec.settle(images)) if score else {}
+        return self._finish(entries, self.codec.decode(images), scores, trace)
 
     def _steer(self, entries: Sequence[PlanEntry], score: Aimed | None, noise: NoiseSource) -> Steer | None:
         """What steers the group; None if nothing does."""
@@ -166,7 +175,7 @@ class GuidedSampling(Method):
         return View(
             number,
             moment.step.t,
-            predicted[first],
+            self.codec.decode(predicted[first]),
             {name: score[first] for name, score in said.scores.items()} if said else {},
             said.rms[first] if said else None,
             clipped[first],

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from sdg.baselines.ilvr import ILVR
 from sdg.data.picture import read_mask, read_picture
+from sdg.diffusion.codec import Codec
 from sdg.diffusion.constraint import KnownRegion
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Step
+from sdg.errors import SDGError
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.start import Start
 
@@ -31,34 +33,51 @@ class Constraints(nn.Module):
         """What needs a target of this kind, in words, and how to leave each out."""
         return {"ILVR": "leave constraint=ilvr out"} if self.ilvr and kind == "reference" else {}
 
-    def forward(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> "Held | None":
-        """The constraint on the samples of ``entries``; None if there is none."""
-        made = [self._hold(entries, size, device), self._keep(entries, size, device)]
+    def fit(self, codec: Codec) -> None:
+        """Raises SDGError if a constraint on pixels meets a prior whose states are not pixels."""
+        masked = "start.mask" if self.start.mask is not None else None
+        if (name := "constraint=ilvr" if self.ilvr else masked) and not codec.pixels:
+            raise SDGError(
+                f"{name} holds pixels of noised states, and this prior's states are codes of an autoencoder: "
+                "leave it out, or choose a prior of pixels"
+            )
+
+    def forward(
+        self, entries: Sequence[PlanEntry], size: int, codec: Codec, device: torch.device
+    ) -> "Held | None":
+        """The constraint on the samples of ``entries``, from pictures of ``size``; None if there is none."""
+        made = [self._hold(entries, size, codec, device), self._keep(entries, size, codec, device)]
         constraints = [constraint for constraint in made if constraint is not None]
         return Held(constraints) if constraints else None
 
-    def _hold(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> "ByReference | None":
+    def _hold(
+        self, entries: Sequence[PlanEntry], size: int, codec: Codec, device: torch.device
+    ) -> "ByReference | None":
         if self.ilvr is None or not any(entry.reference for entry in entries):
             return None
         free = torch.zeros(3, size, size)
         pictures = [read_picture(entry.reference, size) if entry.reference else free for entry in entries]
         held = torch.tensor([entry.reference is not None for entry in entries], device=device)
         noise = NoiseSource([entry.key for entry in entries], "ilvr")
-        return ByReference(self.ilvr, torch.stack(pictures).to(device), held, noise)
+        return ByReference(self.ilvr, codec.encode(torch.stack(pictures).to(device)), held, noise)
 
-    def _keep(self, entries: Sequence[PlanEntry], size: int, device: torch.device) -> KnownRegion | None:
+    def _keep(
+        self, entries: Sequence[PlanEntry], size: int, codec: Codec, device: torch.device
+    ) -> KnownRegion | None:
         picture, mask = self.start.picture(size, device), self.start.mask
         if picture is None or mask is None:
             return None
         keys = [entry.key for entry in entries]
-        return KnownRegion(picture, read_mask(Path(mask), size)[None].to(device), NoiseSource(keys, "known"))
+        free = read_mask(Path(mask), size)[None].to(device)
+        around = codec.encode(free.expand(-1, 3, -1, -1))[:, :1]  # as large as states are
+        return KnownRegion(codec.encode(picture), around, NoiseSource(keys, "known"))
 
 
 class ByReference:
     """ILVR for those samples of a group that have a reference.
 
     Args:
-        references: (B, 3, S, S) in [-1, 1].
+        references: their states, (B, C, S, S) in [-1, 1].
         held: (B,) bool, which have one.
         noise: the references' own.
     """

@@ -1,6 +1,6 @@
 """What happened to the samples of a group, step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,10 +15,11 @@ class Trace:
 
     Args:
         every: keep the predicted clean images of the last step and every ``every``-th before; 0 keeps none.
+        decode: clean states to pictures, (B, 3, S, S) about [-1, 1].
     """
 
-    def __init__(self, every: int = 0):
-        self.every = every
+    def __init__(self, every: int = 0, decode: Callable[[Tensor], Tensor] = lambda states: states):
+        self.every, self.decode = every, decode
         self.t: list[float] = []
         self.clipped: list[Tensor] = []
         self.guided: list[tuple[int, Said]] = []
@@ -32,7 +33,7 @@ class Trace:
         x0 = moment.prior.x0
         self.clipped.append((x0.abs() >= 1).float().mean(dim=(1, 2, 3)))
         if self.every and moment.step.index % self.every == 0:
-            self.views.append(to_bytes(x0))
+            self.views.append(to_bytes(self.decode(x0)))
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these samples, (N,) int64, in this order, and with what was recorded of them."""
