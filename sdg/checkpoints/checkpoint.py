@@ -53,7 +53,7 @@ class Checkpoint:
             SDGError: the file is no longer what was opened.
         """
         dtypes = dtypes or {}
-        with _in_one_line(self.path):
+        with in_one_line(self.path):
             state, read = self._read(), 0
             portion = sum(x.nbytes for x in self.outline.values()) // _PORTIONS
             for key, expected in self.outline.items():
@@ -84,7 +84,7 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
             archive that declares far more than it holds.
     """
     choice, path = chosen(path)[1], find_file(path)
-    with _in_one_line(path):
+    with in_one_line(path):
         format_ = format_of(path)
         found = unwrap(path, format_.read(path), choice)
         for key, tensor in found.state.items():
@@ -120,7 +120,8 @@ def _refuse_what_is_no_plain_tensor(path: Path, key: str, tensor: Tensor) -> Non
 
 
 @contextmanager
-def _in_one_line(path: Path) -> Iterator[None]:
+def in_one_line(path: Path) -> Iterator[None]:
+    """Whatever reading ``path`` inside raises, as one line."""
     try:
         yield
     except SDGError:

@@ -1,7 +1,9 @@
 """Weights in files: written whole, read strictly and one tensor at a time; no code in them is ever run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,6 +80,8 @@ def unfilled() -> Iterator[None]:
     """
 
     def unfill(_module: nn.Module, _name: str, parameter: nn.Parameter) -> nn.Parameter:
+        if _filled.get():
+            return parameter
         return nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
 
     # torch declares such hooks without a return value, but documents one.
@@ -87,6 +91,19 @@ def unfilled() -> Iterator[None]:
             yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def filled() -> Iterator[None]:
+    """Modules built inside have memory and values, even under :func:`unfilled`: what their code does to them holds."""
+    token = _filled.set(True)
+    try:
+        yield
+    finally:
+        _filled.reset(token)
+
+
+_filled: ContextVar[bool] = ContextVar("filled", default=False)
 
 
 class _NoFilling(TorchFunctionMode):
@@ -105,7 +122,12 @@ class _NoFilling(TorchFunctionMode):
 
 
 @torch.no_grad()
-def load_weights(module: ModuleT, path: str | Path | None, dtype: torch.dtype | None = None) -> ModuleT:
+def load_weights(
+    module: ModuleT,
+    path: str | Path | None,
+    dtype: torch.dtype | None = None,
+    ignore: Sequence[str] = (),
+) -> ModuleT:
     """Load ``path`` into ``module`` strictly; returns the module.
 
     Public names are translated to ours. The file is read one tensor at a time, so memory holds at most one of
@@ -114,16 +136,20 @@ def load_weights(module: ModuleT, path: str | Path | None, dtype: torch.dtype | 
     Args:
         path: see :func:`open_checkpoint`.
         dtype: dtype of the module's floating-point tensors afterwards; None leaves each as it is.
+        ignore: names in the file that are not the module's, such as its tables; ``*`` stands for anything.
 
     Raises:
         SDGError: as :func:`open_checkpoint`; also if keys are missing, left over or of another shape: which
             keys, and what the file is for instead.
     """
     checkpoint, own = open_checkpoint(path), module.state_dict()
-    names = rename(checkpoint.outline.keys(), own.keys())
+    offered = [
+        key for key in checkpoint.outline if not any(fnmatchcase(key, pattern) for pattern in ignore)
+    ]
+    names = rename(offered, own.keys())
     if checkpoint.note:
         print(f"note: {checkpoint.note}")
-    if others := [key for key in checkpoint.outline if key not in names and "." in key]:
+    if others := [key for key in offered if key not in names and "." in key]:
         print(f"note: {len(others)} tensors of {path} are of other networks ({others[0]}, …) and not taken")
     renamed = {names[key]: value for key, value in checkpoint.outline.items() if key in names}
     if problems := differences(renamed, own):

@@ -46,6 +46,9 @@ class TimeEncoder(nn.Module, ABC):
         SDGError: An image size that the tower cannot take.
     """
 
+    reads_states: bool = False
+    """Whether it reads a prior's states as they are, codes of an autoencoder, in place of pictures."""
+
     positions: str
     """Name of the positional embedding (1 + n * n, C), the only weights shaped by the image size."""
 

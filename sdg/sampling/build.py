@@ -95,6 +95,8 @@ def guided_sampling(
         aims = Aims(
             wanted, texts, denoiser.picture_size, **references, sight=sight, clean=clean, codec=denoiser.codec
         )
+    if constraint and "image_size" in constraint:  # of the states that are held, which settings need not know
+        constraint = {**constraint, "image_size": denoiser.image_size}
     constraints = Constraints(begin, None if constraint is None else build(constraint))
     crowd = None if population is None else build(population)
     rule = build(sampler["rule"])

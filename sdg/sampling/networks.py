@@ -100,7 +100,7 @@ class Networks:
         def load() -> Denoiser:
             with unfilled():  # networks take no memory until their weights are read
                 denoiser: Denoiser = build(prior["denoiser"])
-            load_weights(denoiser.network, _own_file(prior), compute.precision)
+            load_weights(denoiser.network, _own_file(prior), compute.precision, prior.get("ignore", ()))
             compute(denoiser.network)
             return denoiser
 
@@ -154,7 +154,8 @@ class Networks:
 
 def _own_file(model: Settings, setting: str = "prior.checkpoint") -> Path:
     where = (model.get("url"), model.get("sha256"), model.get("download", False))
-    return locate(model["checkpoint"], *where, setting=setting)
+    path, prefix = model["checkpoint"], model.get("prefix")
+    return locate(f"{path}@{prefix}" if path and prefix else path, *where, setting=setting)
 
 
 def _file(encoder: Settings, key: str) -> Path:

@@ -49,7 +49,7 @@ class PriorTraining(Training):
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         generator = keyed_generator("prior", self.seed, batch["step"], device=self.device)
         own = self.timesteps, self.emphasis, self.max_weight
-        loss = self._loss(batch["image"], generator, Ranks.current(), *own)
+        loss = self._loss(self._states(batch), generator, Ranks.current(), *own)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
@@ -60,7 +60,7 @@ class PriorTraining(Training):
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         generator = keyed_generator("prior validation", self.seed, batch_idx, device=self.device)
-        loss = self._loss(batch["image"], generator, Ranks(), Uniform())
+        loss = self._loss(self._states(batch), generator, Ranks(), Uniform())
         self.log("val/loss", loss, batch_size=len(batch["image"]), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -76,6 +76,9 @@ class PriorTraining(Training):
 
     def exported_weights(self) -> str:
         return f"an exponential average over the steps (decay {self.ema_decay:g})"
+
+    def _states(self, batch: dict) -> Tensor:
+        return self.denoiser.codec.encode(batch["image"])
 
     def _loss(
         self,

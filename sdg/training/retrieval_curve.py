@@ -15,6 +15,7 @@ from PIL import Image
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
+from sdg.diffusion.codec import Codec, Pixels
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.extras import need
 from sdg.files import write_whole
@@ -80,11 +81,12 @@ class RetrievalCurve(Callback):
     def _curves(self, trainer: pl.Trainer, module: TimeCLIPTraining) -> dict[str, list[float]]:
         dtype, ask = next(module.encoder.parameters()).dtype, module.ask_teacher
         batches = [from_bytes(pixels).to(dtype) for pixels in self._batches]
-        search = Search(module.schedule, batches, trainer.precision_plugin.forward_context)
+        codec = module.codec
+        search = Search(module.schedule, batches, trainer.precision_plugin.forward_context, codec)
         if self._clean is None:
             self._clean = search.clean(ask)
-            self._plain = search.curve(lambda x_t, _: ask(x_t), self._clean)
-        student = search.curve(lambda x_t, t: module.encoder(x_t, t).pooled, self._clean)
+            self._plain = search.curve(lambda x_t, _: ask(codec.decode(x_t)), self._clean)
+        student = search.curve(module.ask_student, self._clean)
         return {"time-dependent": student, "plain CLIP": self._plain}
 
 
@@ -115,6 +117,8 @@ class Search(NamedTuple):
     schedule: NoiseSchedule
     batches: Sequence[Tensor]
     context: Callable[[], AbstractContextManager] = nullcontext
+    codec: Codec = Pixels()
+    """Noise is added to the states that pictures become."""
 
     def clean(self, ask: Callable[[Tensor], Tensor]) -> Tensor:
         """What ``ask`` gives for the clean pictures: embeddings (N, D)."""
@@ -122,12 +126,13 @@ class Search(NamedTuple):
             return torch.cat([F.normalize(ask(images).float(), dim=-1) for images in self.batches])
 
     def curve(self, embed: Callable[[Tensor, Tensor], Tensor], clean: Tensor) -> list[float]:
-        """Top-1 at every level, for ``embed``: x_t (B, 3, H, W) and t (1,) to embeddings (B, D)."""
+        """Top-1 at every level, for ``embed``: x_t (B, C, s, s) and t (1,) to embeddings (B, D)."""
         found = []
         for t in levels(self.schedule):
             at_t = torch.full((1,), t, device=clean.device)
             with self.context():
-                noised = (_noised(self.schedule, images, t, i) for i, images in enumerate(self.batches))
+                states = map(self.codec.encode, self.batches)
+                noised = (_noised(self.schedule, each, t, i) for i, each in enumerate(states))
                 embeddings = torch.cat([F.normalize(embed(x_t, at_t).float(), dim=-1) for x_t in noised])
             found.append(top_k(embeddings @ clean.T, 1))
         return found

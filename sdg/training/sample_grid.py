@@ -40,7 +40,7 @@ class SampleGrid(Callback):
         noise = NoiseSource([(0, i) for i in range(self.count)])
         timeline = Timeline(prior.schedule, self.steps)
         images = generate(averaged.eval(), self.sampler, timeline, noise, device=pl_module.device)
-        keep_figure(trainer, self.folder, "samples", _sheet(images))
+        keep_figure(trainer, self.folder, "samples", _sheet(prior.codec.decode(images)))
 
 
 class GeneratorGrid(Callback):

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
+from sdg.diffusion.codec import Codec, Pixels
 from sdg.diffusion.schedule import NoiseSchedule
 from sdg.errors import SDGError
 from sdg.networks.clip import CLIP
@@ -41,6 +42,7 @@ class TimeCLIPTraining(Training):
         checkpointing: recompute a ResNet's blocks in the backward pass to save memory.
         objective: the loss; by default the paper's.
         timesteps: distribution of t in training; by default uniform, as in validation and as released.
+        codec: of that prior, whose states the student is shown; by default states are pictures.
     """
 
     least_batch = 2
@@ -57,6 +59,7 @@ class TimeCLIPTraining(Training):
         checkpointing: bool = False,
         objective: Objective | None = None,
         timesteps: Timesteps | None = None,
+        codec: Codec | None = None,
         seed: int = 0,
     ):
         super().__init__()
@@ -68,8 +71,9 @@ class TimeCLIPTraining(Training):
         self.batchnorm, self.seed = batchnorm, seed
         self.objective, self.timesteps = objective or Distillation(), timesteps
         self.contrast = Contrast(of_chance=2)
-        # In a list, to be neither trained nor in the checkpoint.
+        # In lists, to be neither trained nor in the checkpoint.
         self._teacher = [clip.eval().requires_grad_(False)]
+        self._codec = [(codec or Pixels()).eval().requires_grad_(False)]
         self._cache = TeacherCache(self.ask_teacher, cache_gigabytes) if cache_teacher else None
 
     @property
@@ -77,6 +81,18 @@ class TimeCLIPTraining(Training):
         """The frozen CLIP, on this module's device."""
         self._teacher[0].to(self.device)
         return self._teacher[0]
+
+    @property
+    def codec(self) -> Codec:
+        """Between pictures and the states that the student is shown, on this module's device."""
+        self._codec[0].to(self.device)
+        return self._codec[0]
+
+    def ask_student(self, states: Tensor, t: Tensor) -> Tensor:
+        """The student's embeddings (B, D) of noised states (B, C, s, s) at t (B,) or (1,)."""
+        seen = states if self.encoder.reads_states else self.codec.decode(states)
+        embeddings: Tensor = self.encoder(seen, t).pooled
+        return embeddings
 
     def ask_teacher(self, images: Tensor) -> Tensor:
         """The teacher's embeddings (B, D) of images (B, 3, H, W), in its own precision."""
@@ -126,15 +142,16 @@ class TimeCLIPTraining(Training):
         paired = bool(batch.get("paired"))
         each = 2 if paired else 1  # siblings share level and noise: only the attribute is between them
         t = ranks.share(draw, len(images) // each).repeat_interleave(each)
-        shape = images.shape[1:]
+        with torch.no_grad():
+            states = self.codec.encode(images)
+        shape = states.shape[1:]
         noise = ranks.share(
             lambda n: torch.randn(n, *shape, dtype=torch.float32, **options), len(images) // each
         ).repeat_interleave(each, dim=0)
         with torch.no_grad():
             target = self._target(batch)
-        student = F.normalize(
-            self.encoder(self.schedule.diffuse(images, t, noise.to(images)), t).pooled, dim=-1
-        )
+        noised = self.schedule.diffuse(states, t, noise.to(states))
+        student = F.normalize(self.ask_student(noised, t), dim=-1)
         with torch.no_grad():
             targets = ranks.gather(target)
         return self.objective(ranks.gather(student), targets, paired)
