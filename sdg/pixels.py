@@ -16,7 +16,7 @@ def from_bytes(pixels: Tensor) -> Tensor:
 
 
 def to_grey(images: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, 1, H, W): the luma of ITU-R 601, as Pillow's mode L; equal colours stay as they are."""
+    """(B, 3, H, W) -> (B, 1, H, W): the luma of ITU-R 601, as Pillow's mode L; grey stays as it is."""
     red, green, blue = images.split(1, dim=1)
     # Written as differences from green, so that a grey pixel is kept to the last bit.
     return green + 0.299 * (red - green) + 0.114 * (blue - green)

@@ -10,7 +10,7 @@ from sdg.composition import ROOT
 
 FLOORS = (
     {"commands"},
-    {"play"},
+    {"play", "priors"},
     {"studio"},
     {"training", "sampling", "sweep"},
     {"metrics"},

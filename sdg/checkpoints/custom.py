@@ -63,7 +63,7 @@ def custom_schedule(
     first: int = 0,
     pixel_range: Sequence[float] = (-1, 1),
 ) -> NoiseSchedule:
-    """The schedule of our states, for a network that was trained on noise ``betas`` and pixels in ``pixel_range``.
+    """The schedule of our states, for a network trained on noise ``betas`` and pixels in ``pixel_range``.
 
     Args:
         betas, checkpoint, first: see :func:`~sdg.checkpoints.tables.read_alpha_bar`.
@@ -102,7 +102,7 @@ def custom_prior(
 
 @torch.no_grad()
 def _try(foreign: Foreign, channels: int, side: int) -> None:
-    """Raise SDGError, now and not in the middle of a run, if a network does not take what it will be given."""
+    """Raise SDGError now, not in the middle of a run, if a network does not take what it will be given."""
     example = next((parameter for parameter in foreign.parameters()), torch.zeros(()))
     modes = {module: module.training for module in foreign.modules()}
     try:
@@ -127,7 +127,7 @@ def _try(foreign: Foreign, channels: int, side: int) -> None:
 
 
 def _made(path: str | None, arguments: Mapping[str, Any]) -> nn.Module:
-    """The network that a dotted path and arguments make, built plainly: it may touch its weights as it likes."""
+    """The network that a dotted path makes, built plainly: it may touch its weights as it likes."""
     if not path:
         raise SDGError("no network is named: give prior.network=package.module.Class")
     module, _, name = path.rpartition(".")
@@ -135,14 +135,18 @@ def _made(path: str | None, arguments: Mapping[str, Any]) -> nn.Module:
         make = getattr(import_module(module), name)
     except (ImportError, ValueError, AttributeError) as error:
         raise SDGError(
-            f"prior.network={path} is not on Python's path ({error}): give package.module.Class, of a file in "
-            "this folder, say"
+            f"prior.network={path} is not on Python's path ({error}): give package.module.Class, of a file "
+            "in this folder, say"
         ) from error
     try:
         with filled(), torch.random.fork_rng(devices=[]):
             made = make(**arguments)
     except TypeError as error:
-        raise SDGError(f"prior.network={path} takes other arguments ({error}): mend prior.arguments") from error
+        raise SDGError(
+            f"prior.network={path} takes other arguments ({error}): mend prior.arguments"
+        ) from error
     if not isinstance(made, nn.Module):
-        raise SDGError(f"prior.network={path} makes a {type(made).__name__}, no torch.nn.Module: name a class")
+        raise SDGError(
+            f"prior.network={path} makes a {type(made).__name__}, no torch.nn.Module: name a class"
+        )
     return made

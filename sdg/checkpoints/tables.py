@@ -16,7 +16,7 @@ from sdg.checkpoints.places import chosen, find_file
 from sdg.errors import SDGError
 
 Betas = Mapping[str, float] | Sequence[float] | str | None
-"""``{start, end, steps}`` for a linear table, the table itself, ``checkpoint``, or a path; both with ``@NAME``."""
+"""``{start, end, steps}`` of a linear table, a table, ``checkpoint`` or a path; both may end in ``@NAME``."""
 
 _LINEAR = {"start": 1e-4, "end": 0.02, "steps": 1000}
 _BETA = re.compile(r"(^|[._])betas?(_?t)?$", re.IGNORECASE)
@@ -31,8 +31,8 @@ def read_alpha_bar(betas: Betas, checkpoint: str | None = None, first: int = 0) 
 
     Args:
         checkpoint: the network's own file, for ``betas="checkpoint"``.
-        first: entries at the beginning that are no noise, or that the network has not learned: 1 for tables of
-            T + 1 entries. They count in the product all the same.
+        first: entries at the beginning that are no noise or were not learned, 1 for tables of T + 1 entries.
+            They count in the product all the same.
 
     Raises:
         SDGError: there is no such table, or it is none of a noise schedule.
@@ -44,12 +44,16 @@ def read_alpha_bar(betas: Betas, checkpoint: str | None = None, first: int = 0) 
     falls = len(table) > 1 and bool((table.diff() < 0).all())
     given = _BAR.search(name) if name else falls
     if not given and not ((table >= 0) & (table < 1)).all():
-        raise SDGError(f"{what} has entries outside of 0 … 1, which are no β: choose another, as in FILE@NAME")
+        raise SDGError(
+            f"{what} has entries outside of 0 … 1, which are no β: choose another, as in FILE@NAME"
+        )
     alpha_bar = (table if given else (1 - table).cumprod(0))[first:]
     if len(alpha_bar) and alpha_bar[0] >= 1:
         raise SDGError(f"{what} begins with a step without noise: add prior.first={first + 1}")
     if not len(alpha_bar) or alpha_bar[-1] <= 0 or (alpha_bar.diff() >= 0).any():
-        raise SDGError(f"{what} is no table of noise that grows within 0 … 1: choose another, as in FILE@NAME")
+        raise SDGError(
+            f"{what} is no table of noise that grows within 0 … 1: choose another, as in FILE@NAME"
+        )
     return alpha_bar
 
 
@@ -107,5 +111,7 @@ def _tables(name: str, content: Any) -> Iterator[tuple[str, Tensor]]:
     elif isinstance(content, Tensor):
         if content.is_floating_point() and content.numel() > 1 and content.squeeze().ndim == 1:
             yield name, content.detach().squeeze().double()
-    elif isinstance(content, list | tuple) and len(content) > 1 and all(isinstance(x, float) for x in content):
+    elif (
+        isinstance(content, list | tuple) and len(content) > 1 and all(isinstance(x, float) for x in content)
+    ):
         yield name, torch.tensor(content, dtype=torch.float64)

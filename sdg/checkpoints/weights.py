@@ -95,7 +95,7 @@ def unfilled() -> Iterator[None]:
 
 @contextmanager
 def filled() -> Iterator[None]:
-    """Modules built inside have memory and values, even under :func:`unfilled`: what their code does to them holds."""
+    """Modules built inside have weights with values, even under :func:`unfilled`: their code may use them."""
     token = _filled.set(True)
     try:
         yield
@@ -143,9 +143,7 @@ def load_weights(
             keys, and what the file is for instead.
     """
     checkpoint, own = open_checkpoint(path), module.state_dict()
-    offered = [
-        key for key in checkpoint.outline if not any(fnmatchcase(key, pattern) for pattern in ignore)
-    ]
+    offered = [key for key in checkpoint.outline if not any(fnmatchcase(key, pattern) for pattern in ignore)]
     names = rename(offered, own.keys())
     if checkpoint.note:
         print(f"note: {checkpoint.note}")

@@ -71,6 +71,10 @@ COMMANDS: dict[str, tuple[Callable[[Words], None], str]] = {
         _tool("sdg.checkpoints"),
         "public files, which are here, what a file is: sdg weights ffhq",
     ),
+    "prior": (
+        _tool("sdg.priors"),
+        "does a prior predict anything, in which units: sdg prior check prior=custom … pictures=DIR",
+    ),
     "sweep": (_entry_point("sweep"), "search settings: sdg sweep +sweep=guidance_scale"),
     "runs": (_tool("sdg.report", "runs"), "many runs in one table: sdg runs outputs"),
 }

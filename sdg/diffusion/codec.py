@@ -48,8 +48,8 @@ class Pixels(Codec):
         super().__init__()
         if channels not in (1, 3):
             raise SDGError(
-                f"pictures have 3 channels, or 1 if they are grey, this prior draws {channels}: choose another, "
-                "or give the autoencoder between it and pictures (prior.denoiser.codec)"
+                f"pictures have 3 channels, or 1 if they are grey, this prior draws {channels}: choose "
+                "another, or give the autoencoder between it and pictures (prior.denoiser.codec)"
             )
         if padding < 0:
             raise SDGError(f"padding={padding} is no number of pixels: use 0 or more")
@@ -67,5 +67,5 @@ class Pixels(Codec):
     def picture_size(self, side: int) -> int:
         size = side - 2 * self.padding
         if size < 1:
-            raise SDGError(f"padding={self.padding} leaves nothing of states of side {side}: use a smaller one")
+            raise SDGError(f"padding={self.padding} leaves nothing of states of side {side}: use less")
         return size

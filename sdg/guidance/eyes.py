@@ -11,16 +11,16 @@ from sdg.networks.time_encoder import Features
 class Eyes(nn.Module):
     """An encoder that is shown states: decoded to pictures first, unless it has learned to read states.
 
-    All that an encoder must offer is ``forward(x, t)``, with pictures x (B, 3, S, S) about [-1, 1] and t (1,)
-    int64, giving :class:`Features`, and the ``image_size`` S that it takes. One that reads a prior's states
-    says so by ``reads_states = True``, and has their number of ``channels``.
+    All that an encoder must offer is ``forward(x, t)``, with pictures x (B, 3, S, S) about [-1, 1] and
+    t (1,) int64, giving :class:`Features`, and the ``image_size`` S that it takes. One that reads a prior's
+    states says so by ``reads_states = True``, and has their number of ``channels``.
 
     Args:
         encoder: looks through these eyes.
         codec: the prior's.
         side, channels: of the prior's states.
-        clean: whether it is shown predicted states only, without noise. Their pictures are resized to the size
-            that it takes (bicubic, antialiased); noise would not survive that.
+        clean: whether it is shown predicted states only, without noise. Their pictures are resized to the
+            size that it takes (bicubic, antialiased); noise would not survive that.
 
     Raises:
         SDGError: it takes pictures or states of another size, or noised codes would have to be decoded.
@@ -40,8 +40,8 @@ class Eyes(nn.Module):
             _check_states(encoder, side, channels)
         elif not clean and not codec.pixels:
             raise SDGError(
-                "this prior draws codes of an autoencoder, and noised codes are no pictures: use an estimator "
-                "that reads clean ones, such as estimator=clip_x0, or an encoder fine-tuned on these codes"
+                "this prior draws codes of an autoencoder, and noised codes are no pictures: use an "
+                "estimator that reads clean ones, such as estimator=clip_x0, or an encoder fine-tuned on them"
             )
         elif not clean and takes != self.image_size:
             raise SDGError(
@@ -62,9 +62,9 @@ class Eyes(nn.Module):
 
 
 def _check_states(encoder: nn.Module, side: int, channels: int) -> None:
-    theirs = getattr(encoder, "channels", None), encoder.image_size
-    if theirs != (channels, side):
+    theirs = getattr(encoder, "channels", None)
+    if theirs != channels or encoder.image_size != side:
         raise SDGError(
-            f"the encoder reads states of {theirs[0]} channels and side {theirs[1]}, the prior's have "
+            f"the encoder reads states of {theirs} channels and side {encoder.image_size}, the prior's have "
             f"{channels} and {side}: choose an encoder that was fine-tuned for this prior"
         )

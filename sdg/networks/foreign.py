@@ -1,7 +1,7 @@
 r"""Foreign: a network by anyone as ours are called, though it counts time and scales pixels in its own way.
 
-Its pictures are y = s x_0 + m, where [m - s, m + s] is its range of pixels, and its states y_t = a y + σ ε. Ours
-are
+Its pictures are y = s x_0 + m, where [m - s, m + s] is its range of pixels, and its states y_t = a y + σ ε;
+ours are
 
 .. math:: x_t = (y_t - a m) / n = (a s / n) x_0 + (σ / n) ε, \qquad n = \sqrt{a^2 s^2 + σ^2},
 
@@ -23,7 +23,7 @@ SHAPES = {"": "()", "B": "(B,)", "B,1": "(B, 1)"}
 
 
 class Foreign(nn.Module):
-    """Maps x_t (B, C, S, S) and t (1,) or (B,) int64 to what ``network`` predicts, as a Denoiser reads it.
+    """Maps x_t (B, C, S, S) and timesteps t (1,) or (B,) to what a Denoiser reads from ``network``.
 
     Args:
         network: called with states and times; of a record, a dictionary or a tuple, its first part is taken.
@@ -64,14 +64,15 @@ class Foreign(nn.Module):
         self.own_range = (self.s, self.m) != (1, 0)
         self.velocity, self.pictures = velocity and self.own_range, pictures
         own = own_alpha_bar(alpha_bar, pixel_range)
-        # No buffers, which would be rounded with the weights.
-        self.a, self.sigma, self.n = own.sqrt(), (1 - own).sqrt(), (own * self.s**2 + 1 - own).sqrt()
+        # No buffer, which would be rounded with the weights.
+        self.noise = 0.5 * ((1 - own) / own).log()
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         y_t = x_t
         if self.own_range:
-            a, sigma, n = (_look_up(table, t, x_t) for table in (self.a, self.sigma, self.n))
-            y_t = n * x_t + a * self.m
+            noise = _look_up(self.noise, t, x_t)
+            a, sigma = (-2 * noise).sigmoid().sqrt(), (2 * noise).sigmoid().sqrt()
+            y_t = (a**2 * self.s**2 + sigma**2).sqrt() * x_t + a * self.m
         output = _first(self.network(y_t, self._time(t, x_t)))
         if self.own_range and (self.velocity or self.pictures):
             channels = x_t.shape[1]
@@ -98,8 +99,9 @@ class Foreign(nn.Module):
 
 def shifted_alpha_bar(alpha_bar: Tensor, pixel_range: Sequence[float]) -> Tensor:
     """ᾱ' of our states, from ᾱ of a network whose pixels have another range; (T,) float64."""
-    signal = alpha_bar * ((pixel_range[1] - pixel_range[0]) / 2) ** 2
-    return signal / (signal + 1 - alpha_bar)
+    scale = (pixel_range[1] - pixel_range[0]) / 2
+    signal = alpha_bar * scale**2
+    return alpha_bar if scale == 1 else signal / (signal + 1 - alpha_bar)  # not rounded where it is the same
 
 
 def own_alpha_bar(alpha_bar: Tensor, pixel_range: Sequence[float]) -> Tensor:
@@ -109,7 +111,11 @@ def own_alpha_bar(alpha_bar: Tensor, pixel_range: Sequence[float]) -> Tensor:
 
 
 def _look_up(table: Tensor, t: Tensor, like: Tensor) -> Tensor:
-    return table.to(like.dtype).to(t.device)[t].view(-1, *[1] * (like.ndim - 1))
+    """Entries t (B,) of a table, (B, 1, …, 1); between two of them, what lies between."""
+    table, low = table.to(like.dtype).to(t.device), t.long()
+    part = (t - low).to(like.dtype)
+    found = torch.lerp(table[low], table[(low + 1).clamp(max=len(table) - 1)], part)
+    return found.view(-1, *[1] * (like.ndim - 1))
 
 
 def _first(output: Any) -> Tensor:

@@ -117,7 +117,10 @@ class GuidedSampling(Method):
         crowd = [entry for entry in entries for _ in range(each)]
         noise = NoiseSource([(*entry.key, *([k] if k else [])) for entry in entries for k in range(each)])
         trace, score = Trace(self.snapshots, self.codec.decode), self.aims(crowd) if self.aims else None
-        steer, held = self._steer(crowd, score, noise), self.constraints(crowd, self.size, self.codec, self.device)
+        steer, held = (
+            self._steer(crowd, score, noise),
+            self.constraints(crowd, self.size, self.codec, self.device),
+        )
         choice = self._selection(entries, score)
         begun = self.start.picture(self.size, self.device)
         moments = walk(

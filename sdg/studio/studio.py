@@ -1,20 +1,24 @@
 """The studio: networks in memory, and pictures drawn with any other settings at once."""
 
+import difflib
 import itertools
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import torch
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
+from torch import nn
 
+from sdg.checkpoints.custom import custom_prior
 from sdg.composition import ROOT, conf_folders
 from sdg.config import one_line
 from sdg.data.picture import read_picture
@@ -23,7 +27,7 @@ from sdg.errors import SDGError
 from sdg.pixels import to_bytes
 from sdg.sampling.build import build_method
 from sdg.sampling.method import Method, Sample, View
-from sdg.sampling.networks import Networks
+from sdg.sampling.networks import Compute, Networks
 from sdg.sampling.plan import SamplePlan
 from sdg.sampling.provenance import describer, named_files, read_origin, reference_file_hash
 from sdg.studio.picture import Picture, Pictures, Step, step
@@ -139,8 +143,14 @@ class Studio:
             SDGError: the file is no picture, or not one that can be safely opened.
         """
         with _one_line():
-            size = int(self.base.config().prior.denoiser.image_size)
+            prior = self.base.config().prior
+            # Where a folder or the network itself says it, it is loaded, as for drawing.
+            size = OmegaConf.select(prior, "denoiser.image_size") or self._prior().picture_size
         return Image.fromarray(to_bytes(read_picture(path, size)).permute(1, 2, 0).contiguous().numpy())
+
+    def _prior(self) -> Denoiser:
+        settings: Any = OmegaConf.to_container(self.base.config().prior, resolve=True)
+        return self.networks.denoiser(settings, Compute())
 
     def options(self, group: str) -> list[str]:
         """The choices that a group of settings has, such as those of ``sampler``: ours and the user's own."""
@@ -231,19 +241,35 @@ def load(
     name: str | None = None,
     *words: str,
     device: str | torch.device | None = None,
-    prior: Denoiser | None = None,
+    prior: nn.Module | None = None,
+    **custom: Any,
 ) -> Studio:
     """A studio of the shipped toy faces, or of another prior.
 
     Args:
         name: an experiment or a prior of conf/, such as ``ffhq``; None: toyfaces. It may be a setting, too.
         words: settings for all calls, as on the command line of ``sample.py``.
-        device, prior: see :class:`Studio`.
+        device, prior: see :class:`Studio`; the prior may also be anyone's network, of states and times.
+        custom: what that network means, by the names of conf/prior/custom.yaml, as ``size=28, channels=1``.
 
     Raises:
         SDGError: there is nothing of this name, or a setting is wrong.
     """
-    return Studio(*_named(name), *words, device=device, prior=prior)
+    return Studio(*_named(name), *words, device=device, prior=_denoiser(prior, custom))
+
+
+def _denoiser(prior: nn.Module | None, custom: Mapping[str, Any]) -> Denoiser | None:
+    """A prior in memory, of anyone's network if it is none of ours."""
+    known = list(signature(custom_prior).parameters)[1:]
+    if strange := [name for name in custom if name not in known]:
+        close = difflib.get_close_matches(strange[0], ["name", "device", "prior", *known], n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise SDGError(f"sdg.load has no {strange[0]}{hint}: of a prior=network it takes {', '.join(known)}")
+    if prior is None or isinstance(prior, Denoiser):
+        if custom:
+            raise SDGError(f"{next(iter(custom))} is said of a network in memory: give prior=network as well")
+        return prior
+    return custom_prior(prior, **custom)
 
 
 def again(picture: str | Path, device: str | torch.device | None = None) -> Picture:
