@@ -54,7 +54,7 @@ def custom_denoiser(
     meaning: Parameterisation = "x0" if foreign.velocity else parameterisation
     channels = getattr(codec, "channels", 3)
     _try(foreign, channels, side)
-    return Denoiser(foreign, schedule, side, channels, meaning, clip, codec)
+    return Denoiser(foreign, schedule, side, channels, meaning, clip, codec=codec)
 
 
 def custom_schedule(

@@ -31,5 +31,14 @@ class StageWeights:
             )
 
     def pairs(self, features: Features, target: Features) -> Sequence[tuple[float, Tensor, Tensor]]:
-        """(weight, map of x_t, map of the target) for every stage in use; maps (B or 1, C, H, W)."""
+        """(weight, map of x_t, map of the target) for every stage in use; maps (B or 1, C, H, W).
+
+        Raises:
+            SDGError: the encoder has fewer stages.
+        """
+        if max(self.weights) >= len(features.stages):
+            raise SDGError(
+                f"this encoder gives {len(features.stages)} stage maps, and a term reads "
+                f"{STAGES[max(self.weights)]}: use guidance=text or content, or an encoder with all five"
+            )
         return [(w, features.stages[k], target.stages[k]) for k, w in self.weights.items()]

@@ -35,6 +35,11 @@ class TextTargets(nn.Module):
         self.contrast, self.contrast_weight = contrast, contrast_weight
         self.embeddings: dict[str, Tensor] = {}
 
+    @property
+    def device(self) -> torch.device:
+        """Where CLIP's weights are."""
+        return next((parameter.device for parameter in self.clip.parameters()), torch.device("cpu"))
+
     def against(self, contrast: str | Tensor | None, weight: float = 1.0) -> "TextTargets":
         """The same with another contrast; the two share CLIP and the sentences that it has read."""
         other = TextTargets(self.clip, contrast, weight)
@@ -69,7 +74,10 @@ class TextTargets(nn.Module):
         """Words of a prompt, and of the sentence it is contrasted with, that the tokenizer does not know."""
         sentences = [sentence for sentence, _ in weighted_sentences(prompt)]
         sentences += [self.contrast] if isinstance(self.contrast, str) else []
-        unknown = (word for sentence in sentences for word in self.clip.tokenizer.unknown_words(sentence))
+        tell = getattr(getattr(self.clip, "tokenizer", None), "unknown_words", None)
+        if tell is None:  # a CLIP of one's own need not tell
+            return []
+        unknown = (word for sentence in sentences for word in tell(sentence))
         return list(dict.fromkeys(unknown))
 
     @torch.no_grad()
@@ -79,10 +87,10 @@ class TextTargets(nn.Module):
             # One at a time: rounding depends on how many rows a matrix has.
             self.embeddings[sentence] = self.clip.encode_text([sentence])[0]
         # The module may have moved to another device since the sentence was encoded.
-        return self.embeddings[sentence].to(self.clip.device)
+        return self.embeddings[sentence].to(self.device)
 
     def _target(self, prompt: str | None) -> Tensor:
-        total = torch.zeros(self.clip.embed_dim, device=self.clip.device)
+        total = torch.zeros(self.clip.embed_dim, device=self.device)
         for sentence, weight in _sentences(prompt):
             total = total + weight * self._against(sentence)
         return total

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
-from sdg.diffusion.timeline import Step, Timeline
+from sdg.diffusion.level import CLEAN
+from sdg.diffusion.schedule import NoiseSchedule, Schedule
+from sdg.diffusion.timeline import Step
 from sdg.randomness import keyed_generator
 
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75)
@@ -41,7 +43,7 @@ def noise_errors(denoiser: Denoiser, pictures: Tensor, shares: Sequence[float] =
     states = denoiser.codec.encode(pictures)
     variance = states.var(dim=0, correction=0).mean().item()
     found = []
-    for step in _steps(denoiser, shares):
+    for step in _steps(denoiser.schedule, shares):
         generator = keyed_generator("noise errors", round(1e6 * step.level.progress), device=states.device)
         noise = torch.randn(states.shape, generator=generator, device=states.device)
         x = step.level.diffuse(states, noise)
@@ -64,6 +66,10 @@ def predicts_nothing(errors: Sequence[Error]) -> bool:
     return sorted(error.ratio for error in errors)[1] > NOTHING
 
 
-def _steps(denoiser: Denoiser, shares: Sequence[float]) -> list[Step]:
-    steps = Timeline(denoiser.schedule, 101 if len(denoiser.schedule) > 101 else len(denoiser.schedule)).steps
-    return [steps[round(share * (len(steps) - 1))] for share in shares]
+def _steps(schedule: Schedule, shares: Sequence[float]) -> list[Step]:
+    """Steps from these levels straight to a picture."""
+    least, most = schedule.ends
+    times = [least + share * (most - least) for share in shares]
+    if isinstance(schedule, NoiseSchedule):
+        times = [round(t) for t in times]
+    return [Step(0, schedule.level(t).unit, CLEAN, 0.0) for t in times]

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from torch import Tensor
 
 from sdg.checkpoints.places import cache_folder
+from sdg.config import one_line
 from sdg.data.locate import find_source
 from sdg.data.squares import SourceSquares
 from sdg.diffusion.denoiser import Denoiser
@@ -39,7 +41,7 @@ def check(
     with Studio(*words, "method=unguided", device=device) as studio:
         config = studio.base.config()
         settings: Any = OmegaConf.to_container(config.method.prior, resolve=True)
-        denoiser = studio.networks.denoiser(settings, Compute())
+        denoiser = _loaded(studio, settings)
         grey = "grey pictures" if denoiser.channels == 1 else "pictures"
         yield f"it draws {grey} of {denoiser.picture_size} px, and predicts {denoiser.parameterisation}"
         if pictures is None:
@@ -52,6 +54,13 @@ def check(
         out.parent.mkdir(parents=True, exist_ok=True)
         drawn.grid().save(out)
         yield f"eight pictures by it, unguided: {out}"
+
+
+def _loaded(studio: Studio, settings: dict[str, Any]) -> Denoiser:
+    try:
+        return studio.networks.denoiser(settings, Compute())
+    except HydraException as error:
+        raise SDGError(one_line(error)) from error
 
 
 def read_some(pictures: str, size: int, count: int) -> Tensor:

@@ -102,7 +102,7 @@ class Aims(nn.Module):
             references[name] = shared[paths]
             if self.sight and isinstance(term.weight, Visible):
                 curves[name] = self.sight.whole
-        scale = torch.tensor([entry.scale for entry in entries], device=self.texts.clip.device)
+        scale = torch.tensor([entry.scale for entry in entries], device=self.texts.device)
         aim = Aim(self.guidance.encode, prompts, references, seen, curves)
         return Aimed(self.guidance, aim, scale, self.clean)
 
@@ -110,7 +110,7 @@ class Aims(nn.Module):
         return {name: term for name, term in self.guidance.terms.items() if term.reads == kind}
 
     def _reference(self, paths: Sequence[str | None], entries: Sequence[PlanEntry]) -> Reference:
-        device = self.texts.clip.device
+        device = self.texts.device
         if not self.share:
             noise = NoiseSource([entry.key for entry in entries], stream="reference")
             return Reference(self._states(paths), noise, self.fixed)
@@ -123,4 +123,4 @@ class Aims(nn.Module):
         """(N, C, s, s); grey where a path is None, as for unguided samples."""
         grey = torch.zeros(3, self.size, self.size)
         pictures = [grey if path is None else read_picture(path, self.size) for path in paths]
-        return self.codec.encode(torch.stack(pictures).to(self.texts.clip.device))
+        return self.codec.encode(torch.stack(pictures).to(self.texts.device))

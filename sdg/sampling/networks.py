@@ -15,7 +15,9 @@ from sdg.config import build
 from sdg.diffusion.denoiser import Denoiser
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
+from sdg.networks.clip import CLIP
 from sdg.networks.fast import quicken
+from sdg.networks.plain import PlainEncoder
 from sdg.networks.stylegan2 import StyleGAN2
 from sdg.networks.time_encoder import TimeEncoder, from_clip
 
@@ -125,8 +127,11 @@ class Networks:
 
         def load() -> nn.Module:
             if clean:
-                visual = self.texts(encoder).clip.model.visual
-                return compute(from_clip(visual, build(encoder["network"])).to(compute.precision))
+                clip = self.texts(encoder).clip
+                if not isinstance(clip, CLIP):
+                    return compute(PlainEncoder(clip).to(compute.precision))
+                network = build(encoder["network"])
+                return compute(from_clip(clip.model.visual, network).to(compute.precision))
             with unfilled():
                 tower: nn.Module = build(encoder["network"])
             if isinstance(tower, TimeEncoder):

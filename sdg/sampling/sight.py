@@ -30,7 +30,7 @@ def read_words(
     """
     follows = not clean and any(isinstance(term.weight, Visible) for term in guidance.terms.values())
     card = _card(encoder) if follows or guidance.contrast == MEAN else None
-    contrast = card.mean.to(texts.clip.device) if card and guidance.contrast == MEAN else guidance.contrast
+    contrast = card.mean.to(texts.device) if card and guidance.contrast == MEAN else guidance.contrast
     sight = _sight(card, texts, encoder) if card and follows else None
     return texts.against(contrast, guidance.contrast_weight), sight
 
@@ -49,4 +49,4 @@ def _sight(card: Card, texts: TextTargets, encoder: Mapping[str, Any]) -> Sight:
         raise SDGError(f"the card {path} has no visibility: {REMEDY}")
     sentences = {sentence: texts.embedding(sentence) for a, b, _ in card.pairs for sentence in (a, b)}
     accuracies = {(a, b): accuracy for a, b, accuracy in card.pairs}
-    return Sight(card.levels, accuracies, sentences, card.mean.to(texts.clip.device))
+    return Sight(card.levels, accuracies, sentences, card.mean.to(texts.device))

@@ -97,7 +97,8 @@ class TimeCLIPTraining(Training):
     def ask_teacher(self, images: Tensor) -> Tensor:
         """The teacher's embeddings (B, D) of images (B, 3, H, W), in its own precision."""
         teacher = self.teacher
-        return teacher.encode_image(images.to(teacher.model.logit_scale.dtype))
+        dtype = next((parameter.dtype for parameter in teacher.parameters()), images.dtype)
+        return teacher.encode_image(images.to(dtype))
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         if self.batchnorm == "frozen":
