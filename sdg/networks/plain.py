@@ -22,7 +22,7 @@ class PlainEncoder(nn.Module):
         super().__init__()
         if missing := [name for name in ("encode_image", "image_size") if not hasattr(clip, name)]:
             raise SDGError(
-                f"{type(clip).__name__} has no {missing[0]}, which guidance by clean pictures needs: give it one"
+                f"{type(clip).__name__} has no {missing[0]}, which guiding clean pictures needs: give it one"
             )
         self.clip: Any = clip
         self.image_size = clip.image_size

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.level import CLEAN
-from sdg.diffusion.schedule import NoiseSchedule, Schedule
+from sdg.diffusion.schedule import Schedule
 from sdg.diffusion.timeline import Step
 from sdg.randomness import keyed_generator
 
@@ -68,8 +68,5 @@ def predicts_nothing(errors: Sequence[Error]) -> bool:
 
 def _steps(schedule: Schedule, shares: Sequence[float]) -> list[Step]:
     """Steps from these levels straight to a picture."""
-    least, most = schedule.ends
-    times = [least + share * (most - least) for share in shares]
-    if isinstance(schedule, NoiseSchedule):
-        times = [round(t) for t in times]
+    times = schedule.spread(torch.tensor(shares, dtype=torch.float64)).tolist()
     return [Step(0, schedule.level(t).unit, CLEAN, 0.0) for t in times]

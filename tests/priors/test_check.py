@@ -113,5 +113,5 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], weight:
 
 def test_a_prior_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^error: .*prior\.checkpoint=PATH"):
-        main(["check", "prior=custom", "prior.network=torch.nn.Identity", "prior.size=4", "--device", "cpu"])
+        main(["check", "prior=custom", f"prior.network={__name__}.Zeros", "prior.size=4", "--device", "cpu"])
     assert str(Path.cwd()) in sys.path
