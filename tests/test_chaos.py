@@ -76,12 +76,14 @@ def leave(disk: Path, room: int) -> None:
         os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - room)
 
 
+@pytest.mark.parametrize("more", [224 << 10, pytest.param(32 << 10, marks=pytest.mark.slow)])
 def test_a_disk_that_fills_anywhere_in_a_sampling_run(
-    weights: list[str], undisturbed: dict[str, bytes], disk: Path
+    weights: list[str], undisturbed: dict[str, bytes], disk: Path, more: int
 ) -> None:
+    """Another try with ``more`` room, until all is drawn."""
     lines, done, room = [], 0, 0
     while not (disk / "run" / "index.html").exists():
-        leave(disk, room := room + (32 << 10))
+        leave(disk, room := room + more)
         try:
             with errors_in_one_line():
                 sample(weights, disk / "run", *PLAN)

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from sdg.composition import ROOT
 from tests.tiny import make_weights
 
@@ -40,31 +38,40 @@ def command(name: str) -> str:
     return f"from sdg.commands.{name} import main; main()"
 
 
-@pytest.mark.parametrize(
-    "code, words",
-    [
-        ("import sdg", []),
-        (command("sample"), ["--help"]),
-        (command("train"), ["--help"]),
-        (command("train"), []),
-        (command("evaluate"), ["--help"]),
-        (command("sample"), ["a smiling face"]),
-        (command("sample"), []),
-        (command("sample"), ["prompts_file=nowhere.txt"]),
-        (command("sample"), ["+steps=3"]),
-        (command("sample"), ["guidance.every=x"]),
-        (command("sample"), ["+experiment=ffhq_clip"]),
-        (command("train"), ["+experiment=toyfaces_judge", "+lr=3"]),
-        (command("evaluate"), ["+mention=x"]),
-        (command("evaluate"), ["samples=."]),
-    ],
-)
-def test_what_computes_nothing_imports_nothing_heavy(tmp_path: Path, code: str, words: list[str]) -> None:
-    assert imported(tmp_path, code, *words) == set()
+LIGHT = [
+    ("sample", "--help"),
+    ("train", "--help"),
+    ("train",),
+    ("evaluate", "--help"),
+    ("sample", "a smiling face"),
+    ("sample",),
+    ("sample", "prompts_file=nowhere.txt"),
+    ("sample", "prompts=[a face]", "prior.checkpoint=nowhere.pt"),
+    ("sample", "+steps=3"),
+    ("sample", "guidance.every=x"),
+    ("sample", "+experiment=ffhq_clip"),
+    ("train", "+experiment=toyfaces_judge", "+lr=3"),
+    ("evaluate", "+mention=x"),
+    ("evaluate", "samples=."),
+]
+ALL = """
+import importlib
+for name, *words in {light}:
+    sys.argv[1:] = words
+    try:
+        importlib.import_module("sdg.commands." + name).main()
+    except SystemExit:
+        pass
+    print(name, *words, [name for name in {heavy} if name in sys.modules], flush=True)
+"""
+
+
+def test_what_computes_nothing_imports_nothing_heavy(tmp_path: Path) -> None:
+    assert imported(tmp_path, "import sdg; " + ALL.format(light=LIGHT, heavy=HEAVY).lstrip()) == set()
 
 
 def test_what_lacks_its_weights_is_refused_without_open_clip(tmp_path: Path) -> None:
-    words = ["prompts=[a face]", "prior.checkpoint=nowhere.pt"]
+    words = ["prompts=[a face]", "encoder.checkpoint=nowhere.pt"]
     assert imported(tmp_path, command("sample"), *words) == {"torch"}
 
 

@@ -4,13 +4,15 @@ import os
 import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from email.message import Message
+from functools import cache
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 from sdg.checkpoints.catalogue import checklist_of
-from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.places import OPEN_CLIP, cache_folder, chosen, find_file
 from sdg.errors import SDGError
 from sdg.files import file_hash, write_whole
@@ -46,7 +48,7 @@ def locate(
         return file if entry is None else file.with_name(f"{file.name}@{entry}")
     cached = cache_folder() / Path(urlparse(url).path).name
     if cached.is_file():
-        print(f"note: there is no file at {path}, so {cached} is taken")
+        _note(path, cached)
         return cached
     if not download:
         raise SDGError(
@@ -55,6 +57,19 @@ def locate(
             f"({checklist_of(path)} lists what is needed)"
         )
     return fetch(url, cached, sha256)
+
+
+def locate_own(model: Mapping[str, Any], setting: str = "prior.checkpoint") -> Path:
+    """The same for the settings of a group: conf/prior, conf/generator."""
+    where = (model.get("url"), model.get("sha256"), model.get("download", False))
+    path, prefix = model["checkpoint"], model.get("prefix")
+    return locate(f"{path}@{prefix}" if path and prefix else path, *where, setting=setting)
+
+
+@cache
+def _note(path: str | Path | None, cached: Path) -> None:
+    """Once in a process, however often the file is looked for."""
+    print(f"note: there is no file at {path}, so {cached} is taken")
 
 
 def _is_there(path: str | Path | None) -> bool:
@@ -96,6 +111,8 @@ def _fetch(url: str, part: Path, sha256: str | None) -> None:
             f"what {url} gave does not have the known file's SHA-256, so it was removed: try again, "
             f"or fetch it elsewhere and give its path"
         )
+    from sdg.checkpoints.checkpoint import open_checkpoint  # imports torch
+
     try:
         open_checkpoint(part)
     except SDGError as error:

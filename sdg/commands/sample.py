@@ -8,9 +8,11 @@ from sdg.stopping import started_by_first
 
 @entry("sample")
 def main(config: DictConfig) -> None:
-    from sdg.sampling.asked import check_aims
+    from sdg.sampling.asked import check_aims, check_weights
 
-    check_aims(resolved(config))
+    settings = resolved(config)
+    check_aims(settings)
+    check_weights(settings)
     if not started_by_first():
         print(f"loading what will draw into {config.output_dir}", flush=True)
     from sdg.sampling.run import first_process, sample  # imports torch

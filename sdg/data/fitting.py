@@ -1,6 +1,7 @@
 """The size at which a collection of pictures can be drawn: ``data.size=auto``."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +26,13 @@ def fitting_size(root: str | None, inside: Sequence[str] = (), cache: str = "~/.
     if not len(source):
         raise SDGError(f"{root} holds no pictures: give a folder or archive of them, data.root=PATH")
     looked_at = sorted({i * (len(source) - 1) // (LOOKED_AT - 1) for i in range(LOOKED_AT)})
-    side = median(min(source.open(i).size) for i in looked_at)
+    sides = []
+    for i in looked_at:
+        with suppress(SDGError):  # what cannot be read is reported, or ends the run, where it is learnt
+            sides.append(min(source.open(i).size))
+    if not sides:
+        raise SDGError(f"none of {len(looked_at)} pictures of {root} can be read: save them as PNG or JPEG")
+    side = median(sides)
     fitting = [size for size in SIZES if size <= side]
     if not fitting:
         raise SDGError(

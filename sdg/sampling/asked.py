@@ -1,8 +1,9 @@
-"""What a run is asked to aim at, read and checked before anything heavy is imported."""
+"""What a run is asked for, read and checked before anything heavy is imported."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from sdg.checkpoints.download import locate_own
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 
@@ -32,3 +33,18 @@ def check_aims(settings: Mapping[str, Any]) -> None:
                     f"nothing says what the term {name} should aim at: give {example}, or leave it out with "
                     f"~guidance.terms.{name}"
                 )
+
+
+def check_weights(settings: Mapping[str, Any]) -> None:
+    """Refuse a prior or a generator whose weights are not there, unless they are to be fetched.
+
+    Args:
+        settings: of ``sample.py``.
+
+    Raises:
+        SDGError: there is no such file.
+    """
+    method = settings.get("method") or {}
+    for name in ("prior", "generator"):
+        if name in method and not method[name].get("download"):
+            locate_own(method[name], f"{name}.checkpoint")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sdg.checkpoints import load_weights, locate, unfilled
+from sdg.checkpoints.download import locate_own
 from sdg.config import build
 from sdg.diffusion.denoiser import Denoiser
 from sdg.errors import SDGError
@@ -88,7 +89,7 @@ class Networks:
             SDGError: a file cannot be found.
         """
         if self.prior is None or setting != "prior.checkpoint":
-            _own_file(model, setting)
+            locate_own(model, setting)
         for name in files:
             _file(encoder, name)
 
@@ -102,7 +103,7 @@ class Networks:
         def load() -> Denoiser:
             with unfilled():  # networks take no memory until their weights are read
                 denoiser: Denoiser = build(prior["denoiser"])
-            load_weights(denoiser.network, _own_file(prior), compute.precision, prior.get("ignore", ()))
+            load_weights(denoiser.network, locate_own(prior), compute.precision, prior.get("ignore", ()))
             compute(denoiser.network)
             return denoiser
 
@@ -144,7 +145,7 @@ class Networks:
         """The generator of a GAN."""
 
         def load() -> StyleGAN2:
-            file = _own_file(generator, "generator.checkpoint")
+            file = locate_own(generator, "generator.checkpoint")
             return load_weights(build(generator["network"]), file)
 
         return self._once("generator", load, generator)
@@ -155,12 +156,6 @@ class Networks:
             if key not in self._kept:
                 self._kept[key] = load().eval().requires_grad_(False).to(self.device)
         return self._kept[key]  # type: ignore[return-value]  # the key says of which type
-
-
-def _own_file(model: Settings, setting: str = "prior.checkpoint") -> Path:
-    where = (model.get("url"), model.get("sha256"), model.get("download", False))
-    path, prefix = model["checkpoint"], model.get("prefix")
-    return locate(f"{path}@{prefix}" if path and prefix else path, *where, setting=setting)
 
 
 def _file(encoder: Settings, key: str) -> Path:

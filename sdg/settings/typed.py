@@ -58,6 +58,8 @@ def _tidy(command: str, word: str, folders: Sequence[Path]) -> str:
         group, value = match.groups()
         if group == "experiment":
             _check_experiment(command, value, folders)
+        elif group == "output_dir" and value in ("", "''", '""'):
+            raise SDGError(f"{word} names no folder: give output_dir=PATH, or . for this one")
         elif value == "null" and not word.startswith("+") and (options := choices(folders, group)):
             if group not in _NO_GROUP:
                 raise SDGError(f"{word} names nothing: choose {group}={'|'.join(options)}")

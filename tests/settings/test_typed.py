@@ -71,6 +71,7 @@ def test_words_are_written_as_hydra_takes_them(word: str, taken: str) -> None:
             ["+experiment=demo"],
             "demo is an experiment of sample.py: type python sample.py +experiment=demo",
         ),
+        ("sample", ["output_dir="], "output_dir= names no folder: give output_dir=PATH, or . for this one"),
         ("train", ["judge=null"], "judge=null names nothing: choose judge=faceapi|toyfaces"),
     ],
 )
