@@ -43,6 +43,7 @@ LIGHT = [
     ("train", "--help"),
     ("train",),
     ("evaluate", "--help"),
+    ("evaluate",),
     ("sample", "a smiling face"),
     ("sample",),
     ("sample", "prompts_file=nowhere.txt"),

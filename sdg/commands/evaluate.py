@@ -10,7 +10,7 @@ from sdg.errors import SDGError
 def main(config: DictConfig) -> None:
     from sdg.metrics.folder import is_run, loose_pictures
 
-    if config.samples is not None and not is_run(config.samples):
+    if not is_run(config.samples):
         loose_pictures(config.samples)  # refused before what measures is imported
 
     from sdg.metrics.run import evaluate, table

@@ -10,8 +10,14 @@ _SAID = {"prompt", "seed", "index", "scale", "scores"}
 """Keys that a run's manifest has for every sample, besides its file."""
 
 
-def is_run(folder: str | Path) -> bool:
-    """Whether a folder says what its pictures are: whether it is that of a ``sample.py`` run."""
+def is_run(folder: str | Path | None) -> bool:
+    """Whether a folder says what its pictures are: whether it is that of a ``sample.py`` run.
+
+    Raises:
+        SDGError: there is no folder at all.
+    """
+    if folder is None:
+        raise SDGError("there is nothing to evaluate: give samples=DIR, a folder of pictures")
     return (Path(folder).expanduser() / "manifest.jsonl").is_file()
 
 

@@ -167,14 +167,14 @@ class Renders(Pictures):
         return hashlib.sha256(f"{self.source} {self.size}".encode() + first.numpy().tobytes()).hexdigest()
 
 
-def open_samples(folder: str | Path) -> FolderPictures:
+def open_samples(samples: str | Path | None) -> FolderPictures:
     """The pictures of a finished run with its records, or of any folder without records.
 
     Raises:
-        SDGError: the folder holds no pictures or several runs, or is still being written.
+        SDGError: there is no folder, or it holds no pictures or several runs, or is still being written.
     """
-    folder = Path(folder).expanduser()
-    if is_run(folder):
+    run, folder = is_run(samples), Path(samples or "").expanduser()
+    if run:
         records = read_manifest(folder)
         return FolderPictures(folder, [folder / record["file"] for record in records], records)
     return FolderPictures(folder, loose_pictures(folder))

@@ -58,8 +58,6 @@ def evaluate(config: DictConfig) -> Evaluation:
     Raises:
         SDGError: unusable input, or no metric could measure it.
     """
-    if config.samples is None:
-        raise SDGError("there is nothing to evaluate: give samples=DIR, a folder of pictures")
     if not config.metrics:
         raise SDGError("metrics=[] measures nothing: name some, as in metrics=[score]")
     metrics: dict[str, Metric] = build(config.metrics)
