@@ -13,6 +13,7 @@ EXTRAS = {
     "optuna": "sweeps",
     "torch_fidelity": "metrics",
     "torchmetrics": "metrics",
+    "trackio": "trackio",
     "wandb": "wandb",
 }
 """The extra that brings a library, as in ``pip install 'sdg[figures]'``."""

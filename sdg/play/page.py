@@ -1,7 +1,7 @@
 """The page: what happens when something is typed, chosen or pressed."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from sdg.pages import template
 from sdg.play import view
 from sdg.play.folder import Folder, to_brush
 from sdg.play.line import Drawing, Line
-from sdg.play.widgets import lay_out, ticks
+from sdg.play.strength import ticks
+from sdg.play.widgets import lay_out
 from sdg.play.wish import as_python, from_widgets
+from sdg.studio import Step
 
 Changes = dict[Any, Any]
 """By widget, its new value."""
@@ -88,8 +90,8 @@ class Page:
                 ahead = self.line.ahead(drawing)
                 others = "1 drawing comes" if ahead == 1 else f"{ahead} drawings come"
                 said = "" if number else f"{others} before yours" if ahead else "it begins"
-                shown = view.pairs(drawing, number or None, said)
-                yield {w.view: shown}
+                shown = {w.view: view.pairs(drawing, number or None, said)}
+                yield shown | (self._curves(drawing.steps[:number]) if number else {})
             if drawing.error is not None:
                 raise SDGError(drawing.error)
         except SDGError as error:
@@ -112,20 +114,12 @@ class Page:
             except SDGError as error:
                 told = _line(error)
         said = "" if drawing.done else f"stopped after {len(steps)} steps"
-        points = view.curves(steps)
-        curves = {
-            plot: gr.update(
-                value=pd.DataFrame(points[kind], columns=["t", plot.y, "of"]),
-                color_map=view.colours(points[kind]),  # else a line that the last drawing lacked is left out
-            )
-            for kind, plot in w.plots.items()
-        }
         return {
             w.told: told,
             w.view: view.pairs(drawing, said=said),
             w.scrub: gr.update(maximum=max(2, len(steps)), value=len(steps), interactive=len(steps) > 1),
             w.stop: gr.update(interactive=False),
-            **curves,
+            **self._curves(steps),
             w.command: drawing.asked.command,
             w.python: as_python(self.line.studio.base.words, drawing.words),
             w.files: files,
@@ -133,6 +127,18 @@ class Page:
                 (view.guided(each)[0], f"{each.wish.prompt or 'a picture'}, seed {each.wish.seed}")
                 for each in visit.history
             ],
+        }
+
+    def _curves(self, steps: Sequence[Step]) -> Changes:
+        """How a drawing came about, on axes that stay as they are while it grows."""
+        points, noisiest = view.curves(steps), max((step.t for step in steps), default=1)
+        return {
+            plot: gr.update(
+                value=pd.DataFrame(points[kind], columns=["t", plot.y, "of"]),
+                color_map=view.colours(points[kind]),  # else a line that the last drawing lacked is left out
+                x_lim=[0, noisiest],
+            )
+            for kind, plot in self.widgets.plots.items()
         }
 
     def stop(self, request: gr.Request) -> None:

@@ -8,6 +8,7 @@ from gradio.data_classes import ImageData
 
 from sdg.pages import template
 from sdg.play.folder import BRUSH
+from sdg.play.strength import HIGHEST, LOWEST, ticks
 from sdg.play.wish import OWN, PRESETS, START, TERMS, Wish
 from sdg.studio import Studio
 
@@ -17,11 +18,7 @@ EXAMPLES = (
     "a bearded person on a yellow background",
     "a frowning person with long black hair",
 )
-LOWEST, HIGHEST = -4, 3
-"""Of the slider of the scale, as log2 of the scale over the usual one."""
-OVERDRIVEN = {"toyfaces": 1}
-"""By the prior's folder, from where on a stronger push brings no more of a prompt about: on toy faces twice
-the usual scale (experiments/text_alignment/results.md: 0.88 of all prompts at 400, 0.83 at 800)."""
+_USUAL = Wish()
 
 
 class Controls(NamedTuple):
@@ -87,19 +84,13 @@ def lay_out(studio: Studio, prompt: str) -> Widgets:
     return Widgets(**left, **right)
 
 
-def ticks(studio: Studio, push: float = 0.0) -> str:
-    """What stands below the slider of the scale: its ends, the usual one, and where it overdrives."""
-    config = studio.base.config()
-    usual, where = float(config.guidance.scale), str(config.prior.checkpoint).split("/")
-    marks = {0: "usual"} | {at: "overdriven →" for name, at in OVERDRIVEN.items() if name in where}
-    marks = {LOWEST: "faint"} | marks
-    placed = [(100 * (at - LOWEST) / (HIGHEST - LOWEST), text) for at, text in marks.items()]
-    said = f"{2**push:.3g} times the usual scale: {usual * 2**push:.3g} for words"
-    return template("play", "ticks.html").render(ticks=placed, said=said)
-
-
 def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
-    usual = Wish()
+    made = _sentence(studio, prompt) | _numbers(studio) | _picture() | _ways(studio)
+    controls = Controls(**{name: made.pop(name) for name in Controls._fields})
+    return {"controls": controls, **made}
+
+
+def _sentence(studio: Studio, prompt: str) -> dict[str, Any]:
     sentence = gr.Textbox(prompt, label="A sentence", max_length=400, elem_id="prompt")
     words = gr.HTML(elem_id="words")
     if not studio.unknown_words(" ".join(EXAMPLES)):
@@ -109,16 +100,24 @@ def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
         stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="stop")
         again = gr.Button("New seed", min_width=80, elem_id="again")
     told = gr.HTML(elem_id="told")
+    return {"prompt": sentence, "words": words, "draw": draw, "stop": stop, "again": again, "told": told}
+
+
+def _numbers(studio: Studio) -> dict[str, Any]:
     push = gr.Slider(
-        LOWEST, HIGHEST, usual.push, step=0.25, label="Strength, as a power of 2", elem_id="push"
+        LOWEST, HIGHEST, _USUAL.push, step=0.25, label="Strength, as a power of 2", elem_id="push"
     )
     marks = gr.HTML(ticks(studio), elem_id="ticks")
     with gr.Row():
-        steps = gr.Radio(PRESETS, value=usual.steps, label="Steps", min_width=200, elem_id="steps")
+        steps = gr.Radio(PRESETS, value=_USUAL.steps, label="Steps", min_width=200, elem_id="steps")
         pictures = gr.Radio(
-            [1, 2, 3, 4], value=usual.pictures, label="Pictures", min_width=160, elem_id="pictures"
+            [1, 2, 3, 4], value=_USUAL.pictures, label="Pictures", min_width=160, elem_id="pictures"
         )
-        seed = gr.Number(usual.seed, label="Seed", precision=0, minimum=0, min_width=90, elem_id="seed")
+        seed = gr.Number(_USUAL.seed, label="Seed", precision=0, minimum=0, min_width=90, elem_id="seed")
+    return {"push": push, "ticks": marks, "steps": steps, "pictures": pictures, "seed": seed}
+
+
+def _picture() -> dict[str, Any]:
     with gr.Accordion("A picture", open=False, elem_id="picture-part"):
         upload = gr.Image(
             sources=["upload", "clipboard", "webcam"],
@@ -130,7 +129,7 @@ def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
         upload.preprocess = _path  # a subclass would write files beside this one
         uses = gr.CheckboxGroup([*TERMS, START], label="Use it as", elem_id="uses")
         strength = gr.Slider(
-            0.05, 1, usual.strength, step=0.05, label="start: share redrawn", elem_id="strength"
+            0.05, 1, _USUAL.strength, step=0.05, label="start: share redrawn", elem_id="strength"
         )
         with gr.Accordion("start: only where you brush", open=False):
             brush = ImageEditor(
@@ -143,39 +142,21 @@ def _controls(studio: Studio, prompt: str) -> dict[str, Any]:
                 label="redraw only this",
                 elem_id="brush",
             )
+    return {"picture": gr.State(), "upload": upload, "uses": uses, "strength": strength, "mask": brush}
+
+
+def _ways(studio: Studio) -> dict[str, Any]:
+    samplers = [OWN, *(name for name in studio.options("sampler") if name not in PRESETS)]
     with gr.Accordion("Weights, sampler, estimator", open=False, elem_id="more"):
         weights = {
             name: gr.Slider(0, 3, 1, step=0.05, label=f"weight of {name}", elem_id=f"weight-{name}")
             for name in ("text", *TERMS)
         }
-        samplers = [OWN, *(name for name in studio.options("sampler") if name not in PRESETS)]
         sampler = gr.Dropdown(samplers, value=OWN, label="Sampler", elem_id="sampler")
-        estimators = studio.options("estimator")
-        estimator = gr.Dropdown(estimators, value=usual.estimator, label="Estimator", elem_id="estimator")
-    controls = Controls(
-        prompt=sentence,
-        picture=gr.State(),
-        uses=uses,
-        **weights,
-        strength=strength,
-        mask=brush,
-        push=push,
-        steps=steps,
-        sampler=sampler,
-        estimator=estimator,
-        seed=seed,
-        pictures=pictures,
-    )
-    return {
-        "controls": controls,
-        "words": words,
-        "upload": upload,
-        "ticks": marks,
-        "draw": draw,
-        "stop": stop,
-        "again": again,
-        "told": told,
-    }
+        estimator = gr.Dropdown(
+            studio.options("estimator"), value=_USUAL.estimator, label="Estimator", elem_id="estimator"
+        )
+    return {**weights, "sampler": sampler, "estimator": estimator}
 
 
 def _result() -> dict[str, Any]:
@@ -189,10 +170,11 @@ def _result() -> dict[str, Any]:
                 x="t",
                 y=title,
                 color="of",
+                color_title=" ",
                 x_title="t (noise on the right)",
                 y_title=title,
                 height=220,
-                min_width=240,
+                min_width=190,
                 elem_id=f"curve-{kind}",
             )
             for kind, title in names.items()

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from torchvision.transforms.functional import to_tensor
 import sdg
 from sdg.errors import SDGError
 from sdg.extras import need
-from sdg.files import write_whole
 from sdg.processes import first_process
+from sdg.report.run_id import kept_id
+from sdg.report.tracker import TrackioLogger
 
 _PATIENCE = 5.0
 """Seconds that W&B's server has to answer; else the run is logged offline."""
@@ -53,7 +53,7 @@ def wandb_logger(
             "project": project,
             "name": name,
             "save_dir": save_dir,
-            "id": _run_id(save_dir),
+            "id": kept_id(Path(save_dir) / "wandb", os.environ.get("WANDB_RUN_ID")),
         }
         if offline:  # Lightning's own argument sets WANDB_MODE, which wandb has read already
             own["mode"] = "offline"
@@ -91,10 +91,12 @@ def open_loggers(makers: Mapping[str, Callable[[], Logger | None]], settings: di
 
 
 def finish(loggers: list[Logger]) -> None:
-    """End the W&B run, so that the next job of a sweep gets its own."""
+    """End the runs of trackers, so that the next job of a sweep gets its own."""
     for logger in loggers:
         if isinstance(logger, WandbLogger) and first_process():
             _harmless(logger, lambda logger=logger: logger.experiment.finish())()
+        elif isinstance(logger, TrackioLogger):
+            _harmless(logger, logger.finish)()
 
 
 def show_pictures(
@@ -102,7 +104,7 @@ def show_pictures(
 ) -> None:
     """Send pictures to every logger that accepts them."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
+        if isinstance(logger, WandbLogger | TrackioLogger):
             _harmless(logger, logger.log_image)(
                 key=name, images=list(pictures), step=step, caption=list(captions)
             )
@@ -115,10 +117,9 @@ def show_pictures(
 def show_table(loggers: Sequence[Logger], name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Send a table, with plain values or pictures as cells, to every logger that accepts it."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger) and rows:
-            from wandb import Image as Picture  # takes a second to import
-
-            cells = [[Picture(c) if isinstance(c, Image.Image) else c for c in row.values()] for row in rows]
+        if isinstance(logger, WandbLogger | TrackioLogger) and rows:
+            picture = need("wandb" if isinstance(logger, WandbLogger) else "trackio").Image
+            cells = [[picture(c) if isinstance(c, Image.Image) else c for c in row.values()] for row in rows]
             _harmless(logger, logger.log_table)(key=name, columns=list(rows[0]), data=cells)
 
 
@@ -156,15 +157,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, SDGError):
         return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
-def _run_id(save_dir: str) -> str:
-    path = Path(save_dir) / "wandb" / "run_id"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = path.read_text(encoding="utf-8").strip() if path.exists() else uuid.uuid4().hex[:8]
-    run_id = os.environ.get("WANDB_RUN_ID", known)
-    write_whole(path, run_id)
-    return run_id
 
 
 def _why_not_online() -> str | None:

@@ -1,17 +1,12 @@
 """The page in the system's Chromium: what a visitor does, sees and is told."""
 
-import http.client
 import io
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
@@ -20,8 +15,8 @@ from PIL import Image
 import sdg
 from sdg.composition import ROOT
 from sdg.data.toyfaces.references import write_references
+from tests.play.browser import CHROMIUM, WATCH, Server, chromium, draw, part, shown, tab
 
-CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright: '.[browser]' brings it")
 pytest.importorskip("gradio", reason="there is no gradio: '.[browser]' brings it")
 pytestmark = [
@@ -30,66 +25,13 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: apt-get install chromium"),
     pytest.mark.xdist_group("browser"),
 ]
-PATIENCE = int(os.environ.get("SDG_TEST_PATIENCE", "120000"))
-"""Milliseconds, for a machine that is busy with other tests."""
-
-
-WATCH = """window.seen = []; new MutationObserver(() => {
-  const now = document.querySelector("#view .sdg-drawing"), image = now?.querySelector("img");
-  if (now) window.seen.push([now.dataset.step, image?.src]);
-}).observe(document.querySelector("#view"), {subtree: true, childList: true, attributes: true})"""
-"""Notes every step that is shown, however short."""
-
-
-class Server:
-    """``sdg play`` in a folder of its own, on a free port."""
-
-    def __init__(self, folder: Path, *words: str):
-        self.folder, self.port = folder, free_port()
-        self.address = f"http://127.0.0.1:{self.port}/"
-        command = [sys.executable, "-m", "sdg", "play", "--port", str(self.port), *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRADIO_ALLOWED_PATHS": "/etc"}
-        self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
-        )
-        self.said: list[str] = []
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line)
-            if "open http" in line:
-                break
-        else:
-            raise AssertionError(self.said)
-
-    def end(self) -> int:
-        return self.kill(signal.SIGTERM)
-
-    def kill(self, how: signal.Signals) -> int:
-        assert self.process.stdout is not None
-        with self.process.stdout:
-            self.process.send_signal(how)
-            return self.process.wait(60)
-
-    def get(self, path: str) -> int:
-        """Status of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET", path)
-        status = connection.getresponse().status
-        connection.close()
-        return status
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("visitor"))
-    yield server
-    assert server.end() == 128 + signal.SIGTERM
+    with Server(tmp_path_factory.mktemp("visitor")) as server:
+        yield server
+        assert server.end() == 128 + signal.SIGTERM
     files = [path for path in server.folder.rglob("*") if path.is_file()]
     written = {path.relative_to(server.folder).parts[:2] for path in files}
     assert written <= {("outputs", "play")}
@@ -98,55 +40,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(server: Server, browser: Any) -> Iterator[Any]:
-    """A tab; at the end, nothing was said on its console, and nothing fetched from elsewhere."""
-    yield from tab(server, browser)
-
-
-def tab(
-    server: Server, browser: Any, width: int = 1280, scheme: str = "light", strict: bool = True
-) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page, wrong = context.new_page(), []
-    page.set_default_timeout(PATIENCE)
-    page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda asked: wrong.append(asked.url) if elsewhere(asked.url, server) else None)
-    page.goto(server.address)
-    page.get_by_role("button", name="Draw", exact=True).wait_for()
-    yield page
-    context.close()
-    assert not strict or wrong == []
-
-
-def elsewhere(url: str, server: Server) -> bool:
-    return not url.startswith((server.address, "data:", "blob:"))
-
-
-def draw(page: Any, prompt: str | None = None, steps: str = "fast") -> None:
-    """Set off a drawing."""
-    if prompt is not None:
-        page.locator("#prompt textarea, #prompt input").fill(prompt)
-    page.locator("#steps").get_by_label(steps).check()
-    page.get_by_role("button", name="Draw", exact=True).click()
-
-
-def shown(page: Any, of: int = 10) -> None:
-    """Wait for the last of so many steps, and for what comes with it."""
-    page.locator(f"#view [data-step='{of}'][data-of='{of}']").wait_for()
-    page.locator("#stop[disabled], #stop button[disabled]").wait_for()
-
-
-def part(page: Any, name: str) -> None:
-    """Open a part of the page that is folded."""
-    page.locator(f"#{name} button").first.click()
+    with tab(server, browser) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +80,19 @@ def test_steps_appear_one_by_one_and_the_command_draws_the_file_that_is_offered(
     assert line.startswith("python sample.py sampler=fast")
     assert "'prompts=[\"a face with a hat\"]'" in line
     assert "sdg.load()" in visit.locator("#python .cm-content").inner_text()
+
+
+def test_curves_grow_with_the_steps(visit: Any) -> None:
+    part(visit, "curves")
+    draw(visit, "a face with a hat")
+    growing = visit.locator("#curve-score svg path[aria-roledescription='line mark']").first
+    growing.wait_for()
+    early = len(re.findall("L", growing.get_attribute("d")))
+    shown(visit)
+    for kind in ("score", "gradient", "clipped"):
+        line = visit.locator(f"#curve-{kind} svg path[aria-roledescription='line mark']").first
+        sync_api.expect(line).to_have_attribute("d", re.compile("(L.*){9}"))
+    assert early < 9
 
 
 def test_stop_ends_it_and_a_second_draw_is_told(visit: Any) -> None:
@@ -247,6 +161,7 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     "name, content, message",
     [
+        ("huge.png", bytes(20_000_000), "exceed the maximum allowed size of 10.0 Mb"),
         ("bomb.png", bomb(), "bomb.png has more pixels than can be safely opened"),
         ("text.png", b"no picture", "text.png is empty, damaged or no picture"),
     ],
@@ -255,7 +170,7 @@ def test_what_is_no_picture_is_refused_in_a_line(visit: Any, name: str, content:
     part(visit, "picture-part")
     file = {"name": name, "mimeType": "image/png", "buffer": content}
     visit.set_input_files("#picture input[type=file]", file)
-    visit.locator("#told", has_text=message).wait_for()
+    visit.get_by_text(message).wait_for()
     visit.locator("#uses").get_by_label("style").check()
     draw(visit)
     visit.locator("#told", has_text="no picture yet to use as style").wait_for()
@@ -283,20 +198,16 @@ def test_a_history_brings_back_all_settings_and_two_are_compared(visit: Any) -> 
 
 def test_visitors_wait_in_line_and_are_told(server: Server, browser: Any) -> None:
     """Ten at once, of whom some leave."""
-    tabs = [tab(server, browser, width=500) for _ in range(10)]
-    pages = [next(each) for each in tabs]
-    for page in pages:
-        draw(page)
-    pages[-1].get_by_text(re.compile(r"\d drawings? comes? before yours|step \d+ of 10")).wait_for()
-    assert any("before yours" in page.locator("#view").inner_text() for page in pages)
-    for each in tabs[2:5]:
-        for _ in each:
-            pass
-    for page in (*pages[:2], *pages[5:]):
-        shown(page)
-    for each in (*tabs[:2], *tabs[5:]):
-        for _ in each:
-            pass
+    with ExitStack() as stay:
+        with ExitStack() as leave:
+            leaving = [leave.enter_context(tab(server, browser, width=500)) for _ in range(3)]
+            staying = [stay.enter_context(tab(server, browser, width=500)) for _ in range(7)]
+            for page in (*staying[:2], *leaving, *staying[2:]):
+                draw(page)
+            staying[-1].get_by_text(re.compile(r"\d drawings? comes? before yours|step \d+ of 10")).wait_for()
+            assert any("before yours" in page.locator("#view").inner_text() for page in (*leaving, *staying))
+        for page in staying:
+            shown(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -304,7 +215,7 @@ def test_visitors_wait_in_line_and_are_told(server: Server, browser: Any) -> Non
 def test_pictures_keep_their_proportions_and_nothing_sticks_out(
     server: Server, browser: Any, width: int, scheme: str
 ) -> None:
-    for page in tab(server, browser, width, scheme):
+    with tab(server, browser, width, scheme) as page:
         draw(page)
         shown(page)
         page.locator("#history img").first.wait_for()
@@ -318,6 +229,12 @@ def test_pictures_keep_their_proportions_and_nothing_sticks_out(
         assert (max(map(int, re.findall(r"\d+", dark)[:3])) < 90) == (scheme == "dark")
 
 
+def test_what_is_too_large_is_not_taken_from_a_program_either(server: Server) -> None:
+    before = [*(server.folder / "outputs").rglob("*")]
+    assert server.post(bytes(20_000_000)) == 413
+    assert [*(server.folder / "outputs").rglob("*")] == before
+
+
 def test_nothing_else_is_served(server: Server) -> None:
     (server.folder / "secret.txt").write_text("mine")
     for path in (server.folder / "secret.txt", ROOT / "README.md", "/etc/passwd"):
@@ -328,9 +245,8 @@ def test_nothing_else_is_served(server: Server) -> None:
 def test_a_killed_server_leaves_nothing_half_written_and_starts_again(tmp_path: Path, browser: Any) -> None:
     for how in (signal.SIGKILL, signal.SIGTERM):
         server = Server(tmp_path)
-        for page in tab(server, browser, strict=False):
+        with tab(server, browser, strict=False) as page:
             draw(page)
             page.locator("#view [data-of='10']").wait_for()
             server.kill(how)
-            break
         assert not list((tmp_path / "outputs").rglob("*.part"))

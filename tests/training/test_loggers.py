@@ -99,7 +99,7 @@ def test_a_sweeps_agent_chooses_the_run_and_other_ranks_have_none(
 
 
 @pytest.mark.parametrize(
-    "choice, names", [("[csv,wandb]", ["csv", "wandb"]), ("wandb", ["wandb"]), ("none", [])]
+    "choice, names", [("[csv,wandb]", ["csv", "wandb"]), ("trackio", ["trackio"]), ("none", [])]
 )
 def test_any_number_of_loggers(choice: str, names: list[str]):
     assert list(configure("train", [f"logger={choice}"]).logger) == names
