@@ -2,17 +2,20 @@
 
 from functools import lru_cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 
-def template(room: str, name: str) -> Template:
-    """The template ``sdg/<room>/templates/<name>``."""
-    return _environment(room).get_template(name)
+def template(package: str, name: str) -> Template:
+    """The template ``name`` in the folder ``templates`` of a package, such as ``sdg.report``.
+
+    It may extend ``base.html``, which gives a page the looks that all of them share.
+    """
+    return _environment(package).get_template(name)
 
 
 @lru_cache
-def _environment(room: str) -> Environment:
-    loader = PackageLoader(f"sdg.{room}")
+def _environment(package: str) -> Environment:
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader("sdg")])
     return Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

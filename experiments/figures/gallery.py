@@ -77,7 +77,9 @@ def write_gallery(page: Path, experiments: Path) -> Path:
         if there:
             sections.append((heading, [_shown(exhibit, page, experiments) for exhibit in there]))
     page.parent.mkdir(parents=True, exist_ok=True)
-    content = template("report", "gallery.html").render(title="Figures", sections=sections, absent=absent)
+    content = template("experiments.figures", "gallery.html").render(
+        title="Figures", sections=sections, absent=absent
+    )
     write_whole(page, content)
     return page
 

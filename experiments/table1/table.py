@@ -96,12 +96,14 @@ def latex(results: Sequence[Result], world: World) -> str:
 
 def verdicts(found: Sequence[Verdict]) -> list[str]:
     """A line for each claim."""
-    lines = []
-    for claim, word, why, apart in found:
-        shown = "" if apart is None else f"{claim.column}: difference {_apart(apart)}"
-        told = "; ".join(filter(None, [why, shown]))
-        lines.append(f"- {claim.text}: **{word}** ({told}).")
-    return lines
+    return [f"- {verdict.claim.text}: **{verdict.word}** ({reasons(verdict)})." for verdict in found]
+
+
+def reasons(verdict: Verdict) -> str:
+    """What speaks for a verdict."""
+    apart = verdict.difference
+    shown = "" if apart is None else f"{verdict.claim.column}: difference {_apart(apart)}"
+    return "; ".join(filter(None, [verdict.why, shown]))
 
 
 def protocols(results: Sequence[Result]) -> dict[str, str]:

@@ -22,6 +22,8 @@ from sdg.studio import Step
 Changes = dict[Any, Any]
 """By widget, its new value."""
 _BUSY = "still drawing: wait for it, or press Stop first"
+_LOOK = """() => document.querySelector("#view").scrollIntoView({block: "nearest"})"""
+"""On a narrow screen, the pictures are below the controls."""
 _REMEMBERED = 12
 """Drawings of a visit; all of their steps are in memory."""
 
@@ -64,6 +66,7 @@ class Page:
         latest = quick | {"trigger_mode": "always_last"}
         slow = quick | {"queue": True, "concurrency_limit": 32, "trigger_mode": "multiple"}
         gr.on([w.draw.click, c.prompt.submit], self.draw, inputs, drawn, **slow)
+        gr.on([w.draw.click, w.again.click, c.prompt.submit], None, js=_LOOK, **quick)
         die = w.again.click(lambda: random.randrange(2**31), None, [c.seed], **quick)
         die.then(self.draw, inputs, drawn, **slow)
         w.stop.click(self.stop, None, None, **quick)
@@ -207,4 +210,4 @@ class Page:
 
 
 def _line(text: object) -> str:
-    return template("play", "line.html").render(text=str(text))
+    return template("sdg.play", "line.html").render(text=str(text))

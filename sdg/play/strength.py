@@ -19,4 +19,4 @@ def ticks(studio: Studio, push: float = 0.0) -> str:
     placed = [(100 * (at - LOWEST) / (HIGHEST - LOWEST), text) for at, text in marks.items()]
     times = f"{2**push:.3g} times the usual scale" if push else "the usual scale"
     said = f"{times}: {usual * 2**push:.3g} for words"
-    return template("play", "ticks.html").render(ticks=placed, said=said)
+    return template("sdg.play", "ticks.html").render(ticks=placed, said=said)

@@ -28,13 +28,13 @@ def pairs(drawing: Drawing, number: int | None = None, said: str = "") -> str:
         said: a line below it, instead of the one that names the step.
     """
     if not drawing.steps:
-        return template("play", "pairs.html").render(pairs=[], said=said, shown=None, of=0)
+        return template("sdg.play", "pairs.html").render(pairs=[], said=said, shown=None, of=0)
     step = drawing.steps[-1 if number is None else min(number, len(drawing.steps)) - 1]
     urls = [_url(image) for image in paired(step.images)]
     scores = [_scores(scores) for scores in step.scores[len(step.scores) // 2 :]]
     columns = zip(urls[::2], urls[1::2], scores, strict=True)
     where = f"step {step.number} of {step.of} · t = {step.t:.4g}"
-    return template("play", "pairs.html").render(
+    return template("sdg.play", "pairs.html").render(
         pairs=list(columns), said=said or where, shown=step.number, of=step.of
     )
 
@@ -52,7 +52,7 @@ def pinned(drawings: Iterable[Drawing | None]) -> str:
         }
         for drawing in two
     ]
-    return template("play", "pinned.html").render(pins=shown)
+    return template("sdg.play", "pinned.html").render(pins=shown)
 
 
 def guided(drawing: Drawing) -> list[Image.Image]:

@@ -96,9 +96,9 @@ def _sentence(studio: Studio, prompt: str) -> dict[str, Any]:
     if not studio.unknown_words(" ".join(EXAMPLES)):
         gr.Examples([[each] for each in EXAMPLES], [sentence], label="for example", elem_id="examples")
     with gr.Row():
-        draw = gr.Button("Draw", variant="primary", min_width=80, elem_id="draw")
-        stop = gr.Button("Stop", interactive=False, min_width=80, elem_id="stop")
-        again = gr.Button("New seed", min_width=80, elem_id="again")
+        draw = gr.Button("Draw", variant="primary", size="md", min_width=80, elem_id="draw")
+        stop = gr.Button("Stop", interactive=False, size="md", min_width=80, elem_id="stop")
+        again = gr.Button("New seed", size="md", min_width=80, elem_id="again")
     told = gr.HTML(elem_id="told")
     return {"prompt": sentence, "words": words, "draw": draw, "stop": stop, "again": again, "told": told}
 
@@ -160,7 +160,7 @@ def _ways(studio: Studio) -> dict[str, Any]:
 
 
 def _result() -> dict[str, Any]:
-    nothing = template("play", "pairs.html").render(pairs=[], said="", shown=None, of=0)
+    nothing = template("sdg.play", "pairs.html").render(pairs=[], said="", shown=None, of=0)
     view = gr.HTML(nothing, elem_id="view")
     scrub = gr.Slider(1, 2, 2, step=1, label="Back through the steps", interactive=False, elem_id="scrub")
     with gr.Accordion("Curves over the steps", open=False, elem_id="curves"), gr.Row():
@@ -180,8 +180,9 @@ def _result() -> dict[str, Any]:
             for kind, title in names.items()
         }
     with gr.Accordion("Draw it again elsewhere", open=False, elem_id="export"):
-        command = gr.Code(language="shell", wrap_lines=True, label="in a shell", elem_id="command")
-        python = gr.Code(language="python", label="in Python", elem_id="python")
+        code: dict[str, Any] = {"lines": 1, "max_lines": 20, "wrap_lines": True}
+        command = gr.Code(language="shell", label="in a shell", elem_id="command", **code)
+        python = gr.Code(language="python", label="in Python", elem_id="python", **code)
         files = gr.File(
             file_count="multiple", label="pictures with their settings inside, and the chain", elem_id="files"
         )

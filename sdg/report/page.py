@@ -71,7 +71,7 @@ def write_page(
     page = folder / "index.html"
     values = {"title": printable(title), "command": command, "edited": edited, "rows": noted(rows())}
     with whole_file(page) as file:
-        for part in template("report", "run.html").generate(values):
+        for part in template("sdg.report", "run.html").generate(values):
             file.write(part.encode())
         # The page is there when all that it shows is: its name says that the run is complete.
         if charted:

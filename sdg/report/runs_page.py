@@ -38,7 +38,7 @@ def as_page(
         {"name": run.name, "cells": cells, **_links(run, folder)}
         for run, cells in zip(runs, zip(*map(_cells, table), strict=True), strict=True)
     ]
-    return template("report", "runs.html").render(
+    return template("sdg.report", "runs.html").render(
         title=f"{len(runs)} rows",
         heads=[column.title for column in table],
         runs=rows,

@@ -35,7 +35,7 @@ from tests.metrics.examples import face, pixels, record, write_run
 
 SHOWN = ("", "fd_judge_reference ↓", "diversity_judge ↑", "top-1 ↑", "attributes right ↑", "adversarial gap")
 SHOWN += ("paper: FID", "paper: LPIPS", "paper: top-1")
-SMALL = ["--prompts", "4", "--references", "6", "--samples", "5", "--parts", "2", "--renders", "40"]
+SMALL = ["--prompts", "4", "--references", "10", "--samples", "5", "--parts", "2", "--renders", "40"]
 
 
 def test_the_file_of_prompts_is_what_its_command_writes_and_all_mention_something_else() -> None:
@@ -175,7 +175,7 @@ def test_the_smallest_table_is_drawn_and_written_in_every_form(
     assert "| SDG, text |" in (tmp_path / "report" / "toyfaces_quick.md").read_text()
     assert (tmp_path / "report" / "toyfaces_quick.tex").read_text().count(r"\\" + "\n") == 1 + 3 + 1
     page = (tmp_path / "output" / "index.html").read_text()
-    assert page.count('<div class="row"><span>') == 2 * 3
+    assert page.count('<figure class="shelf">') == 2 * 3
     assert (tmp_path / "output" / "sdg_text" / "grid.png").is_file()
 
 
@@ -222,10 +222,10 @@ def test_the_table_is_drawn_once_and_written_in_every_form(
         assert (output / name / "index.html").is_file()
         assert (output / name / "grid.png").is_file()
         assert json.loads((output / name / "metrics.json").read_text())["protocols"]
-    assert html.count('<div class="row"><span>') == 4 * 5 + 6 * 3
+    assert html.count('<figure class="shelf">') == 4 * 5 + 10 * 3
     pairs = manifest_of(output / "sdg_mix_20")
-    # Each of two parts has two prompts, three references and one sample of both.
-    assert len({(r["prompt"], r["reference"]) for r in pairs if r["scale"]}) == 2 * 2 * 3
+    # Each of two parts has two prompts, five references and one sample of both.
+    assert len({(r["prompt"], r["reference"]) for r in pairs if r["scale"]}) == 2 * 2 * 5
     for line in html.split('src="')[1:]:
         assert (output / line.partition('"')[0]).is_file()
     # Each part has its own noises, the same as those of the unguided samples beside it.

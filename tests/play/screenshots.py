@@ -37,7 +37,7 @@ def drawing(page: Any, face: Path) -> None:
 
 
 def picture(page: Any, face: Path) -> None:
-    """Words, a picture as content and as a start, and a brush over its upper part."""
+    """Words, a picture as content and as a start, and a brush over its eyes."""
     part(page, "picture-part")
     page.set_input_files("#picture input[type=file]", face)
     page.locator("#picture img").wait_for()
@@ -45,7 +45,7 @@ def picture(page: Any, face: Path) -> None:
         page.locator("#uses").get_by_label(use).check()
     page.get_by_text("start: only where you brush").click()
     brush(page)
-    draw(page, "a face with a hat", "balanced")
+    draw(page, "a face with glasses", "balanced")
     shown(page, 12)
 
 
@@ -56,7 +56,7 @@ def brush(page: Any) -> None:
     box = canvas.bounding_box()
     middle = box["x"] + box["width"] / 2
     for row in range(5):
-        y = box["y"] + box["height"] * (0.2 + 0.045 * row)
+        y = box["y"] + box["height"] * (0.42 + 0.045 * row)
         page.mouse.move(middle - 70, y)
         page.mouse.down()
         page.mouse.move(middle + 70, y, steps=8)
@@ -65,15 +65,20 @@ def brush(page: Any) -> None:
 
 def compare(page: Any, face: Path) -> None:
     """Two that are pinned: the same noise, pushed weakly and as usual."""
-    for push in ("-3", "0"):
+    for count, push in enumerate(("-3", "0")):
         page.locator("#push input[type=number]").fill(push)
         page.locator("#push input[type=number]").press("Enter")
         draw(page, "a bearded person on a yellow background")
-        page.wait_for_timeout(300)
-        shown(page)
+        page.locator("#history img").nth(count).wait_for()
         page.get_by_role("button", name="Pin").click()
-        page.locator("#pins figure").nth(0 if push == "-3" else 1).wait_for()
+        page.locator("#pins figure").nth(count).wait_for()
+
+
+def export(page: Any, face: Path) -> None:
     part(page, "export")
+    draw(page, "a smiling face with red hair")
+    shown(page)
+    page.locator("#files a").first.wait_for()
     page.wait_for_timeout(500)
 
 
@@ -87,7 +92,8 @@ STATES = {
     "start": State(start),
     "drawing": State(drawing),
     "picture": State(picture, height=1500),
-    "compare": State(compare, height=1300, scheme="dark"),
+    "compare": State(compare, height=1420, scheme="dark"),
+    "export": State(export, width=900, height=1300),
     "narrow": State(narrow, width=500, height=1500),
 }
 

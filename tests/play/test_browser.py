@@ -217,6 +217,7 @@ def test_pictures_keep_their_proportions_and_nothing_sticks_out(
 ) -> None:
     with tab(server, browser, width, scheme) as page:
         draw(page)
+        sync_api.expect(page.locator("#view")).to_be_in_viewport()
         shown(page)
         page.locator("#history img").first.wait_for()
         wrong = page.evaluate(
