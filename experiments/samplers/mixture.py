@@ -59,7 +59,7 @@ class Mixture:
 
     def noised(self, level: Level) -> "Mixture":
         """p(x_t) if clean pixels have this distribution."""
-        a, sigma = level.alpha_bar**0.5, level.sigma
+        a, sigma = level.alpha, level.sigma
         stds = tuple(math.hypot(a * s, sigma) for s in self.stds)
         return Mixture(self.weights, tuple(a * m for m in self.means), stds)
 
@@ -76,7 +76,7 @@ class Mixture:
 
     def clean(self, x_t: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         """E[x_0 | x_t] and Var[x_0 | x_t], in the shape of x_t."""
-        a = level.alpha_bar**0.5
+        a = level.alpha
         noised = self.noised(level)
         share = noised._responsibilities(x_t)
         _, means, stds = self._columns(x_t)
@@ -117,9 +117,7 @@ class ExactNetwork(nn.Module):
         if not self.learned_variance:
             return x0
         # Var[x_s | x_t] = β̃ + c1² Var[x_0 | x_t]: the noise given x_0, and the uncertainty of x_0.
-        c1 = step.beta * step.alpha_bar_s**0.5 / (1 - step.alpha_bar)
-        beta_tilde = step.beta * (1 - step.alpha_bar_s) / (1 - step.alpha_bar)
-        log_variance = (beta_tilde + c1**2 * spread).log()
+        log_variance = (step.beta_tilde + step.c1**2 * spread).log()
         fraction = (log_variance - step.log_beta_tilde) / (step.log_beta - step.log_beta_tilde)
         return torch.cat([x0, 2 * fraction - 1], dim=1)
 

@@ -68,5 +68,5 @@ class DDPM(Sampler):
         """Σ, diagonal: (B, C, H, W) when learned, else one number."""
         fraction = prediction.variance_fraction
         if fraction is None:
-            return step.beta if self.fixed == "large" else math.exp(step.log_beta_tilde)
+            return math.exp(step.log_beta if self.fixed == "large" else step.log_beta_tilde)
         return (fraction * step.log_beta + (1 - fraction) * step.log_beta_tilde).exp()

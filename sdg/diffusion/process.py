@@ -13,6 +13,7 @@ from sdg.diffusion.pilot import ByGradient, Guide, Pilot, Push
 from sdg.diffusion.recurrence import back
 from sdg.diffusion.sampler import Sampler, Taken
 from sdg.diffusion.timeline import Step, Timeline
+from sdg.errors import SDGError
 
 Constraint = Callable[[Tensor, Step], Tensor]
 """(x_s, the step just taken) -> the x_s to continue with, (B, C, H, W)."""
@@ -54,11 +55,12 @@ def walk(
     The ``x_s`` of the last moment is the finished image. Sent rows of the batch, (N,) int64, the chain goes
     on with these samples, in this order; whoever sends them tells guide and constraint.
     """
+    if sampler.correct is not None and not timeline.corrected:
+        raise SDGError("this rule corrects its steps: make its Timeline with correct=sampler.correct")
     pilot = guide if guide is None or isinstance(guide, Pilot) else ByGradient(guide)
     shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
     x, extra = noise.normal(shape, device), noise.other("recurrence")
-    if start is not None:
-        x = timeline.start.diffuse(start, x)
+    x = timeline.start.scale * x if start is None else timeline.start.diffuse(start, x)
     previous, none = None, torch.zeros((), device=device)
     for step in timeline:
         needed = sampler.stochastic and not step.last
@@ -81,7 +83,8 @@ def walk(
         rows = yield Moment(step, x_s, look.prediction, guided, look.x_t, z, previous)
         if rows is not None:
             x_s, guided, noise, extra = x_s[rows], guided.keep(rows), noise.keep(rows), extra.keep(rows)
-        x, previous = x_s, Taken(step, guided)
+            origin = origin[rows]
+        x, previous = x_s, Taken(step, guided, origin)
 
 
 def generate(

@@ -2,8 +2,7 @@ r"""Recurrence: taking a step several times, each time from a state noised anew 
 
 After a step x_t -> x_s, the state goes back by one forward step of the respaced chain,
 
-.. math:: x_t \leftarrow \sqrt{\alpha}\, x_s + \sqrt{1 - \alpha}\, z,
-          \qquad \alpha = \bar\alpha_t/\bar\alpha_s
+.. math:: x_t \leftarrow \frac{\alpha_t}{\alpha_s} x_s + \sqrt{\beta_t}\, z
 
 which gives guidance another chance while what it got wrong is drowned in noise (Lugmayr et al. 2022; FreeDoM,
 Yu et al. 2023; Universal Guidance, Bansal et al. 2023).
@@ -35,7 +34,7 @@ class Recurrence:
 
     def __call__(self, step: Step) -> int:
         """How often ``step`` is taken."""
-        return self.turns if self.start <= step.level.progress <= self.stop else 1
+        return self.turns if not step.corrects and self.start <= step.level.progress <= self.stop else 1
 
     def check(self, timeline: Timeline) -> None:
         """Raises SDGError if it would act at no step of ``timeline``."""
@@ -48,5 +47,4 @@ class Recurrence:
 
 def back(x_s: Tensor, step: Step, noise: Tensor) -> Tensor:
     """x_s, all (B, C, H, W), noised back to the level of x_t."""
-    alpha = 1 - step.beta
-    return alpha**0.5 * x_s + (1 - alpha) ** 0.5 * noise
+    return step.alpha / step.alpha_s * x_s + step.beta**0.5 * noise

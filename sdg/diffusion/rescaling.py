@@ -27,6 +27,15 @@ class Rescaling:
         # Of two processes that preserve the variance, c'/c differs from 1 by rounding alone.
         return x if abs(factor - 1) < 1e-12 else factor * x
 
+    def fade(self, level: Level) -> float:
+        """The part of a gradient found at the nearest level that holds at ``level``, 1 within the range.
+
+        In ever more noise, what a state says of its picture fades in proportion to α, and so does the slope
+        of any function of that. Without this, the shift of x̂_0 that guidance asks for, (σ²/α) g, would grow
+        without bound where the encoder does not even see the noise.
+        """
+        return min(1.0, level.unit.alpha / self.level(level).unit.alpha) if self.clamped(level) else 1.0
+
     def clamped(self, level: Level) -> bool:
         """Whether ``level`` lies outside of the schedule's range; a finished picture does not."""
         first, last = self.schedule.noisiest.log_snr, self.schedule.clearest.log_snr

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
 from sdg.diffusion.level import Level
-from sdg.diffusion.timeline import Step
+from sdg.diffusion.timeline import Correct, Step
 
 
 class Taken(NamedTuple):
@@ -29,6 +29,8 @@ class Taken(NamedTuple):
     step: Step
     prediction: Prediction
     """The (guided) prediction it used."""
+    x_t: Tensor
+    """The state it was taken from, (B, C, H, W)."""
 
 
 class Sampler(ABC):
@@ -42,6 +44,16 @@ class Sampler(ABC):
     def stochastic(self) -> bool:
         """Whether steps add noise; if not, none is drawn for them."""
         return True
+
+    @property
+    def parts(self) -> bool:
+        """Whether every step but the last adds noise, so that copies of a state part."""
+        return self.stochastic
+
+    @property
+    def correct(self) -> Correct | None:
+        """How a timeline's steps are corrected (:class:`Timeline`); None: they are not."""
+        return None
 
     def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:
         """Where guidance is evaluated: a state (B, C, H, W) and its noise level; x_t by default."""

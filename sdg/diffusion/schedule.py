@@ -102,6 +102,10 @@ class NoiseSchedule(Schedule):
     def __len__(self) -> int:
         return len(self.alpha_bar)
 
+    def __str__(self) -> str:
+        first, middle, last = (self.level(i * (len(self) - 1) // 2).log_snr for i in range(3))
+        return f"{len(self)} timesteps with λ from {first:.3f} through {middle:.3f} to {last:.3f}"
+
     @classmethod
     def linear(cls, steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> "NoiseSchedule":
         """DDPM's and ADM's schedule: β linear from ``start`` to ``end`` inclusive, given for 1000 steps.
@@ -211,6 +215,9 @@ class VarianceExploding(Continuous):
     least: float = 0.002
     most: float = 80.0
 
+    def __str__(self) -> str:
+        return f"σ from {self.least:g} to {self.most:g}"
+
     def __post_init__(self) -> None:
         if not 0 < self.least < self.most < math.inf:
             raise SDGError(f"σ from {self.least} to {self.most} is no range: use for example 0.002 to 80")
@@ -243,6 +250,9 @@ class Flow(Continuous):
 
     least: float = 0.001
     most: float = 0.999
+
+    def __str__(self) -> str:
+        return f"a flow with t from {self.least:g} to {self.most:g}"
 
     def __post_init__(self) -> None:
         if not 0 < self.least < self.most < 1:

@@ -5,14 +5,17 @@ The kept times form a chain of their own: variances are those of its steps, reco
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from sdg.diffusion.level import CLEAN, Level
 from sdg.diffusion.schedule import Schedule
 from sdg.diffusion.spacing import Spacing, usual
 from sdg.errors import SDGError
+
+Correct = Callable[[Level, int], float]
+"""(a level reached, the number of steps) -> how much larger σ/α is where the next step begins, 1 or more."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Step:
     level_s: Level
     log_beta_tilde: float
     """Log of the posterior variance; at index 0, where that is zero, the value of index 1 (as in ADM)."""
+    corrects: bool = False
+    """Whether it corrects the step before it, at the level that this one reached."""
 
     @property
     def t(self) -> float:
@@ -81,8 +86,8 @@ class Step:
 
     @property
     def c1(self) -> float:
-        """The weight of x̂_0 in the mean of the ancestral step."""
-        return -self.alpha_s * math.expm1(-2 * self.h)
+        """The weight of x̂_0 in the mean of the ancestral step; 0 for a step that corrects."""
+        return 0.0 if self.corrects else -self.alpha_s * math.expm1(-2 * self.h)
 
     @property
     def c2(self) -> float:
@@ -91,8 +96,8 @@ class Step:
 
     @property
     def log_beta(self) -> float:
-        """Log of β, the largest variance a step may have."""
-        return math.log(self.beta)
+        """Log of β at the scale of x_s, the largest variance a step may have."""
+        return math.log(self.beta * (self.level_s.scale / self.level.scale) ** 2)
 
     @property
     def last(self) -> bool:
@@ -112,6 +117,8 @@ class Timeline:
         scaled: whether states have the scale that the schedule gives them. By default they are divided by
             √(α² + σ²), so that whatever is done to a state means the same for every schedule; a process that
             preserves the variance is at that scale anyway.
+        correct: for a rule that looks twice (:attr:`Sampler.correct`): every step but the last is followed by
+            one that corrects it and then leads to where the next begins, which may be noisier.
 
     Raises:
         SDGError: the schedule has fewer steps, the spacing has no such steps, or ``strength`` is out of
@@ -125,18 +132,29 @@ class Timeline:
         strength: float = 1.0,
         spacing: Spacing | None = None,
         scaled: bool = False,
+        correct: Correct | None = None,
     ):
         if not 0 < strength <= 1:
             raise SDGError(f"start.strength={strength} is out of range: use above 0 (keep all) to 1 (forget)")
-        self.schedule = schedule
+        self.schedule, self.corrected = schedule, correct is not None
         self.timesteps = (spacing or usual(schedule))(schedule, steps)
-        kept = [schedule.level(t) for t in self.timesteps]
-        levels = [CLEAN._replace(t=schedule.ends[0]), *(kept if scaled else [level.unit for level in kept])]
-        whole = [Step(i, t, s, 0.0) for i, (s, t) in enumerate(pairwise(levels))]
-        tildes = [step.beta_tilde for step in whole]
-        tildes[0] = tildes[1] if len(whole) > 1 else whole[0].beta
-        walked = whole[: max(1, round(strength * len(whole)))]
-        self.steps = tuple(replace(step, log_beta_tilde=math.log(tildes[step.index])) for step in walked)
+        n = len(self.timesteps)
+
+        def level(t: float) -> Level:
+            return schedule.level(t) if scaled else schedule.level(t).unit
+
+        reached = [CLEAN._replace(t=schedule.ends[0]), *map(level, self.timesteps)]
+        begun, taken = reached, list[Step]()
+        if correct is not None:
+            louder = [at.log_snr - math.log(correct(at, n)) for at in reached[1:-1]]
+            begun = [reached[0], *(level(schedule.time(log_snr)) for log_snr in louder), reached[-1]]
+        tildes = [Step(i, t, s, 0.0).beta_tilde for i, (s, t) in enumerate(pairwise(reached))]
+        tildes[0] = tildes[1] if n > 1 else reached[1].sigma ** 2
+        for i in range(max(1, round(strength * n))):
+            if i and correct is not None:
+                taken.append(Step(len(taken), reached[i], begun[i], -math.inf, corrects=True))
+            taken.append(Step(len(taken), begun[i + 1], reached[i], math.log(tildes[i])))
+        self.steps = tuple(taken)
 
     @property
     def start(self) -> Level:

@@ -72,9 +72,10 @@ class Estimator(ABC):
             SDGError: it does not suit this estimator.
         """
         self.recurrence.check(timeline)
-        if self.turns_noise and not sampler.stochastic:
+        if self.turns_noise and not sampler.parts:
             raise SDGError(
-                f"{type(self).__name__} turns the noise that a step adds, and this sampler adds none: "
+                f"{type(self).__name__} turns the noise that a step adds, and this sampler adds none, or not "
+                "at every step: "
                 "choose sampler=ddpm or balanced, or set sampler.rule.eta=1"
             )
 

@@ -105,6 +105,10 @@ class Guidance(nn.Module):
         """The encoder's own level of the same λ; an equal one where its schedule is that of ``level``."""
         return level if self.rescaled is None else self.rescaled.level(level)
 
+    def clamps(self, level: Level) -> bool:
+        """Whether the encoder knows no such noise, and so reads the nearest that it does."""
+        return self.rescaled is not None and self.rescaled.clamped(level)
+
     def forward(
         self,
         x_t: Tensor,
@@ -147,6 +151,8 @@ class Guidance(nn.Module):
             scores = self.scores(self._see(x, CLEAN if clean else level), targets)
             total = self._total(scores, level, factors)
             (gradient,) = torch.autograd.grad(((1 if self.normalise else scale) * total).sum(), x)
+        if self.rescaled is not None and not clean and (fade := self.rescaled.fade(level)) != 1:
+            gradient = fade * gradient
         found = {name: score.detach() for name, score in scores.items()}
         return Ascent(scale * total.detach(), gradient, found)
 

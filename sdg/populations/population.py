@@ -64,7 +64,7 @@ class Population(ABC):
         Raises:
             SDGError: it does not suit.
         """
-        if self.parts and self.particles > 1 and not sampler.stochastic:
+        if self.parts and self.particles > 1 and not sampler.parts:
             raise SDGError(
                 f"{type(self).__name__} copies particles, and this sampler adds no noise to part them: "
                 "choose sampler=ddpm or balanced, or population=best_of"

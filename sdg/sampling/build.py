@@ -11,10 +11,14 @@ from sdg.baselines.clip_loss import CLIPLoss
 from sdg.baselines.latent import LatentSearch
 from sdg.baselines.latent_space import LatentSpace
 from sdg.config import build
+from sdg.diffusion.sampler import Sampler
+from sdg.diffusion.schedule import Schedule
+from sdg.diffusion.spacing import Spacing
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.estimators.estimator import Estimator
 from sdg.guidance.eyes import Eyes
+from sdg.guidance.guidance import Guidance
 from sdg.sampling.aims import Aims
 from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.constraints import Constraints
@@ -85,12 +89,20 @@ def guided_sampling(
     files = ["clip_checkpoint", *([] if plain else ["checkpoint"])] if guidance["terms"] else []
     networks.find(prior, encoder, files)
     denoiser = networks.denoiser(prior, how)
-    timeline = Timeline(denoiser.schedule, sampler["steps"], begin.strength)
+    rule: Sampler = build(sampler["rule"])
+    spacing, chain = (
+        None if sampler.get(key) is None else build(sampler[key]) for key in ("spacing", "schedule")
+    )
+    schedule = denoiser.schedule if chain is None else chain.within(denoiser.schedule)
+    timeline = Timeline(schedule, sampler["steps"], begin.strength, spacing, correct=rule.correct)
     aims = None
     if guidance["terms"]:
         texts, tower = networks.texts(encoder), networks.tower(encoder, how, plain)
         eyes = Eyes(tower, denoiser.codec, denoiser.image_size, denoiser.channels, clean)
-        wanted = build(guidance, encoder=eyes)
+        noise = {} if plain else {"schedule": encoder["schedule"] if networks.noise(encoder) else None}
+        wanted: Guidance = build({**guidance, **noise}, encoder=eyes)
+        if not clean:
+            _tell_unseen(wanted, timeline)
         texts, sight = read_words(wanted, texts, encoder, clean)
         aims = Aims(
             wanted, texts, denoiser.picture_size, **references, sight=sight, clean=clean, codec=denoiser.codec
@@ -99,8 +111,28 @@ def guided_sampling(
         constraint = {**constraint, "image_size": denoiser.image_size}
     constraints = Constraints(begin, None if constraint is None else build(constraint))
     crowd = None if population is None else build(population)
-    rule = build(sampler["rule"])
     return GuidedSampling(denoiser, rule, timeline, aims, begin, constraints, steering, crowd, **drawing)
+
+
+def _timeline(own: Schedule, sampler: Settings, rule: Sampler, strength: float) -> Timeline:
+    """The steps of a chain, on the prior's ``own`` schedule or, as far as that reaches, on another."""
+    chain: Schedule | None = None if sampler.get("schedule") is None else build(sampler["schedule"])
+    spacing: Spacing | None = None if sampler.get("spacing") is None else build(sampler["spacing"])
+    schedule = own if chain is None else chain.within(own)
+    return Timeline(schedule, sampler["steps"], strength, spacing, correct=rule.correct)
+
+
+def _tell_unseen(guidance: Guidance, timeline: Timeline) -> None:
+    """Tell of steps at noise levels that the encoder has never seen."""
+    unseen = sum(guidance.clamps(step.level) for step in timeline)
+    if unseen and guidance.rescaled:
+        known = guidance.rescaled.schedule
+        levels = timeline.start, timeline.steps[0].level, known.noisiest, known.clearest
+        first, last, low, high = (f"{level.log_snr:.2f}" for level in levels)
+        print(
+            f"note: the chain goes from λ = {first} to {last}, and the encoder knows {low} to {high}: "
+            f"at {unseen} of {len(timeline)} steps it is shown the nearest that it knows"
+        )
 
 
 def _plain(guide: str | None, estimator: Estimator) -> bool:

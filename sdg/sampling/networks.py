@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from sdg.checkpoints import load_weights, locate, unfilled
+from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.checkpoints.download import locate_own
 from sdg.config import build
 from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.schedule import Schedule
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
 from sdg.networks.clip import CLIP
@@ -140,6 +142,27 @@ class Networks:
             return compute(load_weights(tower, _file(encoder, "checkpoint"), compute.precision))
 
         return self._once("tower", load, encoder, asdict(compute), clean)
+
+    def noise(self, encoder: Settings) -> Schedule:
+        """The schedule on which the time-dependent encoder has learned noise.
+
+        Raises:
+            SDGError: its settings do not say, or its weights say otherwise.
+        """
+        if encoder.get("schedule") is None:
+            raise SDGError(
+                "this encoder does not say on which schedule it has learned noise: give encoder.schedule, "
+                "for example {_target_: sdg.diffusion.schedule.NoiseSchedule.linear, steps: 1000}"
+            )
+        schedule: Schedule = build(encoder["schedule"])
+        file = _file(encoder, "checkpoint")
+        said = open_checkpoint(file).notes.get("schedule") if file.suffix == ".safetensors" else None
+        if said not in (None, str(schedule)):
+            raise SDGError(
+                f"{file} has learned noise on {said}, and encoder.schedule is {schedule}: "
+                "give that of the weights"
+            )
+        return schedule
 
     def generator(self, generator: Settings) -> StyleGAN2:
         """The generator of a GAN."""

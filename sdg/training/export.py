@@ -49,6 +49,7 @@ class Export(Callback):
         command = " ".join(["python", *sys.argv])
         weights = pl_module.exported_weights()
         metadata = {"command": command, "steps": str(trainer.global_step), "weights": weights}
+        metadata |= pl_module.exported_notes()
         save_weights(self.path, pl_module.exported(), metadata)
         write_whole(self.path.with_suffix(".md"), self._card(trainer, pl_module, command))
 
@@ -68,6 +69,7 @@ class Export(Callback):
             f"- data: {data}",
             f"- steps: {trainer.global_step:,} of {trainer.max_steps:,}",
             f"- weights: {pl_module.exported_weights()}",
+            *(f"- {name}: {note}" for name, note in pl_module.exported_notes().items()),
             f"- optimisation: {pl_module.optimisation}; {_clipping(trainer)}; precision {trainer.precision}",
             f"- time: {minutes} on {_machine(trainer)}",
             "",

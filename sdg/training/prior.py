@@ -77,6 +77,13 @@ class PriorTraining(Training):
     def exported_weights(self) -> str:
         return f"an exponential average over the steps (decay {self.ema_decay:g})"
 
+    def exported_notes(self) -> dict[str, str]:
+        """Its schedule and what it predicts."""
+        return {
+            "schedule": str(self.denoiser.schedule),
+            "parameterisation": self.denoiser.parameterisation,
+        }
+
     def _states(self, batch: dict) -> Tensor:
         return self.denoiser.codec.encode(batch["image"])
 

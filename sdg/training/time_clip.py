@@ -33,7 +33,7 @@ class TimeCLIPTraining(Training):
     Args:
         clip: the original CLIP; its image tower is the teacher, and stays unchanged.
         encoder: makes the student from CLIP's image tower: ``from_clip`` with its options.
-        schedule: that of the prior that the encoder will guide.
+        schedule: on which the encoder learns noise; it guides priors of any.
         cache_teacher: run the teacher only once per view of a picture; this needs data from files.
         cache_gigabytes: the most that its answers take on each machine; see :class:`TeacherCache`.
         batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released (with
@@ -125,6 +125,10 @@ class TimeCLIPTraining(Training):
     def exported(self) -> nn.Module:
         """The student, which guides."""
         return self.encoder
+
+    def exported_notes(self) -> dict[str, str]:
+        """On which schedule it has learned noise, which whoever is guided by it must know."""
+        return {"schedule": str(self.schedule)}
 
     def verdict(self) -> str:
         return self.contrast.verdict()

@@ -33,6 +33,10 @@ class Training(pl.LightningModule, ABC):
         """Which weights :meth:`exported` holds, for the card."""
         return "those after the last step"
 
+    def exported_notes(self) -> dict[str, str]:
+        """What else the exported file says of itself, by name."""
+        return {}
+
     def verdict(self) -> str:
         """What is wrong with a training that has just ended, with its remedy; nothing if all is well."""
         return ""

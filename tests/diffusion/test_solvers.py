@@ -118,7 +118,7 @@ def test_order_of_convergence_to_the_exact_flow(sampler: Sampler, order: int) ->
         for step in timeline:
             prediction = denoiser(x, step)
             x = sampler.step(x, prediction, step, x, previous)
-            previous = Taken(step, prediction)
+            previous = Taken(step, prediction, x)
         return x
 
     first, last = SCHEDULE.alpha_bar[0], SCHEDULE.alpha_bar[-1]
