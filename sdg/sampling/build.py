@@ -90,11 +90,7 @@ def guided_sampling(
     networks.find(prior, encoder, files)
     denoiser = networks.denoiser(prior, how)
     rule: Sampler = build(sampler["rule"])
-    spacing, chain = (
-        None if sampler.get(key) is None else build(sampler[key]) for key in ("spacing", "schedule")
-    )
-    schedule = denoiser.schedule if chain is None else chain.within(denoiser.schedule)
-    timeline = Timeline(schedule, sampler["steps"], begin.strength, spacing, correct=rule.correct)
+    timeline = _timeline(denoiser.schedule, sampler, rule, begin.strength)
     aims = None
     if guidance["terms"]:
         texts, tower = networks.texts(encoder), networks.tower(encoder, how, plain)
