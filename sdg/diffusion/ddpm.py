@@ -44,8 +44,8 @@ class DDPM(Sampler):
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         # A gradient at x_t stands for one at x_s: of states of another scale, it has another length.
         scale = step.level.scale / step.level_s.scale if self.gradient_at == "x_t" else 1.0
-        shift = scale * self.variance(prediction, step) * gradient
-        return prediction._replace(x0=prediction.x0 + shift / step.c1)
+        shift = self.variance(prediction, step) * gradient
+        return prediction._replace(x0=prediction.x0 + shift / (step.c1 / scale))
 
     def step(
         self,

@@ -60,7 +60,10 @@ def walk(
     pilot = guide if guide is None or isinstance(guide, Pilot) else ByGradient(guide)
     shape = (denoiser.channels, denoiser.image_size, denoiser.image_size)
     x, extra = noise.normal(shape, device), noise.other("recurrence")
-    x = timeline.start.scale * x if start is None else timeline.start.diffuse(start, x)
+    if start is not None:
+        x = timeline.start.diffuse(start, x)
+    elif (scale := timeline.start.scale) != 1:
+        x = scale * x
     previous, none = None, torch.zeros((), device=device)
     for step in timeline:
         needed = sampler.stochastic and not step.last

@@ -129,6 +129,11 @@ class NoiseSchedule(Schedule):
         return 0, len(self) - 1
 
     @cached_property
+    def _alpha_bar(self) -> list[float]:
+        """As Python's numbers: in a step, none is read from a tensor."""
+        return self.alpha_bar.tolist()
+
+    @cached_property
     def _noise(self) -> list[float]:
         """-λ of every timestep, ascending."""
         return [-self.level(t).log_snr for t in range(len(self))]
@@ -137,7 +142,7 @@ class NoiseSchedule(Schedule):
         """At a timestep; between two of them, λ is interpolated."""
         progress = 1 - t / max(len(self) - 1, 1)
         if t == int(t):
-            return Level.vp(int(t), float(self.alpha_bar[int(t)]), progress)
+            return Level.vp(int(t), self._alpha_bar[int(t)], progress)
         low, part = int(t), t - int(t)
         noise = self._noise[low] + part * (self._noise[low + 1] - self._noise[low])
         return Level.vp(t, 1 / (1 + math.exp(2 * noise)), progress)
@@ -196,14 +201,6 @@ class Continuous(Schedule):
         ends = (self.time(other.clearest.log_snr), self.time(other.noisiest.log_snr))
         return replace(self, least=ends[0], most=ends[1])
 
-    def level(self, t: float) -> Level:
-        alpha, sigma = (float(each) for each in self.alpha_sigma(torch.tensor([t], dtype=torch.float64)))
-        return Level(alpha, sigma, t, self.progress(t))
-
-    @abstractmethod
-    def progress(self, t: float) -> float:
-        """How far a chain has come at time t, from 0 to 1."""
-
 
 @dataclass(frozen=True)
 class VarianceExploding(Continuous):
@@ -236,9 +233,9 @@ class VarianceExploding(Continuous):
         """Evenly in log σ."""
         return self.least * (self.most / self.least) ** u
 
-    def progress(self, t: float) -> float:
+    def level(self, t: float) -> Level:
         low, here, high = (each ** (1 / 7) for each in (self.least, t, self.most))
-        return (high - here) / (high - low)
+        return Level(1.0, t, t, (high - here) / (high - low))
 
 
 @dataclass(frozen=True)
@@ -271,8 +268,8 @@ class Flow(Continuous):
     def spread(self, u: Tensor) -> Tensor:
         return self.least + (self.most - self.least) * u
 
-    def progress(self, t: float) -> float:
-        return (self.most - t) / (self.most - self.least)
+    def level(self, t: float) -> Level:
+        return Level(1 - t, t, t, (self.most - t) / (self.most - self.least))
 
 
 def look_up(table: Tensor, t: Tensor, like: Tensor) -> Tensor:
