@@ -83,7 +83,7 @@ def diffusers_unet(unet: ADMUNet, settings: Mapping[str, Any]) -> nn.Module:
         attention_head_dim=settings["head_channels"],
         freq_shift=0,
         flip_sin_to_cos=True,
-        resnet_time_scale_shift="scale_shift",
+        resnet_time_scale_shift="scale_shift" if settings.get("scale_shift", True) else "default",
         downsample_type="resnet",
         upsample_type="resnet",
         norm_num_groups=32,
@@ -136,7 +136,10 @@ def _state(unet: ADMUNet, model: Any) -> Iterator[tuple[str, Tensor]]:
         for key, value in own.proj_out.state_dict().items():
             yield f"{names[their.to_out[0]]}.{key}", value.flatten(1) if value.ndim > 1 else value
         for key, value in own.qkv.state_dict().items():
-            split = value.unflatten(0, (own.heads, 3, -1)).unbind(1)
+            legacy = own.order == "heads"
+            split = value.unflatten(0, (own.heads, 3, -1) if legacy else (3, own.heads, -1)).unbind(
+                int(legacy)
+            )
             for part, layer in zip(split, (their.to_q, their.to_k, their.to_v), strict=True):
                 part = part.flatten(0, 1)
                 yield f"{names[layer]}.{key}", part.flatten(1) if part.ndim > 1 else part

@@ -67,6 +67,7 @@ def adm_architecture(
         "in_channels": channels,
         "out_channels": out_channels // patch**2,
         "patch": patch,
+        **_later(state),
     }
 
 
@@ -103,9 +104,15 @@ def _refuse_relatives(state: Mapping[str, Tensor]) -> None:
             "this UNet resamples by convolutions, ADM's by residual blocks: choose another file, or convert "
             "it to a UNet2DModel of diffusers"
         )
+
+
+def _later(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What the same authors' later models (consistency-models) do otherwise; nothing for ADM's."""
     first = "input_blocks.1.0"
-    emb, out = (state.get(f"{first}.{key}.weight") for key in ("emb_layers.1", "out_layers.0"))
-    if emb is not None and out is not None and len(emb) != 2 * len(out):
-        raise SDGError(
-            "this UNet adds the time embedding, ADM's scales and shifts by it: choose another file"
-        )
+    emb, out = (state[f"{first}.{key}.weight"] for key in ("emb_layers.1", "out_layers.0"))
+    if len(emb) not in (len(out), 2 * len(out)):
+        raise SDGError("this UNet's time embedding fits neither norms nor sums: choose another file")
+    later: dict[str, Any] = {} if len(emb) == 2 * len(out) else {"scale_shift": False}
+    # Their attention projects pictures, not rows of positions.
+    squares = any(key.endswith(".qkv.weight") and value.ndim == 4 for key, value in state.items())
+    return later | ({"attention_order": "qkv"} if squares else {})

@@ -36,6 +36,7 @@ class PublicFile:
         sha256: its hash in hexadecimal, or how that begins, as some authors put it into the file's name.
         home: whose cache it belongs in: sdg's, open_clip's or torch's, where each looks for it.
         note: what else there is to know.
+        parts: names of the files in a folder that is published, below ``url``; none for a single file.
     """
 
     name: str
@@ -49,6 +50,7 @@ class PublicFile:
     sha256: str | None = None
     home: Literal["sdg", "open_clip", "torch"] = "sdg"
     note: str = ""
+    parts: tuple[str, ...] = ()
 
     @property
     def place(self) -> Path:
@@ -63,8 +65,8 @@ class PublicFile:
 
     @property
     def here(self) -> bool:
-        """Whether there is a file at its place."""
-        return os.path.isfile(self.place)
+        """Whether all of it is at its place."""
+        return all(os.path.isfile(self.place / part) for part in self.parts or ("",))
 
 
 def _prior(name: str, what: str, note: str = "") -> PublicFile:
@@ -110,6 +112,42 @@ def _encoder(subject: str, file: str, link: str) -> PublicFile:
     )
 
 
+def _edm(subject: str) -> PublicFile:
+    return PublicFile(
+        f"edm_lsun_{subject}",
+        f"edm_{subject}256_ema.pt",
+        f"prior: {subject}s, 256 px, EDM, 526,304,771 parameters",
+        f"prior=edm_lsun_{subject} prior.checkpoint=FILE",
+        2105,
+        "https://github.com/openai/consistency_models",
+        "MIT, as its repository",
+        f"https://openaipublic.blob.core.windows.net/consistency/edm_{subject}256_ema.pt",
+        note="the size is that of its parameters, derived",
+    )
+
+
+def _folder(name: str, what: str, size: int, repository: str, parts: tuple[str, ...]) -> PublicFile:
+    return PublicFile(
+        name,
+        repository.partition("/")[2],
+        f"prior: {what}, 256 px, a folder of diffusers",
+        f"prior={name} prior.checkpoint=FILE",
+        size,
+        f"https://huggingface.co/{repository}",
+        "Apache 2.0, as its model card states",
+        f"https://huggingface.co/{repository}/resolve/main",
+        note="its page shows the hash of each file",
+        parts=parts,
+    )
+
+
+_DDPM = ("config.json", "scheduler_config.json", "diffusion_pytorch_model.bin")
+_LDM = (
+    *("unet/config.json", "unet/diffusion_pytorch_model.bin", "vqvae/config.json"),
+    *("vqvae/diffusion_pytorch_model.bin", "scheduler/scheduler_config.json", "model_index.json"),
+)
+
+
 CATALOGUE: tuple[PublicFile, ...] = (
     PublicFile(
         "ffhq",
@@ -126,6 +164,13 @@ CATALOGUE: tuple[PublicFile, ...] = (
     _prior("lsun_cat", "cats"),
     _prior("lsun_horse", "horses"),
     _prior("lsun_horse_nodropout", "horses, trained without dropout"),
+    _edm("bedroom"),
+    _edm("cat"),
+    _folder("ddpm_celebahq", "faces, 113,673,219 parameters", 455, "google/ddpm-celebahq-256", _DDPM),
+    _folder("ddpm_church", "churches, 113,673,219 parameters", 455, "google/ddpm-church-256", _DDPM),
+    _folder("ddpm_bedroom", "bedrooms, 113,673,219 parameters", 455, "google/ddpm-bedroom-256", _DDPM),
+    _folder("ddpm_cat", "cats, 113,673,219 parameters", 455, "google/ddpm-cat-256", _DDPM),
+    _folder("ldm_celebahq", "faces, in the codes of a VQ-f4", 1317, "CompVis/ldm-celebahq-256", _LDM),
     _encoder("ffhq", "clip_ffhq.pt", "EQbpgLeWnZhBhNzvFXgn26IBhsveoX3V57ZoQdSsLnwrjA?e=1K0qwv"),
     _encoder("lsun_bedroom", "clipbedroom.pt", "EfVpSVSjAhlEpsBCxSwkBnQByUvgNZqr38bxnG6bDHuOZQ?e=bOgCZT"),
     _encoder("lsun_cat", "clip_cat.pt", "EQdhKa0Jte9FtaB21kRDbT0B7tI3SoZewOack9DNe8s0LQ?e=zILyOa"),

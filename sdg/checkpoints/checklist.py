@@ -8,6 +8,7 @@ from typing import Any
 
 from sdg.checkpoints.catalogue import CATALOGUE, PublicFile, card_of
 from sdg.checkpoints.download import fetch
+from sdg.checkpoints.folders import located_folder
 from sdg.checkpoints.places import find_file
 from sdg.errors import SDGError
 
@@ -122,6 +123,9 @@ def get(card: PublicFile) -> Path:
         return card.place
     if card.url is None:
         raise SDGError(f"{card.name} has no address that a program may fetch: {'; '.join(by_hand(card))}")
+    if card.parts:
+        located_folder(None, card.url, dict.fromkeys(card.parts), download=True)
+        return card.place
     return fetch(card.url, card.place, card.sha256)
 
 

@@ -1,16 +1,14 @@
-"""What a scheduler of diffusers says of the model that it was saved with.
+"""What a scheduler of diffusers says of the model that it was saved with: DDPM's process, the usual one."""
 
-Only DDPM's process is taken. A list of what may be there is safe where one of what may not be would miss the
-next kind, which would then be read as ε with a linear schedule.
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
-from sdg.diffusion.denoiser import Parameterisation
-from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.parameterisation import Conditioning, Parameterisation
+from sdg.diffusion.schedule import NoiseSchedule, Schedule
 from sdg.errors import SDGError
 
 _SCHEDULERS = {
@@ -41,25 +39,64 @@ _REFUSED: dict[str, tuple[Any, ...]] = {
 }
 
 
-class DDPMProcess:
+class Process(ABC):
     """The settings of a scheduler: of a ``scheduler_config.json``, or the ``config`` of one in memory.
 
     Args:
         settings: None for a model without a scheduler, taken for ε on DDPM's linear schedule.
         where: what has them, for messages.
-
-    Raises:
-        SDGError: the scheduler is of a model that was not trained on DDPM's process.
     """
+
+    embedding = "positional"
+    """How its networks embed what they are told of the noise (``time_embedding_type``)."""
 
     def __init__(self, settings: Mapping[str, Any] | None, where: str):
         self.settings, self.where = settings, where
-        kind = self._setting("_class_name", "DDPMScheduler")
-        if kind not in _SCHEDULERS:
-            raise SDGError(
-                f"_class_name={kind} in the scheduler_config.json of {where}: sdg samples what was "
-                f"trained on DDPM's process, choose such a model"
-            )
+
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """The noise that the model was trained on."""
+
+    @abstractmethod
+    def parameterisation(self) -> Parameterisation:
+        """What the network that :meth:`reading` gives predicts."""
+
+    @abstractmethod
+    def clips(self) -> bool:
+        """Whether a predicted x0 is clipped to [-1, 1]."""
+
+    def conditioning(self) -> Conditioning | None:
+        """What the network is told; None: what is usual."""
+        return None
+
+    def sigma_data(self) -> float:
+        """Deviation of the pictures that EDM's preconditioning counts on."""
+        return 0.5
+
+    def reading(self, unet: nn.Module) -> nn.Module:
+        """The network as a Denoiser reads it."""
+        return unet
+
+    def _setting(self, name: str, default: Any) -> Any:
+        return (self.settings or {}).get(name, default)
+
+    def _refuse(self, **allowed: tuple[Any, ...]) -> None:
+        """Raise SDGError for a setting of another value than those that mean what is expressed here."""
+        for name, values in allowed.items():
+            if (value := self._setting(name, values[0])) not in values:
+                raise SDGError(
+                    f"{name}={value} in the scheduler_config.json of {self.where} cannot be expressed here: "
+                    f"choose a model with {name}={values[0]}"
+                )
+
+
+class DDPMProcess(Process):
+    """DDPM's process, in timesteps."""
+
+    @staticmethod
+    def takes(kind: str) -> bool:
+        """Whether schedulers of this class draw from models of this process."""
+        return kind in _SCHEDULERS
 
     def parameterisation(self) -> Parameterisation:
         """What the model predicts."""
@@ -83,9 +120,6 @@ class DDPMProcess:
     def schedule(self) -> NoiseSchedule:
         """The noise that the model was trained on; DDPM's, linear over 1000 steps, if it doesn't say."""
         return read_schedule(self.settings or {})
-
-    def _setting(self, name: str, default: Any) -> Any:
-        return (self.settings or {}).get(name, default)
 
 
 def read_schedule(scheduler: Mapping[str, Any]) -> NoiseSchedule:

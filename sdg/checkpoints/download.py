@@ -1,15 +1,14 @@
 """Public files downloaded to a cache on request: resumed, checked, and named once complete."""
 
+import json
 import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from email.message import Message
 from functools import cache
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
 from sdg.checkpoints.catalogue import checklist_of
@@ -48,7 +47,7 @@ def locate(
         return file if entry is None else file.with_name(f"{file.name}@{entry}")
     cached = cache_folder() / Path(urlparse(url).path).name
     if cached.is_file():
-        _note(path, cached)
+        note_cached(path, cached)
         return cached
     if not download:
         raise SDGError(
@@ -59,15 +58,8 @@ def locate(
     return fetch(url, cached, sha256)
 
 
-def locate_own(model: Mapping[str, Any], setting: str = "prior.checkpoint") -> Path:
-    """The same for the settings of a group: conf/prior, conf/generator."""
-    where = (model.get("url"), model.get("sha256"), model.get("download", False))
-    path, prefix = model["checkpoint"], model.get("prefix")
-    return locate(f"{path}@{prefix}" if path and prefix else path, *where, setting=setting)
-
-
 @cache
-def _note(path: str | Path | None, cached: Path) -> None:
+def note_cached(path: str | Path | None, cached: Path) -> None:
     """Once in a process, however often the file is looked for."""
     print(f"note: there is no file at {path}, so {cached} is taken")
 
@@ -114,8 +106,11 @@ def _fetch(url: str, part: Path, sha256: str | None) -> None:
     from sdg.checkpoints.checkpoint import open_checkpoint  # imports torch
 
     try:
-        open_checkpoint(part)
-    except SDGError as error:
+        if Path(urlparse(url).path).suffix == ".json":
+            json.loads(part.read_text(encoding="utf-8"))
+        else:
+            open_checkpoint(part)
+    except (SDGError, ValueError) as error:
         _discard(part)
         raise SDGError(
             f"what {url} gave is not a checkpoint, so it was removed: fetch it by browser"

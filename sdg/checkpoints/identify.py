@@ -71,7 +71,10 @@ def _unet(state: Mapping[str, Tensor]) -> Identity:
     fits = f"prior={group} prior.checkpoint=FILE"
     if group == "lsun_bedroom":
         fits += " (or lsun_cat, lsun_horse, lsun_horse_nodropout)"
-    assumed = "64 channels per attention head, q, k, v split inside each, images of 3 channels"
+    if group == "edm_lsun_bedroom":
+        fits += " (or edm_lsun_cat)"
+    inside = "heads inside q, k, v" if arguments.get("attention_order") else "q, k, v split inside each"
+    assumed = f"64 channels per attention head, {inside}, images of 3 channels"
     return Identity("UNet of ADM", fits, network, arguments, assumed)
 
 

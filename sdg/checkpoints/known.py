@@ -35,6 +35,7 @@ REFINEMENT = {"patch": 2, "width": 64, "depth": 2}
 """What conf/prior/toyfaces adds to its UNet."""
 PRIORS: dict[str, dict[str, Any]] = {
     "lsun_bedroom": _LSUN,
+    "edm_lsun_bedroom": _LSUN | {"out_channels": 3, "scale_shift": False, "attention_order": "qkv"},
     "ffhq": _LSUN | {"base_channels": 128, "res_blocks": 1, "attention_factors": [16]},
     "toyfaces": _LSUN
     | {

@@ -164,11 +164,14 @@ def load_weights(
     filled = {}
     for key, value in checkpoint.tensors(dtypes):
         if key in targets and targets[key].is_meta:
-            filled[names[key]] = value
+            filled[names[key]] = value.reshape(targets[key].shape)
         elif key in targets:
-            targets[key].copy_(value)
+            targets[key].copy_(value.reshape(targets[key].shape))
     module.load_state_dict(filled, strict=False, assign=True)
-    return module if dtype is None else module.to(dtype)
+    tensors = (*module.parameters(), *module.buffers())
+    if dtype is None or all(x.dtype == dtype for x in tensors if x.is_floating_point()):
+        return module  # diffusers would warn of a cast that casts nothing
+    return module.to(dtype)
 
 
 def differences(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
@@ -178,7 +181,7 @@ def differences(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[
     problems += [
         f"{key} is {tuple(state[key].shape)} where {tuple(own[key].shape)} is needed"
         for key in own.keys() & state.keys()
-        if own[key].shape != state[key].shape
+        if _plain_shape(own[key]) != _plain_shape(state[key])
     ]
     problems += [
         f"{key} is {str(state[key].dtype).removeprefix('torch.')}, which makes no weights: convert it"
@@ -186,3 +189,11 @@ def differences(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[
         if not torch.can_cast(state[key].dtype, torch.float32)
     ]
     return sorted(problems)
+
+
+def _plain_shape(weight: Tensor) -> tuple[int, ...]:
+    """The shape of a weight, where a convolution of size 1, in however many dimensions, is a matrix."""
+    rows, *rest = weight.shape if weight.ndim else (0,)
+    while len(rest) > 1 and rest[-1] == 1:
+        rest.pop()
+    return (rows, *rest)

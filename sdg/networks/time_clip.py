@@ -50,12 +50,13 @@ class TimeResNet(TimeEncoder):
         image_size: Side of the square images, a multiple of 32.
         sinusoid_dim: Number of values in the sinusoidal embedding of t, even.
         time_dim: Hidden size of the time layers.
+        reads_states, channels: See :class:`TimeEncoder`.
 
     Raises:
         SDGError: A size that the network cannot take.
     """
 
-    positions = "attn_pool.positional_embedding"
+    positions, entrance = "attn_pool.positional_embedding", "visual_frozen.0.weight"
 
     def __init__(
         self,
@@ -66,13 +67,15 @@ class TimeResNet(TimeEncoder):
         image_size: int = 256,
         sinusoid_dim: int = 128,
         time_dim: int = 512,
+        reads_states: bool = False,
+        channels: int = 3,
     ) -> None:
-        super().__init__(image_size, 32, sinusoid_dim)
+        super().__init__(image_size, 32, sinusoid_dim, reads_states, channels)
         half = width // 2
         stem: list[nn.Module] = []
-        for in_channels, channels, stride in ((3, half, 2), (half, half, 1), (half, width, 1)):
-            conv = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
-            stem += [conv, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+        for in_channels, out, stride in ((channels, half, 2), (half, half, 1), (half, width, 1)):
+            conv = nn.Conv2d(in_channels, out, 3, stride, padding=1, bias=False)
+            stem += [conv, nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
         blocks1, blocks2, blocks3, blocks4 = layers
         self.visual_frozen = nn.Sequential(
             *stem,

@@ -41,25 +41,35 @@ class TimeEncoder(nn.Module, ABC):
         image_size: Side of the square images, a multiple of ``patch``.
         patch: How many pixels, along each side, the tower reduces to one position.
         sinusoid_dim: Number of values in the sinusoidal embedding of t, even.
+        reads_states: Whether it reads a prior's states as they are, codes of an autoencoder, in place of
+            pictures; ``image_size`` is then their side.
+        channels: Of what it reads: 3, but for such codes.
 
     Raises:
-        SDGError: An image size that the tower cannot take.
+        SDGError: An image size that the tower cannot take, or pictures that are not of three channels.
     """
 
-    reads_states: bool = False
-    """Whether it reads a prior's states as they are, codes of an autoencoder, in place of pictures."""
+    entrance: str
+    """Name of the first convolution's weight, the only one shaped by the channels."""
 
     positions: str
     """Name of the positional embedding (1 + n * n, C), the only weights shaped by the image size."""
 
-    def __init__(self, image_size: int, patch: int, sinusoid_dim: int) -> None:
+    def __init__(
+        self, image_size: int, patch: int, sinusoid_dim: int, reads_states: bool = False, channels: int = 3
+    ) -> None:
         super().__init__()
         if image_size < patch or image_size % patch:
             nearest = max(patch, patch * round(image_size / patch))
             raise SDGError(
                 f"the encoder's image size must be a multiple of {patch}, got {image_size}: choose {nearest}"
             )
+        if channels != 3 and not reads_states:
+            raise SDGError(
+                f"pictures have 3 channels, not {channels}: for codes, add encoder.network.reads_states=true"
+            )
         self.image_size, self.sinusoid_dim = image_size, sinusoid_dim
+        self.reads_states, self.channels = reads_states, channels
         self.normalise = NormalisePixels()
 
     def add_time_layers(self, channels: Sequence[int], time_dim: int) -> None:
@@ -89,16 +99,15 @@ class TimeEncoder(nn.Module, ABC):
             SDGError: A tensor of the wrong shape.
         """
         size = self.image_size
-        if x_t.shape[1:] != (3, size, size):
-            shape = "x".join(map(str, x_t.shape))
-            raise SDGError(
-                f"the encoder takes {size}x{size} images, got {shape}: resize them to Bx3x{size}x{size}"
-            )
+        if x_t.shape[1:] != (self.channels, size, size):
+            shape, wanted = "x".join(map(str, x_t.shape)), f"Bx{self.channels}x{size}x{size}"
+            raise SDGError(f"the encoder takes {size}x{size} images, got {shape}: resize them to {wanted}")
         if t.shape not in ((len(x_t),), (1,)):
             raise SDGError(
                 f"the encoder takes one t per image or one for all, got {tuple(t.shape)}: pass ({len(x_t)},)"
             )
-        return self.encode(self.normalise(x_t.to(self.normalise.mean.dtype)), self._film(t))
+        x = x_t.to(self.normalise.mean.dtype)
+        return self.encode(x if self.reads_states else self.normalise(x), self._film(t))
 
     @abstractmethod
     def encode(self, x: Tensor, film: FiLM) -> Features:
@@ -168,6 +177,8 @@ def from_clip(
     if modulation not in {"zero", "default"}:
         raise SDGError(f"modulation must be 'zero' or 'default', got {modulation!r}")
     state, own = network.clip_state(visual), network.state_dict()
+    if network.reads_states:  # CLIP has never seen codes
+        state[network.entrance] = own[network.entrance]
     key = network.positions
     state[key] = resize_positions(state[key], round((len(own[key]) - 1) ** 0.5))
     time_layers = {name for name in own if name.startswith(("time_embed.", "emb_layers."))}

@@ -42,12 +42,13 @@ class TimeViT(TimeEncoder):
         image_size: Side of the square images, a multiple of ``patch``.
         sinusoid_dim: Number of values in the sinusoidal embedding of t, even.
         time_dim: Hidden size of the time layers.
+        reads_states, channels: See :class:`TimeEncoder`; codes may be read in smaller patches than CLIP's.
 
     Raises:
         SDGError: A size that the network cannot take, or stages that are not five of its depths.
     """
 
-    positions = "visual.positional_embedding"
+    positions, entrance = "visual.positional_embedding", "visual.conv1.weight"
 
     def __init__(
         self,
@@ -61,8 +62,10 @@ class TimeViT(TimeEncoder):
         image_size: int = 256,
         sinusoid_dim: int = 128,
         time_dim: int = 512,
+        reads_states: bool = False,
+        channels: int = 3,
     ) -> None:
-        super().__init__(image_size, patch, sinusoid_dim)
+        super().__init__(image_size, patch, sinusoid_dim, reads_states, channels)
         if width % heads:
             raise SDGError(f"{heads} heads do not divide the {width} channels of a token: choose a divisor")
         if len(stages) != 5 or not all(0 <= place <= layers for place in stages):
@@ -72,6 +75,8 @@ class TimeViT(TimeEncoder):
         self.visual = VisionTransformer(
             image_size, patch, width, layers, heads, mlp_ratio=4.0, output_dim=output_dim, act_layer=act
         )
+        if channels != 3:
+            self.visual.conv1 = nn.Conv2d(channels, width, patch, patch, bias=False)
         self.add_time_layers([width] * (2 * layers + 1), time_dim)
 
     def encode(self, x: Tensor, film: FiLM) -> Features:

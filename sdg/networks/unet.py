@@ -7,6 +7,7 @@ one does.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -74,8 +75,15 @@ def _upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
+Order = Literal["heads", "qkv"]
+"""What a joint projection is split by first: as in ADM, or as in its authors' later models."""
+
+
 class ResBlock(nn.Module):
-    """Residual block with scale-shift conditioning on time and optional resampling of both branches."""
+    """Residual block, scaled and shifted by time or, with ``scale_shift=False``, shifted before its norm.
+
+    Both branches may be resampled.
+    """
 
     def __init__(
         self,
@@ -84,14 +92,15 @@ class ResBlock(nn.Module):
         time_dim: int,
         dropout: float = 0.0,
         resample: str | None = None,
+        scale_shift: bool = True,
     ):
         super().__init__()
-        self.resample = resample
+        self.resample, self.scale_shift = resample, scale_shift
         conv = UpsampledConv if resample == "up" else nn.Conv2d
         self.in_layers = nn.Sequential(
             GroupNorm32(channels), SiLU(), conv(channels, out_channels, 3, padding=1)
         )
-        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, 2 * out_channels))
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, (1 + scale_shift) * out_channels))
         self.out_layers = nn.Sequential(
             GroupNorm32(out_channels),
             SiLU(),
@@ -111,20 +120,26 @@ class ResBlock(nn.Module):
             x = _upsample(x)
         h = conv(h)
         norm, *rest = self.out_layers
-        h = norm(h, *self.emb_layers(emb).chunk(2, dim=1))
+        told = self.emb_layers(emb)
+        h = norm(h, *told.chunk(2, dim=1)) if self.scale_shift else norm(h + told[..., None, None])
         for layer in rest:
             h = layer(h)
         return self.skip_connection(x) + h
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention over positions, in ADM's "legacy" order: q, k, v are split inside each head."""
+    """Self-attention over positions.
 
-    def __init__(self, channels: int, head_channels: int):
+    In ADM's "legacy" order, ``heads``, q, k, v are split inside each head; in ``qkv``, it is the reverse.
+    """
+
+    def __init__(self, channels: int, head_channels: int, order: Order = "heads"):
         super().__init__()
         if channels % head_channels:
             raise SDGError(f"head_channels={head_channels} must divide the {channels} channels of attention")
-        self.heads = channels // head_channels
+        if order not in ("heads", "qkv"):
+            raise SDGError(f"attention_order={order} is unknown: use heads (ADM) or qkv")
+        self.heads, self.order = channels // head_channels, order
         self.norm = GroupNorm32(channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.proj_out = _zeroed(nn.Conv1d(channels, channels, 1))
@@ -132,7 +147,11 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> (B, C, H, W)."""
         b, c, h, w = x.shape
-        qkv = self.qkv(self.norm(x).reshape(b, c, h * w)).view(b, self.heads, 3, c // self.heads, h * w)
+        qkv = self.qkv(self.norm(x).reshape(b, c, h * w))
+        if self.order == "heads":
+            qkv = qkv.view(b, self.heads, 3, c // self.heads, h * w)
+        else:
+            qkv = qkv.view(b, 3, self.heads, c // self.heads, h * w).transpose(1, 2)
         q, k, v = qkv.transpose(-1, -2).unbind(2)
         out = F.scaled_dot_product_attention(q, k, v)
         out = self.proj_out(out.transpose(-1, -2).reshape(b, c, h * w))
@@ -159,6 +178,8 @@ class ADMUNet(nn.Module):
         out_channels: 6 for a learned variance (prediction, then variance fraction), 3 for a fixed one.
         patch: side of the pixel-unshuffle patches; 1 is ADM.
         checkpointing: recompute blocks in the backward pass to save memory.
+        scale_shift: whether norms are scaled and shifted by time, as in ADM; else it is added before them.
+        attention_order: see :class:`AttentionBlock`.
     """
 
     def __init__(
@@ -173,6 +194,8 @@ class ADMUNet(nn.Module):
         dropout: float = 0.0,
         patch: int = 1,
         checkpointing: bool = False,
+        scale_shift: bool = True,
+        attention_order: Order = "heads",
     ):
         super().__init__()
         self.base_channels, self.patch, self.checkpointing = base_channels, patch, checkpointing
@@ -184,10 +207,13 @@ class ADMUNet(nn.Module):
         )
 
         def block(in_ch: int, out_ch: int, resample: str | None = None) -> ResBlock:
-            return ResBlock(in_ch, out_ch, time_dim, dropout, resample)
+            return ResBlock(in_ch, out_ch, time_dim, dropout, resample, scale_shift)
+
+        def look(channels: int) -> AttentionBlock:
+            return AttentionBlock(channels, head_channels, attention_order)
 
         def level(in_ch: int, out_ch: int, factor: int) -> list[nn.Module]:
-            attention = [AttentionBlock(out_ch, head_channels)] if factor in attention_factors else []
+            attention = [look(out_ch)] if factor in attention_factors else []
             return [block(in_ch, out_ch), *attention]
 
         widths = [base_channels * mult for mult in channel_mult]
@@ -203,7 +229,7 @@ class ADMUNet(nn.Module):
                 self.input_blocks.append(Stage([block(ch, ch, "down")]))
                 skips.append(ch)
 
-        self.middle_block = Stage([block(ch, ch), AttentionBlock(ch, head_channels), block(ch, ch)])
+        self.middle_block = Stage([block(ch, ch), look(ch), block(ch, ch)])
 
         self.output_blocks = nn.ModuleList()
         for depth, width in reversed(list(enumerate(widths))):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sdg.checkpoints.download import locate_own
+from sdg.checkpoints.folders import locate_own
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 

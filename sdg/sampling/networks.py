@@ -12,7 +12,7 @@ from torch import nn
 
 from sdg.checkpoints import load_weights, locate, unfilled
 from sdg.checkpoints.checkpoint import open_checkpoint
-from sdg.checkpoints.download import locate_own
+from sdg.checkpoints.folders import locate_own
 from sdg.config import build
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import Schedule

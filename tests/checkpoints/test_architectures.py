@@ -143,7 +143,7 @@ def test_another_encoder_is_told_what_to_set() -> None:
     [
         ({"label_emb.weight": (1000, 128)}, "wants a class label"),
         ({"input_blocks.2.0.op.weight": (32, 32, 3, 3)}, "resamples by convolutions"),
-        ({"input_blocks.1.0.emb_layers.1.weight": (32, 128)}, "adds the time embedding"),
+        ({"input_blocks.1.0.emb_layers.1.weight": (48, 128)}, "fits neither norms nor sums"),
         ({"input_blocks.0.0.weight": (32, 7, 3, 3)}, "7 channels, which 3-channel images do not fold to"),
         ({"input_blocks.1.0.in_layers.2.weight": None}, "is missing"),
         ({"output_blocks.3.0.in_layers.2.weight": None}, "output_blocks.*is missing"),

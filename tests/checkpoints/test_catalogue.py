@@ -82,7 +82,8 @@ class TestCards:
             assert card.size > 0
             assert "FILE" in card.words
             assert card.origin.startswith("https://")
-            assert card.url is None or card.url.endswith(f"/{card.file}")
+            end = f"/{card.file}/resolve/main" if card.parts else f"/{card.file}"
+            assert card.url is None or card.url.endswith(end)
             assert card.sha256 is None or set(card.sha256) <= set("0123456789abcdef")
 
     @pytest.mark.parametrize("prior", ["ffhq", "lsun_bedroom", "lsun_cat", "lsun_horse"])

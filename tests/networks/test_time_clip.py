@@ -17,6 +17,7 @@ from sdg.errors import SDGError
 from sdg.networks.clip_blocks import resize_positions
 from sdg.networks.embedding import timestep_embedding
 from sdg.networks.pixels import CLIP_MEAN, CLIP_STD
+from sdg.networks.small_clip import ImageTower
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.time_encoder import Features, from_clip
 from tests.golden.fill import fill_state_dict
@@ -362,3 +363,27 @@ def test_wrong_image_shapes_are_one_clear_error(shape: tuple[int, ...]) -> None:
 def test_wrong_timestep_shapes_are_one_clear_error(shape: tuple[int, ...]) -> None:
     with pytest.raises(SDGError, match="one t per image or one for all"):
         make_encoder()(make_images(3), torch.zeros(shape, dtype=torch.long))
+
+
+def test_an_encoder_of_codes_starts_as_clip_behind_a_new_entrance() -> None:
+    sizes = {
+        "layers": [1, 1, 1, 1],
+        "width": 4,
+        "heads": 4,
+        "output_dim": 16,
+        "sinusoid_dim": 8,
+        "time_dim": 8,
+    }
+    visual = ImageTower([1, 1, 1, 1], 4, 4, 16, 32)
+    encoder = from_clip(visual, TimeResNet(**sizes, image_size=64, reads_states=True, channels=4)).eval()
+    states = 3 * torch.randn(2, 4, 64, 64, generator=torch.Generator().manual_seed(0))
+    seen = encoder(states, torch.tensor([5]))
+    assert seen.pooled.shape == (2, 16)
+    torch.testing.assert_close(seen.stages[0], encoder.visual_frozen[:10](states))  # not normalised
+    theirs, ours = visual.state_dict(), encoder.state_dict()
+    assert torch.equal(ours["visual_frozen.3.weight"], theirs["conv2.weight"])
+    assert ours["visual_frozen.0.weight"].shape == (2, 4, 3, 3)
+    with pytest.raises(SDGError, match="64x64 images, got 2x3x64x64: resize them to Bx4x64x64"):
+        encoder(states[:, :3], torch.tensor([5]))
+    with pytest.raises(SDGError, match="pictures have 3 channels, not 4"):
+        TimeResNet(**sizes, channels=4)
