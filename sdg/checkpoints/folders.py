@@ -1,4 +1,4 @@
-"""The weights that a group of settings names: in a file, or in a public folder that is fetched file by file."""
+"""The weights that a group of settings names: in a file, or in a public folder that is fetched by file."""
 
 from collections.abc import Mapping
 from pathlib import Path
