@@ -6,37 +6,64 @@ import torch
 from sdg.errors import SDGError
 from sdg.networks.clip import CLIP, small_clip
 from sdg.networks.tokenizer import StrictTokenizer
+from sdg.randomness import keyed_generator
 from sdg.training.clip import CLIPTraining
 from sdg.training.optimisation import Optimisation
 
 
-def test_a_tokenizer_of_byte_pairs_is_refused():
-    tiny = small_clip(
+def tiny_clip() -> CLIP:
+    return small_clip(
         ["face"],
         image_size=32,
         embed_dim=8,
         vision={"layers": [1, 1, 1, 1], "width": 4, "head_width": 32},
         text={"width": 8, "heads": 2, "layers": 1},
     )
+
+
+def test_a_tokenizer_of_byte_pairs_is_refused():
     spelling = StrictTokenizer(lambda texts, context_length: torch.zeros(len(texts), context_length), 32)
     with pytest.raises(SDGError, match=r"words as tokens: make it with sdg\.networks\.clip\.small_clip"):
-        CLIPTraining(CLIP(tiny.model, spelling, 32), Optimisation(lr=1e-3))
+        CLIPTraining(CLIP(tiny_clip().model, spelling, 32), Optimisation(lr=1e-3))
 
 
-def test_pairs_are_asked_of_data_that_has_them():
-    tiny = small_clip(
-        ["face"],
-        image_size=32,
-        embed_dim=8,
-        vision={"layers": [1, 1, 1, 1], "width": 4, "head_width": 32},
-        text={"width": 8, "heads": 2, "layers": 1},
-    )
-    training = CLIPTraining(tiny, Optimisation(lr=1e-3), pair_loss=1.0)
+@pytest.mark.parametrize("name", ["pair_loss", "margin_loss"])
+def test_pairs_are_asked_of_data_that_has_them(name: str):
+    training = CLIPTraining(tiny_clip(), Optimisation(lr=1e-3), **{name: 1.0})
     batch = {
         "image": torch.zeros(2, 3, 32, 32),
         "captions": ["face"] * 2,
         "descriptions": ["face"] * 2,
         "step": 0,
     }
-    with pytest.raises(SDGError, match=r"model\.pair_loss compares siblings: give data\.siblings"):
+    with pytest.raises(SDGError, match=rf"model\.{name} compares siblings: give data\.siblings"):
         training.training_step(batch, 0)
+
+
+def test_frozen_convolutions_keep_their_weights_and_statistics(monkeypatch: pytest.MonkeyPatch):
+    clip = tiny_clip()
+    training = CLIPTraining(clip, Optimisation(lr=0.1), margin_loss=1.0, convolutions="frozen").train()
+    monkeypatch.setattr(training, "log_dict", lambda *_, **__: None)
+    before = {name: value.clone() for name, value in clip.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in training.parameters() if p.requires_grad], lr=0.1)
+    batch = {
+        "image": torch.randn(4, 3, 32, 32, generator=keyed_generator("frozen")),
+        "captions": ["face", "face face", "face", "a face"],
+        "descriptions": ["face"] * 4,
+        "step": 0,
+        "paired": True,
+    }
+    training.training_step(batch, 0).backward()
+    optimizer.step()
+    changed = {name for name, value in clip.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"model.visual.attnpool.c_proj.weight", "model.text_projection"} <= changed
+    assert not [name for name in changed if "visual" in name and "attnpool" not in name]
+
+
+def test_what_has_no_convolutions_cannot_freeze_them():
+    clip = tiny_clip()
+    with pytest.raises(SDGError, match=r"model\.convolutions=half is unknown"):
+        CLIPTraining(clip, Optimisation(lr=0.1), convolutions="half")
+    clip.model.visual = torch.nn.Identity()
+    with pytest.raises(SDGError, match=r"needs a ResNet tower"):
+        CLIPTraining(clip, Optimisation(lr=0.1), convolutions="frozen")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.randomness import keyed_generator
-from sdg.training.clip import clip_loss, pair_loss
+from sdg.training.clip import SHARPNESS, clip_loss, margin_loss, pair_loss
 from sdg.training.objectives import Distillation, distillation_loss, shift_loss
 
 
@@ -53,6 +53,18 @@ def test_of_siblings_only_the_words_that_differ_count():
     expected = [math.log1p(math.exp(-(0.8 + 1.5))), math.log1p(math.exp(-2.0))]
     assert float(pair_loss(logits, bags)) == pytest.approx(sum(expected) / 2)
     assert float(pair_loss(logits, bags.roll(1, 0))) > float(pair_loss(logits, bags))
+
+
+def test_captions_must_fit_their_own_siblings_by_a_margin():
+    """Two pairs: one told apart by 0.8 + 0.8 - 0 - 0, one whose pictures are the same."""
+    image = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]])
+    text = torch.tensor([[0.8, 0, 0.6], [0, 0.8, 0.6], [0.6, 0.8, 0], [0.8, 0.6, 0]])
+    expected = [math.log1p(math.exp(-SHARPNESS * 1.6)), math.log(2)]
+    assert float(margin_loss(image, text)) == pytest.approx(sum(expected) / 2)
+    # What all four have in common is no margin; captions that change places are as wrong as they were right.
+    assert float(margin_loss(image + 0.3, text)) == pytest.approx(sum(expected) / 2)
+    swapped = [SHARPNESS * 1.6, math.log(2)]
+    assert float(margin_loss(image, text[[1, 0, 3, 2]])) == pytest.approx(sum(swapped) / 2)
 
 
 def test_siblings_are_asked_for_the_teachers_step():
