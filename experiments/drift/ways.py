@@ -8,7 +8,7 @@ from sdg.errors import SDGError
 
 WEIGHT = "guidance.terms.text.weight"
 WINDOW = f"{WEIGHT}={{_target_: sdg.guidance.weight.NoiseWindow, start: 500}}"
-VISIBLE, MEAN = f"{WEIGHT}=visible", "guidance.contrast=mean"
+VISIBLE, MEAN, OPPOSITE = f"{WEIGHT}=visible", "guidance.contrast=mean", "guidance.contrast=opposite"
 
 WAYS: dict[str, list[str]] = {
     "paper": ["guidance=text_paper"],
@@ -17,6 +17,8 @@ WAYS: dict[str, list[str]] = {
     "contrast": ["guidance=text_paper", MEAN],
     "contrast_window": ["guidance=text_paper", MEAN, WINDOW],
     "contrast_visible": ["guidance=text_seen"],
+    "opposite": ["guidance=text_paper", OPPOSITE],
+    "opposite_visible": ["guidance=text_paper", OPPOSITE, VISIBLE],
     "default": [],
 }
 """Name -> settings of ``sample.py``."""

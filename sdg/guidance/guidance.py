@@ -61,7 +61,8 @@ class Guidance(nn.Module):
         every: evaluate guidance only at the first of each group of ``every`` guided steps, and reuse its
             result at the others; left to what runs along the chain (:class:`sdg.estimators.steer.Steer`).
         contrast: what every prompt is contrasted with: a sentence, ``"mean"`` for the mean of a set of
-            captions, or None; left to whoever makes the targets (:class:`sdg.guidance.targets.TextTargets`).
+            captions, ``"opposite"`` for what each of its parts was told from, or None; left to whoever makes
+            the targets (:class:`sdg.guidance.targets.TextTargets`).
         contrast_weight: c, how much of it is subtracted.
         schedule: on which the encoder has learned noise; None: that of whatever it is shown.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 
-LIKE = 0.25
+LIKE = 0.3
 """The least cosine at which a part of a sentence counts as one of the sentences that were measured."""
 
 
@@ -65,21 +65,25 @@ class Sight:
             )
         self.mean = mean
         self.names = list(dict.fromkeys(name for pair in accuracies for name in pair))
-        seen = {
-            name: [[max(0.0, 2 * x - 1) for x in row] for pair, row in accuracies.items() if name in pair]
+        # Averaged, then cut off at 0: where nothing is seen, accuracies are below a half as often as above.
+        means = [
+            [max(0.0, 2 * p - 1) for p in _mean([row for pair, row in accuracies.items() if name in pair])]
             for name in self.names
-        }
-        means = [_mean(seen[name]) for name in self.names]
+        ]
         self.curves = [Curve(levels, mean) for mean in means]
         self.whole = Curve(levels, _mean(means))
-        directions = torch.stack([embeddings[name] - mean for name in self.names])
-        self.directions = torch.nn.functional.normalize(directions, dim=-1)
+        self.directions = torch.nn.functional.normalize(
+            torch.stack([embeddings[name] - _opposite(name, embeddings, accuracies) for name in self.names]),
+            dim=-1,
+        )
 
     def parts(self, embedding: Tensor) -> list[tuple[Tensor, Curve]]:
-        """The parts (D,) of a sentence's embedding that are like the measured sentences, with their curves.
+        """The parts (D,) of a sentence's embedding that say what measured sentences say, with their curves.
 
-        Matching pursuit (Mallat & Zhang 1993): the most similar sentence first, then the one most similar to
-        what is left, and so on; sizes by least squares. What remains is like none of them.
+        A direction is from the mean of a sentence's opposites, those that it was told from, to itself: what
+        it has in common with them, the form of its words, is in no part. Matching pursuit (Mallat & Zhang
+        1993): the most similar direction first, then the one most similar to what is left, and so on; sizes
+        by least squares.
         """
         whole = embedding - self.mean
         found: list[int] = []
@@ -131,6 +135,13 @@ class SeenWords:
         """Go on with these samples, (N,) int64, in this order."""
         self.plain, kept = self.plain[rows], rows.tolist()
         self.parts, self.curves = [self.parts[i] for i in kept], [self.curves[i] for i in kept]
+
+
+def _opposite(
+    name: str, embeddings: Mapping[str, Tensor], pairs: Mapping[tuple[str, str], Sequence[float]]
+) -> Tensor:
+    others = [b if a == name else a for a, b in pairs if name in (a, b)]
+    return torch.stack([embeddings[other] for other in others]).mean(dim=0)
 
 
 def _mean(rows: Sequence[Sequence[float]]) -> list[float]:

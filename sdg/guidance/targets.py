@@ -25,11 +25,15 @@ class TextTargets(nn.Module):
 
     Args:
         clip: frozen here.
-        contrast: e_0, (D,), or the sentence whose embedding it is; None for no contrast.
+        contrast: e_0, (D,), or the sentence whose embedding it is; None for no contrast. A :class:`Sight`
+            knows the parts of a sentence, each of which is contrasted with its opposites; what is left beside
+            them is subtracted. A sentence of which it knows nothing is contrasted with its mean.
         contrast_weight: c.
     """
 
-    def __init__(self, clip: "CLIP", contrast: str | Tensor | None = None, contrast_weight: float = 1.0):
+    def __init__(
+        self, clip: "CLIP", contrast: str | Tensor | Sight | None = None, contrast_weight: float = 1.0
+    ):
         super().__init__()
         self.clip = clip.eval().requires_grad_(False)
         self.contrast, self.contrast_weight = contrast, contrast_weight
@@ -40,7 +44,7 @@ class TextTargets(nn.Module):
         """Where CLIP's weights are."""
         return next((parameter.device for parameter in self.clip.parameters()), torch.device("cpu"))
 
-    def against(self, contrast: str | Tensor | None, weight: float = 1.0) -> "TextTargets":
+    def against(self, contrast: str | Tensor | Sight | None, weight: float = 1.0) -> "TextTargets":
         """The same with another contrast; the two share CLIP and the sentences that it has read."""
         other = TextTargets(self.clip, contrast, weight)
         other.embeddings = self.embeddings
@@ -100,6 +104,9 @@ class TextTargets(nn.Module):
         if self.contrast is None:
             return embedding
         other = self.contrast
+        if isinstance(other, Sight):
+            parts = [part for part, _ in other.parts(embedding)]
+            other = embedding - torch.stack(parts).sum(dim=0) if parts else other.mean
         other = self.embedding(other) if isinstance(other, str) else other.to(embedding.device)
         if torch.equal(embedding, other):
             raise SDGError(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from sdg.checkpoints import locate
 from sdg.checkpoints.card import REMEDY, Card, read_card
 from sdg.errors import SDGError
@@ -12,7 +14,9 @@ from sdg.guidance.targets import TextTargets
 from sdg.guidance.weight import Visible
 
 MEAN = "mean"
-"""The contrast that is no sentence: the mean caption on the card."""
+"""A contrast that is no sentence: the mean caption on the card."""
+OPPOSITE = "opposite"
+"""Another: each part of a prompt with the sentences on the card that it was told from."""
 
 
 def read_words(
@@ -29,10 +33,18 @@ def read_words(
         SDGError: a card is needed and there is none, or it is of other weights.
     """
     follows = not clean and any(isinstance(term.weight, Visible) for term in guidance.terms.values())
-    card = _card(encoder) if follows or guidance.contrast == MEAN else None
-    contrast = card.mean.to(texts.device) if card and guidance.contrast == MEAN else guidance.contrast
-    sight = _sight(card, texts, encoder) if card and follows else None
-    return texts.against(contrast, guidance.contrast_weight), sight
+    contrast: str | Tensor | Sight | None = guidance.contrast
+    if not follows and contrast not in (MEAN, OPPOSITE):
+        return texts.against(contrast, guidance.contrast_weight), None
+    card = _card(encoder)
+    if follows:
+        card.check(encoder["card"], "encoder", locate(encoder["checkpoint"], setting="encoder.checkpoint"))
+    sight = _sight(card, texts, encoder["card"]) if follows or contrast == OPPOSITE else None
+    if contrast == MEAN:
+        contrast = card.mean.to(texts.device)
+    elif contrast == OPPOSITE:
+        contrast = sight
+    return texts.against(contrast, guidance.contrast_weight), sight if follows else None
 
 
 def _card(encoder: Mapping[str, Any]) -> Card:
@@ -42,9 +54,7 @@ def _card(encoder: Mapping[str, Any]) -> Card:
     return card
 
 
-def _sight(card: Card, texts: TextTargets, encoder: Mapping[str, Any]) -> Sight:
-    path = encoder["card"]
-    card.check(path, "encoder", locate(encoder["checkpoint"], setting="encoder.checkpoint"))
+def _sight(card: Card, texts: TextTargets, path: str) -> Sight:
     if not card.pairs:
         raise SDGError(f"the card {path} has no visibility: {REMEDY}")
     sentences = {sentence: texts.embedding(sentence) for a, b, _ in card.pairs for sentence in (a, b)}

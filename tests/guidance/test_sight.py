@@ -15,7 +15,7 @@ from sdg.guidance.weight import NoiseWindow, Visible
 from tests.guidance.examples import small_text_clip
 
 LEVELS = (0, 500, 999)
-MEAN, RED, BLUE, HAT = torch.eye(4, dtype=torch.float64)
+MEAN, RED, BLUE, HAT, WIDE, OTHER = torch.eye(6, dtype=torch.float64)
 """Embeddings that share nothing but their mean."""
 
 
@@ -24,13 +24,24 @@ def sentence(*directions: Tensor) -> Tensor:
 
 
 def sight() -> Sight:
-    """Colours are seen everywhere; a hat clearly at t = 0, and at no other measured level."""
+    """Red is told from blue everywhere, from the opposite of blue at t = 0, like a hat; widths everywhere.
+
+    Blue and its opposite cancel, so the direction of red, from them to itself, is RED alone.
+    """
     return Sight(
         LEVELS,
-        {("red", "blue"): (1.0, 1.0, 1.0), ("hat", "red"): (1.0, 0.5, 0.5)},
-        {"red": MEAN + RED, "blue": MEAN + BLUE, "hat": MEAN + HAT},
+        {
+            ("red", "blue"): (1.0, 1.0, 1.0),
+            ("not blue", "red"): (1.0, 0.5, 0.5),
+            ("hat", "bare"): (1.0, 0.5, 0.5),
+            ("wide", "narrow"): (1.0, 1.0, 1.0),
+        },
+        {
+            "red": MEAN + RED, "blue": MEAN + BLUE, "not blue": MEAN - BLUE,
+            "hat": MEAN + HAT, "bare": MEAN, "wide": MEAN + WIDE, "narrow": MEAN,
+        },
         MEAN,
-    )
+    )  # fmt: skip
 
 
 def test_a_curve_has_mean_one_over_the_timesteps() -> None:
@@ -55,8 +66,21 @@ def test_a_sentence_is_seen_as_in_its_pairs_on_average() -> None:
     assert [curve(t) for t in LEVELS] == pytest.approx([1 / mean, 0.5 / mean, 0.5 / mean])
 
 
+def test_what_chance_adds_in_one_pair_it_takes_in_another() -> None:
+    """Red is told from blue in 0.4 of the pictures, and from a hat in 0.6: on average it isn't seen."""
+    found = Sight(
+        LEVELS,
+        {("red", "blue"): (1.0, 0.4, 0.5), ("hat", "red"): (1.0, 0.6, 0.5)},
+        {"red": MEAN + RED, "blue": MEAN + BLUE, "hat": MEAN + HAT},
+        MEAN,
+    )
+    ((_, curve),) = found.parts(sentence(RED))
+    assert curve(500) == pytest.approx(0)
+    assert curve(0) == pytest.approx(2 * 999 / 500)
+
+
 def test_a_term_that_reads_pictures_follows_the_mean_of_all_sentences() -> None:
-    """Red (1, ½, ½), blue (1, 1, 1), hat (1, 0, 0)."""
+    """Red (1, ½, ½), blue, wide and narrow (1, 1, 1), not blue, hat and bare (1, 0, 0)."""
     whole = sight().whole
     assert whole(500) / whole(0) == pytest.approx(0.5)
     assert whole(999) == whole(500)
@@ -66,8 +90,7 @@ def test_a_sentence_is_taken_apart_into_the_measured_ones() -> None:
     both = sentence(2 * RED, HAT)
     parts = sight().parts(both)
     torch.testing.assert_close([part for part, _ in parts], [2 * RED / 6**0.5, HAT / 6**0.5])
-    strange = sentence(torch.tensor([0, -1.0, -1.0, -1.0], dtype=torch.float64))
-    assert sight().parts(strange) == []
+    assert sight().parts(sentence(OTHER)) == []
     assert sight().parts(MEAN) == []
 
 
@@ -77,15 +100,15 @@ def words(*sentences: Tensor) -> SeenWords:
 
 
 def test_for_a_linear_term_every_part_is_weighted_by_its_curve() -> None:
-    plain, nothing = sentence(2 * RED, HAT), torch.zeros(4, dtype=torch.float64)
-    seen = words(plain, sentence(BLUE), nothing)
+    plain, nothing = sentence(2 * RED, HAT), torch.zeros_like(MEAN)
+    seen = words(plain, sentence(WIDE), nothing)
     (red, as_red), (hat, as_hat) = sight().parts(plain)
     for t in (0, 300, 500, 999):
         targets, factor = seen.at(Level.vp(t, 0.5, 0.5))
         expected = plain + (as_red(t) - 1) * red + (as_hat(t) - 1) * hat
         torch.testing.assert_close(factor[0] * targets[0], expected)
         torch.testing.assert_close(targets[0].norm(), plain.norm())
-        torch.testing.assert_close(targets[1], sentence(BLUE))
+        torch.testing.assert_close(targets[1], sentence(WIDE))
         assert torch.equal(targets[2], nothing)
         assert factor[1:].tolist() == pytest.approx([1, 1])
     assert torch.equal(seen.plain[0], plain)
@@ -98,6 +121,29 @@ def test_what_is_unseen_does_not_push_and_what_is_seen_pushes_at_full_weight() -
     seen = SeenWords(hat[None], [found.parts(sentence(HAT))])
     assert seen.at(Level.vp(700, 0.1, 0.3))[1].item() == pytest.approx(0, abs=1e-9)
     assert seen.at(Level.vp(0, 1.0, 1.0))[1].item() == pytest.approx(999 / 250, rel=1e-9)
+
+
+def test_a_part_is_what_sets_a_sentence_apart_from_its_opposites() -> None:
+    """Blue was told from red alone: its direction is (BLUE - RED)/√2, without what both share."""
+    ((part, curve),) = sight().parts(sentence(BLUE, -RED))
+    torch.testing.assert_close(part, (BLUE - RED) / 3**0.5)
+    assert [curve(t) for t in LEVELS] == pytest.approx([1, 1, 1])
+
+
+def test_a_sentence_is_contrasted_with_its_opposites_and_a_strange_one_with_the_mean() -> None:
+    """Of what was told from one sentence, only the difference of the two remains."""
+    clip = small_text_clip(["a", "red", "blue", "hat", "face"])
+    red, blue, face = clip.encode_text(["red", "blue", "a face"]).detach()
+    between, apart = (red + blue) / 2, F.normalize(red - blue, dim=-1)
+    found = Sight(LEVELS, {("red", "blue"): (1.0, 0.8, 0.6)}, {"red": red, "blue": blue}, between)
+    texts = TextTargets(clip, found)
+    torch.testing.assert_close(texts(["red"])[0], (red - blue) / 2)
+    torch.testing.assert_close(texts(["red | blue:-2"])[0], 3 * (red - blue) / 2)
+    torch.testing.assert_close(texts.seen(["red"], found).parts[0], texts(["red"]))
+    half = TextTargets(clip, found, 0.5)(["red"])[0]
+    torch.testing.assert_close(half, red - 0.5 * between)
+    assert abs(float(apart @ (face - between))) < 0.3 * float((face - between).norm())
+    torch.testing.assert_close(texts(["a face"])[0], face - between)
 
 
 def test_prompts_with_bars_and_contrasts_are_taken_apart_sentence_by_sentence() -> None:
@@ -121,7 +167,7 @@ class Direct(nn.Module):
 
 def test_guidance_pushes_by_the_factor_and_the_score_is_of_the_whole_target() -> None:
     guidance = Guidance(Direct(), {"text": Text("visible"), "plain": Text(2.0)}, 1.0)
-    x = torch.linspace(0.5, 2, 8, dtype=torch.float64).view(2, 1, 2, 2)
+    x = torch.linspace(0.5, 2, 12, dtype=torch.float64).view(2, 1, 2, 3)
     targets = torch.stack([sentence(2 * RED, HAT), sentence(HAT)])
     aim = Aim(guidance.encode, {"plain": targets}, {}, {"text": words(*targets)})
     level, scale = Level.vp(300, 0.4, 0.7), torch.ones(2, dtype=torch.float64)

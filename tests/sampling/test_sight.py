@@ -31,8 +31,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         kind: file_hash(folder / f"{key}.safetensors")
         for kind, key in (("encoder", "encoder.checkpoint"), ("clip", "encoder.clip_checkpoint"))
     }
+    sentences = ["a smiling face", OTHER, "a face with a hat", "a face"]
+    mean = torch.stack([target(method(words), sentence) for sentence in sentences]).mean(dim=0)
     pairs = (("a smiling face", OTHER, (1.0, 0.5, 0.5)), ("a face with a hat", "a face", (1.0, 1.0, 1.0)))
-    card = Card((0, 500, 999), pairs, torch.linspace(-0.2, 0.3, 16), hashes)
+    card = Card((0, 500, 999), pairs, mean, hashes)
     write_card(folder / "card.json", card, {})
     return [*words, f"encoder.card={folder / 'card.json'}", "sampler.steps=4"]
 
@@ -56,9 +58,17 @@ def target(made: GuidedSampling, prompt: str = PROMPT) -> torch.Tensor:
 def test_a_contrast_is_subtracted_from_the_target(weights: list[str]) -> None:
     plain = target(method(weights))
     mean = target(method(weights, "guidance.contrast=mean", "guidance.contrast_weight=0.5"))
-    torch.testing.assert_close(mean, plain - 0.5 * torch.linspace(-0.2, 0.3, 16), rtol=0, atol=1e-5)
+    card = read_card(next(word.partition("=")[2] for word in weights if word.startswith("encoder.card=")))
+    torch.testing.assert_close(mean, plain - 0.5 * card.mean, rtol=0, atol=1e-5)
     opposite = target(method(weights, f"guidance.contrast='{OTHER}'"))
     torch.testing.assert_close(opposite, plain - target(method(weights), OTHER))
+    made = method(weights, "guidance.contrast=opposite", "guidance.terms.text.weight=visible")
+    assert made.aims is not None
+    assert made.aims.sight is not None
+    parts = [part for part, _ in made.aims.sight.parts(plain)]
+    torch.testing.assert_close(target(made), torch.stack(parts).sum(dim=0))
+    # Nothing needs to be visible to be contrasted.
+    assert torch.equal(target(method(weights, "guidance.contrast=opposite")), target(made))
     # What is kept from one run to the next has no contrast.
     assert torch.equal(target(method(weights)), plain)
 
@@ -145,6 +155,8 @@ def test_a_card_without_visibility_gives_a_mean_and_no_weight(weights: list[str]
     method(weights, card, "guidance.contrast=mean")
     with pytest.raises(InstantiationException, match=r"card\.json has no visibility: measure it with"):
         method(weights, card, "guidance.terms.text.weight=visible")
+    with pytest.raises(InstantiationException, match=r"card\.json has no visibility: measure it with"):
+        method(weights, card, "guidance.contrast=opposite")
 
 
 def test_a_card_of_other_weights_is_refused(weights: list[str], tmp_path: Path) -> None:
