@@ -55,8 +55,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = command("few_steps", what)
     add = parser.add_argument
     scales = {"ddpm": 400.0, "ddim": 800.0, "dpmpp_2m": 800.0, "dpmpp_2m_sde": 400.0}
-    words = "samplers with their guidance scales; the first is the yardstick"
-    add_pairs(parser, "--samplers", "SAMPLER=SCALE", words, default=scales)
+    words = "samplers, or sampler:spacing, with their guidance scales; the first is the yardstick"
+    add_pairs(parser, "--samplers", "SAMPLER[:SPACING]=SCALE", words, default=scales)
     add("--steps", nargs="+", type=int, default=[5, 10, 20, 50, 100], help="sampling steps")
     add("--less", default="dpmpp_2m_sde", help="the sampler that also asks the encoder less often")
     add("--less-steps", nargs="*", type=int, default=[20, 50], help="the steps in which it does")

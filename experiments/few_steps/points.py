@@ -62,7 +62,7 @@ class Point(NamedTuple):
 
 def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
     """Draw one way, resuming any earlier run, and have the judge evaluate it."""
-    folder = options.output / way.name.replace(", ", "_").replace(" ", "-")
+    folder = options.output / way.name.replace(", ", "_").replace(" ", "-").replace(":", "-")
     texts = read_prompts(prompts)
     each = len(texts) // options.parts
     dealt = [texts[part * each : (part + 1) * each] for part in range(options.parts)]

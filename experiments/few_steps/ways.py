@@ -10,6 +10,7 @@ class Way(NamedTuple):
     """One way to draw the same samples."""
 
     sampler: str
+    """With a spacing after a colon, if it is not the usual one."""
     steps: int
     scale: float
     less: str = ""
@@ -24,7 +25,9 @@ class Way(NamedTuple):
     @property
     def settings(self) -> list[str]:
         """The settings of ``sample.py`` that draw this way."""
-        chosen = [f"sampler={self.sampler}", f"sampler.steps={self.steps}", f"guidance.scale={self.scale:g}"]
+        sampler, _, spacing = self.sampler.partition(":")
+        chosen = [f"sampler={sampler}", f"sampler.steps={self.steps}", f"guidance.scale={self.scale:g}"]
+        chosen += [f"sampler/spacing={spacing}"] if spacing else []
         return [*chosen, "guidance=text", *self.more]
 
 

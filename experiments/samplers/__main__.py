@@ -1,7 +1,8 @@
 """How fast each sampler reaches a known posterior: ``python -m experiments.samplers`` (see ``--help``).
 
 Draws from an exact prior, with and without an exact guide, at increasing numbers of steps, and writes the
-table (``results.md``) and the figure (``curve.png``, ``curve.svg``) of the error against the closed form.
+table (``results.md``) and the figure (``curve.png``, ``curve.svg``) of the error against the closed form;
+and a table of every spacing with every sampler, in few steps (``spacings.md``).
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 from experiments.command import add_report, add_seed, command
 from experiments.running import invocation, launch, machine
 from experiments.samplers.figure import draw_curve
+from experiments.samplers.spacings import compare, write_spacings
 from experiments.samplers.study import AT_MEAN, METHODS, error
 from experiments.samplers.table import Errors, write_table
 from sdg.errors import SDGError
@@ -34,7 +36,10 @@ def main(arguments: Sequence[str]) -> None:
     options.report.mkdir(parents=True, exist_ok=True)
     pixels = options.images * options.size**2
     draw_curve(errors, pixels, options.report)
-    write_table(errors, pixels, options.report, invocation("samplers", arguments), machine())
+    words = invocation("samplers", arguments)
+    write_table(errors, pixels, options.report, words, machine())
+    found = compare(options.images, options.size, options.seed)
+    write_spacings(found, pixels, options.report, words, machine())
     print(f"look at {options.report / 'results.md'} and curve.png beside it")
 
 

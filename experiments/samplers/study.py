@@ -14,6 +14,7 @@ from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import generate
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.spacing import Spacing
 from sdg.diffusion.timeline import Timeline
 
 PRIOR = Mixture((0.5, 0.3, 0.2), (-0.6, 0.1, 0.7), (0.08, 0.12, 0.08))
@@ -85,9 +86,17 @@ def measured(x: Tensor) -> Summary:
     return Summary(float(x.mean()), float(x.var()), tuple((counts / len(x)).tolist()))
 
 
-def draw(method: Method, steps: int, guided: bool, images: int, size: int = 128, seed: int = 0) -> Tensor:
+def draw(
+    method: Method,
+    steps: int,
+    guided: bool,
+    images: int,
+    size: int = 128,
+    seed: int = 0,
+    spacing: Spacing | None = None,
+) -> Tensor:
     """(images, 1, size, size): independent pixels of the prior or, if guided, of the posterior."""
-    timeline = Timeline(SCHEDULE, steps)
+    timeline = Timeline(SCHEDULE, steps, spacing=spacing, correct=method.sampler.correct)
     network = ExactNetwork(PRIOR, timeline, method.learned_variance)
     denoiser = Denoiser(network, SCHEDULE, size, channels=1, parameterisation="x0", clip=False)
     guide = exact_guide(PRIOR, POSTERIOR) if guided else None

@@ -27,6 +27,13 @@ def test_every_sampler_takes_every_number_of_steps_and_one_asks_less_often() -> 
     assert {way.steps for way in less} == {20, 50}
 
 
+def test_a_spacing_stands_after_the_samplers_name() -> None:
+    settings = Way("dpmpp_2m:karras", 5, 800.0).settings
+    assert settings[:4] == [
+        "sampler=dpmpp_2m", "sampler.steps=5", "guidance.scale=800", "sampler/spacing=karras",
+    ]  # fmt: skip
+
+
 def test_the_default_takes_half_an_hour() -> None:
     """On one core, at 25 ms for a guided step of one picture; the rest of the time is the judge's."""
     options = experiment.parse([])

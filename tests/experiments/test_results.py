@@ -36,7 +36,12 @@ def test_a_page_begins_with_what_made_it(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_an_experiment_depends_on_what_it_imports() -> None:
     """The samplers' one draws without networks, settings or measures; few_steps takes all of them."""
-    assert code(SAMPLERS).keys() == {"sdg/diffusion", "sdg/randomness.py", "experiments/samplers"}
+    assert code(SAMPLERS).keys() == {
+        "sdg/diffusion",
+        "sdg/pixels.py",
+        "sdg/randomness.py",
+        "experiments/samplers",
+    }
     assert code(FEW_STEPS).keys() >= {*dependencies.ROOMS, "experiments/few_steps"}
 
 

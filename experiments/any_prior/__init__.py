@@ -1,0 +1,1 @@
+"""One encoder guides priors of every schedule: python -m experiments.any_prior"""
