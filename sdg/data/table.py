@@ -18,14 +18,18 @@ _SUFFIXES = ", ".join((*_DELIMITERS, ".jsonl", ".json"))
 
 
 def find_table(name: str | Path, *roots: Path) -> Path:
-    """The table ``name``: a path, or a name in or beside one of ``roots``, the places of the pictures.
+    """The table ``name``: a name in one of ``roots``, the places of the pictures, a path, or a name beside a root.
+
+    In this order: a working folder may hold another table of the same name.
 
     Raises:
         SDGError: there is none.
     """
     given = Path(name).expanduser()
-    beside = [folder / given for root in roots for folder in (root, root.parent)]
-    for place in (given, *beside):
+    inside, beside = (
+        [folder / given for folder in folders] for folders in (roots, [r.parent for r in roots])
+    )
+    for place in (*inside, given, *beside):
         if place.is_file():
             return place
     raise SDGError(

@@ -81,7 +81,7 @@ def test_what_is_wrong_with_a_table_is_told_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_table_is_found_in_or_beside_its_pictures(tmp_path: Path):
+def test_a_table_is_found_in_or_beside_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "set").mkdir()
     (tmp_path / "set.zip").touch()
     (tmp_path / "beside.csv").touch()
@@ -91,5 +91,8 @@ def test_a_table_is_found_in_or_beside_its_pictures(tmp_path: Path):
     assert find_table("beside.csv", tmp_path / "set.zip") == tmp_path / "beside.csv"
     assert find_table("in.csv", Path("elsewhere"), tmp_path / "set") == tmp_path / "set" / "in.csv"
     assert find_table(tmp_path / "beside.csv", Path("elsewhere")) == tmp_path / "beside.csv"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set" / "beside.csv").touch()  # the set's own goes before one where the command is given
+    assert find_table("beside.csv", tmp_path / "set") == tmp_path / "set" / "beside.csv"
     with pytest.raises(SDGError, match=r"none\.csv is not there, nor in or beside .*data\.table=PATH"):
         find_table("none.csv", tmp_path / "set")

@@ -1,8 +1,11 @@
 """The page in the system's Chromium: what a visitor does, sees and is told."""
 
 import io
+import os
 import re
 import signal
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -80,6 +83,17 @@ def test_steps_appear_one_by_one_and_the_command_draws_the_file_that_is_offered(
     assert line.startswith("python sample.py sampler=fast")
     assert "'prompts=[\"a face with a hat\"]'" in line
     assert "sdg.load()" in visit.locator("#python .cm-content").inner_text()
+    if not (ROOT / ".git").exists():
+        return
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-c", f"{line} output_dir=mine"],
+        cwd=tmp_path / "clone",
+        env={**os.environ, "PATH": path, "PYTHONPATH": ""},
+        check=True,
+    )
+    assert (tmp_path / "clone" / "mine" / "samples" / "000001.png").read_bytes() == file.read_bytes()
 
 
 def test_curves_grow_with_the_steps(visit: Any) -> None:
