@@ -27,6 +27,7 @@ include_patterns = [
 ]
 exclude_patterns = ["build/**", "outputs/**", ".venv/**"]
 
+myst_enable_extensions = ["dollarmath"]  # the equations of notebooks
 myst_heading_anchors = 5
 nb_execution_mode = os.environ.get("SDG_DOCS_NOTEBOOKS", "cache")
 nb_execution_timeout = 3600

@@ -18,17 +18,16 @@ _SUFFIXES = ", ".join((*_DELIMITERS, ".jsonl", ".json"))
 
 
 def find_table(name: str | Path, *roots: Path) -> Path:
-    """The table ``name``: a name in one of ``roots``, the places of the pictures, a path, or a name beside a root.
+    """The table ``name``: in one of ``roots``, the places of the pictures; else a path; else beside a root.
 
-    In this order: a working folder may hold another table of the same name.
+    A set's own goes first: a working folder may hold another table of that name.
 
     Raises:
         SDGError: there is none.
     """
     given = Path(name).expanduser()
-    inside, beside = (
-        [folder / given for folder in folders] for folders in (roots, [r.parent for r in roots])
-    )
+    inside = [root / given for root in roots]
+    beside = [root.parent / given for root in roots]
     for place in (*inside, given, *beside):
         if place.is_file():
             return place
