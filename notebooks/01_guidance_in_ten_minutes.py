@@ -10,7 +10,7 @@
 #
 # $\mu$ and $\Sigma$ come from the diffusion model and $z$ is noise. For a sentence $y$,
 #
-# $$F = s \cdot \cos\big(E'_I(x_t, t),\, E_L(y)\big)$$
+# $$F = s \cdot \cos(E'_I(x_t, t),\, E_L(y))$$
 #
 # is the cosine between two embeddings, times a scale $s$.
 #

@@ -109,7 +109,7 @@ show(draw_grid(rows, [f"t = {t}" for t in SHOWN], cell=96, label=80), "levels")
 # The copy has CLIP's layers and weights. The addition is small: after every BatchNorm, a scale and a shift
 # that depend on $t$,
 #
-# $$y \leftarrow \mathrm{BN}(y)\,\big(1 + \mathrm{scale}(t)\big) + \mathrm{shift}(t).$$
+# $$y \leftarrow \mathrm{BN}(y)\,(1 + \mathrm{scale}(t)) + \mathrm{shift}(t).$$
 #
 # The last layer that produces them starts at zero. So before any training the copy ignores $t$ and *is*
 # CLIP:

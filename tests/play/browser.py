@@ -19,9 +19,9 @@ PATIENCE = int(os.environ.get("SDG_TEST_PATIENCE", "120000"))
 """Milliseconds, for a machine that is busy with other tests."""
 WATCH = """window.seen = []; new MutationObserver(() => {
   const now = document.querySelector("#view .sdg-drawing"), image = now?.querySelector("img");
-  if (now) window.seen.push([now.dataset.step, image?.src]);
+  if (now) window.seen.push([now.dataset.step, image?.src, performance.now()]);
 }).observe(document.querySelector("#view"), {subtree: true, childList: true, attributes: true})"""
-"""Notes every step that is shown, however short."""
+"""Notes every step that is shown, however short, its first picture, and when (in ms)."""
 
 
 class Server:

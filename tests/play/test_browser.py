@@ -67,8 +67,8 @@ def test_steps_appear_one_by_one_and_the_command_draws_the_file_that_is_offered(
     draw(visit, "a face with a hat")
     shown(visit)
     seen = visit.evaluate("window.seen")
-    assert list(dict.fromkeys(step for step, _ in seen)) == ["0", *map(str, range(1, 11))]
-    first = next(source for step, source in seen if step == "1")
+    assert list(dict.fromkeys(step for step, *_ in seen)) == ["0", *map(str, range(1, 11))]
+    first = next(source for step, source, _ in seen if step == "1")
     visit.locator("#scrub input[type=number]").fill("1")
     visit.locator("#view [data-step='1']").wait_for()
     assert visit.locator("#view img").first.get_attribute("src") == first
