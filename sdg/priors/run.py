@@ -13,6 +13,7 @@ from sdg.checkpoints.places import cache_folder
 from sdg.config import one_line
 from sdg.data.locate import find_source
 from sdg.data.squares import SourceSquares
+from sdg.diffusion.codec import Pixels
 from sdg.diffusion.denoiser import Denoiser
 from sdg.errors import SDGError
 from sdg.networks.foreign import Foreign
@@ -42,12 +43,15 @@ def check(
         config = studio.base.config()
         settings: Any = OmegaConf.to_container(config.method.prior, resolve=True)
         denoiser = _loaded(studio, settings)
-        grey = "grey pictures" if denoiser.channels == 1 else "pictures"
+        grey = (
+            "grey pictures" if isinstance(denoiser.codec, Pixels) and denoiser.channels == 1 else "pictures"
+        )
         yield f"it draws {grey} of {denoiser.picture_size} px, and predicts {denoiser.parameterisation}"
         if pictures is None:
             yield "give pictures=FOLDER, of pictures such as it should draw, to see what it predicts"
         else:
             shown = read_some(pictures, denoiser.picture_size, count).to(studio.networks.device)
+            yield from _codes(denoiser, shown)
             yield from _errors(denoiser, shown)
             yield from _fit(settings, denoiser, shown)
         drawn = studio.draw(n=EIGHT)
@@ -70,6 +74,16 @@ def read_some(pictures: str, size: int, count: int) -> Tensor:
         raise SDGError(f"{pictures} holds no pictures: give a folder of some")
     places = sorted({i * len(squares) // count for i in range(count)})
     return from_bytes(torch.stack([squares[place] for place in places]))
+
+
+def _codes(denoiser: Denoiser, pictures: Tensor) -> Iterator[str]:
+    """Whether an autoencoder's codes have the scale that priors are trained on."""
+    if denoiser.codec.pixels:
+        return
+    deviation = denoiser.codec.encode(pictures[:8]).std().item()
+    yield f"codes of these pictures have a standard deviation of {deviation:.2f}; priors learn about 1"
+    if not 0.5 < deviation < 2:
+        yield f"warning: codes of another scale: try prior.scaling={1 / deviation:.3g} times what it is now"
 
 
 def _errors(denoiser: Denoiser, pictures: Tensor) -> Iterator[str]:

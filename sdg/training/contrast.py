@@ -37,6 +37,6 @@ class Contrast:
             return ""
         return (
             f"; but they are worse than a guess: the contrastive loss ends at {mean:.3g}, chance is "
-            f"{self._chance:.3g}. Train again with a lower model.optimisation.lr or a longer "
-            "model.optimisation.warmup"
+            f"{self._chance:.3g}. Train again with a lower model.optimisation.lr, a longer "
+            "model.optimisation.warmup, or more steps (trainer.max_steps) if it was still falling"
         )

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from sdg.checkpoints.custom import custom_prior
 from sdg.checkpoints.tables import read_alpha_bar
+from sdg.diffusion.codec import Codec
 from sdg.priors.__main__ import main
 from sdg.priors.conventions import conventions
 from sdg.priors.measure import noise_errors, predicts_nothing
+from sdg.priors.run import _codes
 
 SIZE = 6
 PRIOR = {
@@ -115,3 +117,26 @@ def test_a_prior_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^error: .*prior\.checkpoint=PATH"):
         main(["check", "prior=custom", f"prior.network={__name__}.Zeros", "prior.size=4", "--device", "cpu"])
     assert str(Path.cwd()) in sys.path
+
+
+def test_codes_of_another_scale_are_told() -> None:
+    pictures = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    prior = custom_prior(Zeros(), 8, 3, betas={"steps": 200})
+    assert list(_codes(prior, pictures)) == []
+
+    class Faint(Codec):
+        pixels = False
+
+        def encode(self, pictures: Tensor) -> Tensor:
+            return 0.2 * pictures
+
+        def decode(self, states: Tensor) -> Tensor:
+            return states / 0.2
+
+        def picture_size(self, side: int) -> int:
+            return side
+
+    prior.codec = Faint()
+    told, warning = _codes(prior, pictures)
+    assert "standard deviation of 0.12" in told  # a fifth of 1/√3
+    assert "try prior.scaling=8." in warning
