@@ -50,14 +50,14 @@ FOLDER = ROOT / "outputs" / "notebooks" / "02"
 # %% [markdown]
 # ## The parts
 #
-# CLIP, its fine-tuned copy, the noise schedule of the diffusion model that the copy will steer, and faces
+# CLIP, its fine-tuned copy, the schedule on which the copy has learned noise, and faces
 # that none of them was trained on.
 
 # %%
 config = compose("sample", OVERRIDES)
 clip = load_weights(build(config.encoder.clip), config.encoder.clip_checkpoint).eval()
 tuned: TimeEncoder = load_weights(build(config.encoder.network), config.encoder.checkpoint).eval()
-schedule = build(config.prior.denoiser.schedule)
+schedule = build(config.encoder.schedule)
 images, _ = faces(0, torch.arange(POOL) + SPLITS["test"].start, tuned.image_size)
 
 

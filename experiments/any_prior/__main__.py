@@ -24,8 +24,8 @@ PRIORS = {
     "x_0 on timesteps, as shipped": [],
     "the same, along a flow": ["sampler/schedule=flow"],
     "the same, along exploding variance": ["sampler/schedule=exploding"],
-    "in a flow's coat": ["prior=toyfaces_flow"],
-    "in EDM's coat": ["prior=toyfaces_edm"],
+    "in the coat of a flow": ["prior=toyfaces_flow"],
+    "in the coat of EDM": ["prior=toyfaces_edm"],
 }
 """Priors by name, with the settings that choose them; the first is the yardstick."""
 

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     data.setup("validate")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     batches = [from_bytes(batch["image"].to(device)) for batch in data.val_dataloader()]
-    schedule = build(config.prior.denoiser.schedule)
+    schedule = build(config.encoder.schedule)
     curves = retrieval_curves(clip.to(device), encoder.to(device), schedule, batches)
 
     options.report.mkdir(parents=True, exist_ok=True)

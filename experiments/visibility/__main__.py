@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
     clip: CLIP = load_weights(build(config.encoder.clip), files["clip"]).eval().to(device)
     encoder = load_weights(build(config.encoder.network), files["encoder"]).eval().to(device)
     exam = prepare(options, config, clip)
-    schedule: NoiseSchedule = build(config.prior.denoiser.schedule)
+    schedule: NoiseSchedule = build(config.encoder.schedule)
     at = levels(schedule)
 
     def by_encoder(x: Tensor, t: int) -> Tensor:
