@@ -71,7 +71,9 @@ def _right(report: dict) -> list[str]:
 
 def _rest(report: dict) -> list[str]:
     distance = report["measures"].get(REST["distance"])
-    apart = f"{distance['value']:.3g} (by chance {distance['beside']['by chance']:.3g})" if distance else "–"
+    if distance is None:
+        return [_cell(report, REST["spread"], 2), "–"]
+    apart = f"{distance['value']:.3g} (floor {distance['beside']['floor']:.3g})"
     return [_cell(report, REST["spread"], 2), apart]
 
 

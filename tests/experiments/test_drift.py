@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 
 from experiments import running
 from experiments.drift import __main__ as experiment
-from experiments.drift.ways import WAYS
+from experiments.drift.table import write_table
+from experiments.drift.ways import WAYS, Way
 from sdg.checkpoints import save_weights
 from sdg.config import build
 from sdg.data.prompts import read_prompts
@@ -79,8 +80,22 @@ def test_ways_are_what_they_are_called() -> None:
         if name == "default":
             continue
         assert (guidance.contrast == "mean") == ("contrast" in name)
+        assert (guidance.contrast == "opposite") == ("opposite" in name)
         assert isinstance(weight, NoiseWindow) == ("window" in name)
         assert isinstance(weight, Visible) == ("visible" in name)
+
+
+def test_a_distance_is_told_with_its_floor(tmp_path: Path) -> None:
+    """The runs above are too small for one."""
+    measure = {"value": 55.04, "count": 192, "beside": {"floor": 15.52}}
+    report = {
+        "measures": {"fd_judge_guided": measure},
+        "counts": {"prompts": 48, "guided": 192},
+        "versions": {"sdg": "0", "torch": "0"},
+        "protocols": {},
+    }
+    write_table([Way("paper", [])], {"paper": report}, tmp_path, "python", "a CPU")
+    assert "| 55 (floor 15.5) |" in (tmp_path / "results.md").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
