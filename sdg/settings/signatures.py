@@ -43,7 +43,7 @@ def _find(place: Path, names: list[str]) -> tuple[Path, _Definition, bool] | Non
 def _find_in(module: Path, names: list[str]) -> tuple[Path, _Definition, bool] | None:
     if not names or not module.is_file():
         return None
-    for node in _tree(module).body:
+    for node in _statements(module):
         if isinstance(node, ast.FunctionDef) and node.name == names[0] and len(names) == 1:
             return module, node, False
         if isinstance(node, ast.ClassDef) and node.name == names[0]:
@@ -110,6 +110,15 @@ def _name(node: ast.expr) -> str | None:
     if isinstance(node, ast.Subscript):
         return _name(node.value)
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+
+
+def _statements(module: Path) -> Iterator[ast.stmt]:
+    """The module's, and those for type checkers, which say where names are that are imported when asked for."""
+    for node in _tree(module).body:
+        if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
+            yield from node.body
+        else:
+            yield node
 
 
 @functools.cache
