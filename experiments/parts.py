@@ -31,24 +31,26 @@ def gathered(parts: Sequence[Path]) -> list[dict]:
     """
     records = []
     for part in parts:
-        for record in read_manifest(part, traces=True):
-            files = {key: str((part / record[key]).absolute()) for key in _FILES if key in record}
+        for record in read_manifest(part):
+            files = {key: str((part / record[key]).absolute()) for key in _FILES if record.get(key)}
             records.append(record | files)
     return records
 
 
 def arrange(folder: Path, records: Sequence[dict], title: str, config: Path) -> list[dict]:
     """Write a run of these records; the pictures stay where they are and are hard-linked here."""
-    for old in ("samples", "references"):
+    for old in _FILES.values():
         shutil.rmtree(folder / old, ignore_errors=True)
-        (folder / old).mkdir(parents=True)
     kept = []
     for number, record in enumerate(records):
-        files = {"file": _link(record["file"], folder, f"samples/{number:06d}.png")}
-        if "reference_file" in record:
-            name = f"references/{Path(record['reference_file']).name}"
-            files["reference_file"] = _link(record["reference_file"], folder, name)
-        kept.append(record | {"id": number} | files)
+        files = {key: Path(record[key]) for key in _FILES if record.get(key)}
+        links = {
+            key: _link(
+                file, folder, f"{_FILES[key]}/{file.name if key == _SHARED else f'{number:06d}{file.suffix}'}"
+            )
+            for key, file in files.items()
+        }
+        kept.append(record | {"id": number} | links)
     _write_manifest(folder, kept)
     shutil.copyfile(config, folder / "config.yaml")
     write_page(folder, kept, title)
@@ -67,7 +69,10 @@ def swapped(records: Sequence[dict], prompts: Sequence[str]) -> list[dict]:
     return [record | {"prompt": following.get(record["prompt"], record["prompt"])} for record in records]
 
 
-_FILES = ("file", "reference_file")
+_FILES = {"file": "samples", "reference_file": "references", "trace": "traces", "strip": "strips"}
+"""Key of a record -> the folder of the files that it names."""
+_SHARED = "reference_file"
+"""What many samples have in common keeps its name; the others' files get their number."""
 
 
 def _write_manifest(folder: Path, records: Sequence[dict]) -> None:
@@ -75,9 +80,10 @@ def _write_manifest(folder: Path, records: Sequence[dict]) -> None:
     write_whole(folder / "manifest.jsonl", lines)
 
 
-def _link(source: str, folder: Path, name: str) -> str:
+def _link(source: Path, folder: Path, name: str) -> str:
     """A hard link, or a copy where the file system has none."""
     target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         try:
             os.link(source, target)

@@ -16,6 +16,7 @@ from sdg.metrics.folder import read_manifest
 from sdg.metrics.kernel import squared_distance
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
+from sdg.report.traces import read_trace
 
 METRICS = "metrics=[alignment,diversity_judge]"
 DISTANCE = "+metrics.distance={_target_: experiments.few_steps.points.MatchedKernel}"
@@ -70,8 +71,8 @@ def measure(options: argparse.Namespace, way: Way, prompts: Path) -> Point:
     free = _drawn(options, "unguided", [["method=unguided"]] * options.parts)
     merge(folder, parts, way.name, gathered(free))
     judged = [f"samples='{folder}'", f"mentions='{prompts}'", METRICS, DISTANCE, *options.evaluate]
-    trace = next(record["trace"] for record in read_manifest(folder, traces=True) if record["scale"])
-    asked = len(trace["guided"]["t"]) if "guided" in trace else 0
+    trace = read_trace(folder, next(record for record in read_manifest(folder) if record["scale"]))
+    asked = len(trace["guided"]["t"]) if trace and "guided" in trace else 0
     return Point(way, asked, evaluate(configuration("evaluate", judged)).whole().report)
 
 

@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sdg.files import whole_file
 
+Number = TypeVar("Number", int, float)
 Chart = dict[str, Any]
 """Names of its axes (``x``, ``y``), its ``lines`` (name, x, y), maybe a ``title`` and ``dots``."""
 
 _SCRIPTS = ("bokeh.min.js", "bokeh-api.min.js")
 _T = "t (noise on the right)"
+_POINTS = 200
+"""Most points of a line: a chart is not much wider in pixels, and a page has many."""
 
 
 def write_library(folder: Path) -> None:
@@ -47,8 +50,16 @@ def step_charts(records: Sequence[Mapping[str, Any]]) -> list[Chart]:
 
 def _chart(measure: str, lines: Sequence[tuple[str, Sequence[int] | None, Sequence[float]]]) -> Chart:
     """Lines against the timestep or, where there is none, against the number of the step."""
-    drawn = [
-        {"name": name, "x": list(range(1, len(values) + 1)) if t is None else list(t), "y": list(values)}
-        for name, t, values in lines
-    ]
+    drawn = []
+    for name, t, values in lines:
+        x = range(1, len(values) + 1) if t is None else t
+        y = [float(f"{value:.4g}") for value in values]
+        drawn.append({"name": name, "x": _thinned(x), "y": _thinned(y)})
     return {"x": "step" if lines[0][1] is None else _T, "y": measure, "lines": drawn}
+
+
+def _thinned(values: Sequence[Number]) -> list[Number]:
+    """At most ``_POINTS`` of the values, at even distances, the first and the last among them."""
+    if len(values) <= _POINTS:
+        return list(values)
+    return [values[round(i * (len(values) - 1) / (_POINTS - 1))] for i in range(_POINTS)]

@@ -13,6 +13,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.files import whole_file, write_whole
 from sdg.locks import LOCK
+from sdg.report.traces import trace_bytes
 from sdg.sampling.plan import PlanEntry
 from sdg.sampling.provenance import png
 
@@ -29,8 +30,7 @@ class SampleStore:
     sample is either done or will be drawn again; ``finish`` leaves one line per picture, in the plan's order.
 
     Several processes may fill one folder, each with its own entries: each appends to its own manifest, and
-    the first merges them at the end. Records consist mostly of traces, so only their positions in the
-    manifests are held in memory.
+    the first merges them at the end. Only the positions of records in the manifests are held in memory.
 
     Args:
         folder: pictures go to ``folder/samples``.
@@ -80,9 +80,13 @@ class SampleStore:
     def write(self, entry: PlanEntry, image: Tensor, record: dict, strip: Tensor | None = None) -> None:
         """Store one sample: ``image`` (3, H, W) uint8, and ``record``, its manifest data besides the entry.
 
-        ``strip`` (3, H, n W), which shows how it came about, is stored too.
+        The record's ``trace`` gets a file of its own, and so does ``strip`` (3, H, n W), which shows how the
+        sample came about.
         """
         files = {"file": f"samples/{entry.file}"}
+        if (trace := record.get("trace")) is not None:
+            files["trace"] = f"traces/{entry.id:06d}.safetensors"
+            self._write_whole(files["trace"], trace_bytes(trace))
         if strip is not None:
             files["strip"] = f"strips/{entry.file}"
             self.write_picture(files["strip"], strip)
@@ -90,7 +94,7 @@ class SampleStore:
             files["reference_file"] = reference_file(entry.reference)
         with whole_file(self.samples / entry.file) as picture:
             picture.write(png(image, self.describe(entry)))
-            self._note(entry.record() | files | record)
+            self._note(entry.record() | record | files)
         self.done.add(entry.id)
 
     def lose(self, entry: PlanEntry, step: int) -> None:
@@ -99,9 +103,7 @@ class SampleStore:
 
     def write_picture(self, name: str, image: Tensor) -> None:
         """Store another picture, (3, H, W) uint8, as ``folder/name``."""
-        path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, png(image))
+        self._write_whole(name, png(image))
 
     def finish(self, ids: Iterable[int]) -> dict[int, int]:
         """Merge all processes' manifests into one, with one record per picture.
@@ -124,10 +126,14 @@ class SampleStore:
             leftover.unlink()
         return {i: lost[i] for i in sorted(lost.keys() - self.done)}
 
-    def records(self) -> Iterator[dict]:
-        """The records in the manifest of a finished run, one at a time."""
-        with (self.folder / "manifest.jsonl").open(encoding="utf-8") as manifest:
-            yield from map(json.loads, manifest)
+    def records(self) -> "Records":
+        """The records in the manifest of a finished run."""
+        return Records(self.folder / "manifest.jsonl")
+
+    def _write_whole(self, name: str, content: bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, content)
 
     def _note(self, record: dict) -> None:
         # A reference's name need not be UTF-8: in JSON, the replacement reads back as what was replaced.
@@ -158,6 +164,17 @@ class SampleStore:
 
     def _manifests(self) -> list[Path]:
         return sorted(self.folder.glob("manifest*.jsonl"))
+
+
+class Records(Iterable[dict]):
+    """The records of a manifest: read from the file, one at a time, each time they are gone through."""
+
+    def __init__(self, manifest: Path):
+        self.manifest = manifest
+
+    def __iter__(self) -> Iterator[dict]:
+        with self.manifest.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
 
 
 def reference_file(path: str) -> str:

@@ -16,6 +16,7 @@ from PIL import Image
 from sdg.checkpoints import save_weights, unfilled
 from sdg.composition import ROOT
 from sdg.config import build
+from sdg.report.traces import read_trace
 from tests.golden.fill import fill, fill_state_dict
 from tests.tiny import configure
 
@@ -83,5 +84,7 @@ def test_a_guided_step_on_a_cpu(folder: Path, experiment: str, gib: float) -> No
     assert peak < gib
     # Random weights draw nothing, but they guide.
     (record,) = map(json.loads, (folder / "out" / "manifest.jsonl").read_text().splitlines())
-    assert min(record["trace"]["guided"]["gradient_rms"]) > 0
+    trace = read_trace(folder / "out", record)
+    assert trace is not None
+    assert min(trace["guided"]["gradient_rms"]) > 0
     assert np.asarray(Image.open(folder / "out" / record["file"])).std() > 1

@@ -89,8 +89,10 @@ def test_refuses_mixed_sizes_and_broken_pictures(tmp_path: Path) -> None:
         list(read_files(files(run), batch_size=2))
 
 
-def test_traces_are_held_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_what_earlier_versions_kept_of_every_step_takes_no_memory(tmp_path: Path) -> None:
     traced = record("a", 0) | {"trace": {"t": [1, 0]}}
-    run = write_run(tmp_path / "run", [(traced, torch.zeros(3, 2, 2).byte())])
-    assert "trace" not in read_manifest(run)[0]
-    assert read_manifest(run, traces=True)[0]["trace"] == {"t": [1, 0]}
+    named = record("a", 1) | {"trace": "traces/000001.safetensors"}
+    run = write_run(tmp_path / "run", [(each, torch.zeros(3, 2, 2).byte()) for each in (traced, named)])
+    first, second = read_manifest(run)
+    assert "trace" not in first
+    assert second["trace"] == "traces/000001.safetensors"

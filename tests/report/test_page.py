@@ -14,6 +14,7 @@ from sdg.report import page as module
 from sdg.report.grid import draw_grid
 from sdg.report.page import write_page
 from sdg.report.record import label
+from sdg.report.traces import trace_bytes
 
 
 def test_each_guided_picture_stands_beside_its_own_unguided_one(tmp_path: Path):
@@ -160,6 +161,48 @@ def test_the_details_have_the_strips_and_a_curve_of_all_samples_for_each_number(
         [{"name": "0.0", "x": [1, 2], "y": [3, 1]}],
     )
     assert "<details>" not in write_page(tmp_path, [sample(tmp_path, 0, "red", 0)], "none").read_text()
+
+
+def test_many_pictures_are_on_pages_that_open_at_once(tmp_path: Path) -> None:
+    """Each has at most 240 pictures and the curves of 24 of a row, and leads to all others."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    steps = {"t": list(range(400, 0, -1)), "clipped": [0.123456789] * 400}
+    guided = {"t": steps["t"], "scores": {"text": [0.123456789] * 400}, "gradient_rms": [0.123456789] * 400}
+    (tmp_path / "trace").write_bytes(trace_bytes(steps | {"guided": guided}))
+    common = {"file": "0.png", "reference": None, "seed": 0}
+    free = [common | {"prompt": None, "index": i, "scores": {}, "scale": 0.0} for i in range(100)]
+    led = [
+        common | {"prompt": f"row {row}", "index": i, "scores": {"text": 0.5}, "scale": 1.0}
+        for row in range(10)
+        for i in range(100)
+    ]
+    for record in [*led[:100], *led[200:300], *led[700:800]]:
+        record["trace"] = "trace"
+    page = write_page(tmp_path, [*free, *led], title="many")
+    files = ["index.html", "index-2.html", "index-3.html", "index-4.html", "index-5.html"]
+    assert page == tmp_path / "index.html"
+    assert {path.name for path in tmp_path.glob("*.html")} == {*files}
+    shown = [(tmp_path / file).read_text() for file in files]
+    assert [text.count("<figure>") for text in shown] == [240, 240, 240, 240, 40]
+    for number, text in enumerate(shown, 1):
+        links = re.findall(r"<nav>.*?</nav>", text, re.S)
+        assert len(links) == 2
+        assert re.findall('<a href="(.*?)">', links[0]) == [
+            file for file in files if file != files[number - 1]
+        ]
+        assert f"<b>{number}</b>" in links[0]
+        assert len(text) < 1_000_000
+    heads = [re.findall(r"<h2>(.*?)</h2>", text) for text in shown]
+    assert heads[:3] == [
+        ["row 0", "row 1", "row 2"],
+        ["row 2<small> continued</small>", "row 3", "row 4"],
+        ["row 4<small> continued</small>", "row 5", "row 6", "row 7"],
+    ]
+    # A row's curves are where it begins; of 400 steps, 200 are drawn.
+    told = [[len(chart["lines"]) for chart in charts(text)] for text in shown]
+    assert told == [[24] * 6, [], [20] * 3, [], []]
+    line = charts(shown[0])[0]["lines"][0]
+    assert (len(line["x"]), line["x"][:2], line["x"][-1], line["y"][0]) == (200, [400, 398], 1, 0.1235)
 
 
 def charts(page: str) -> list[dict]:

@@ -12,6 +12,7 @@ from sdg.config import one_line
 from sdg.data.picture import picture_size, read_picture
 from sdg.data.toyfaces.references import write_references
 from sdg.errors import SDGError
+from sdg.report.traces import read_trace
 from sdg.sampling.run import sample
 from tests.tiny import configure, make_weights, pictures
 
@@ -40,7 +41,9 @@ def run(weights: list[str], folder: Path, *overrides: str) -> Path:
 
 
 def records(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    """The manifest's, with their traces."""
+    lines = map(json.loads, (folder / "manifest.jsonl").read_text().splitlines())
+    return [record | {"trace": read_trace(folder, record)} for record in lines]
 
 
 def faces(refs: Path) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from sdg.errors import SDGError
 from sdg.report.page import write_page
+from sdg.report.traces import read_trace
 from sdg.sampling.plan import SamplePlan
 from sdg.sampling.shard import PlanShard
 from sdg.sampling.store import SampleStore, reference_file
@@ -74,25 +76,24 @@ def test_a_prompt_may_hold_what_else_would_end_a_line(tmp_path: Path):
     again = SampleStore(tmp_path, "s")
     assert again.done == {0}
     again.finish(PLAN.ids())
-    assert next(again.records())["prompt"] == "a\u2028b\x85c"
+    assert next(iter(again.records()))["prompt"] == "a\u2028b\x85c"
 
 
 def test_a_long_manifest_is_not_parsed_to_know_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Most of a record is its trace: those of 100,000 samples, parsed, take gigabytes."""
+    """Records of 100,000 samples, parsed, take hundreds of megabytes."""
     fill(SampleStore(tmp_path, "s"), [0, 3])
     monkeypatch.setattr(json, "loads", None)
     assert SampleStore(tmp_path, "s").done == {0, 3}
 
 
 def test_a_long_run_opens_and_ends_in_little_memory(tmp_path: Path) -> None:
-    """The records of a run of 100,000 samples are 2 GB: here, a hundredth of that."""
+    """Nothing of it but numbers is held: of 4,000 samples less than a kilobyte each, with all they name."""
     plan = SamplePlan(["a"], [], samples_per_prompt=2_000, seed=0, scale=1.0)
     fill(SampleStore(tmp_path, "s"), [0])
     picture = tmp_path / "samples" / "000000.png"
-    trace = {"t": "9" * 5000}
     with (tmp_path / "manifest.jsonl").open("w") as manifest:
         for entry in reversed(plan):
-            record = {"file": f"samples/{entry.file}", "scores": {}, "trace": trace}
+            record = {"file": f"samples/{entry.file}", "scores": {}, "said": "9" * 5000}
             manifest.write(json.dumps(entry.record() | record) + "\n")
             if entry.id:
                 os.link(picture, picture.with_name(entry.file))
@@ -107,8 +108,39 @@ def test_a_long_run_opens_and_ends_in_little_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert [record["id"] for record in store.records()] == list(range(4_000))
-    assert (tmp_path / "index.html").read_text().count("<figure>") == 2_000
+    pages = [path.read_text() for path in tmp_path.glob("index*.html")]
+    assert [page.count("<figure>") for page in sorted(pages, key=len)] == [80, *[240] * 8]
     assert 4 * peak < store.manifest.stat().st_size
+
+
+def test_what_happened_at_every_step_has_a_file_beside_the_picture(tmp_path: Path) -> None:
+    guided = {"t": [999, 1], "gradient_rms": [0.5, 2.0], "scores": {"text": [0.25, 0.5], "a.b": [0.0, 1.0]}}
+    trace = {"t": [999, 500, 1], "clipped": [0.0, 0.125, 1.0], "guided": guided}
+    store = SampleStore(tmp_path, "s")
+    store.write(PLAN[0], picture(0), {"scores": {}, "trace": trace})
+    store.write(PLAN[1], picture(1), {"scores": {}, "trace": {"loss": []}})
+    store.write(PLAN[2], picture(2), {"scores": {}, "trace": None})
+    assert finished(store) == [0, 1, 2]
+    records = list(store.records())
+    assert [record["trace"] for record in records] == [
+        "traces/000000.safetensors",
+        "traces/000001.safetensors",
+        None,
+    ]
+    assert [read_trace(tmp_path, record) for record in records] == [trace, {"loss": []}, None]
+    columns = load_file(tmp_path / "traces" / "000000.safetensors")
+    assert {name: (column.dtype, len(column)) for name, column in columns.items()} == {
+        "t": (torch.int32, 3),
+        "clipped": (torch.float32, 3),
+        "guided.t": (torch.int32, 2),
+        "guided.gradient_rms": (torch.float32, 2),
+        "guided.scores.text": (torch.float32, 2),
+        "guided.scores.a.b": (torch.float32, 2),
+    }
+    assert read_trace(tmp_path, {"trace": trace}) == trace  # as earlier versions wrote it
+    (tmp_path / "traces" / "000000.safetensors").write_bytes(b"half")
+    with pytest.raises(SDGError, match=r"000000.safetensors is damaged or gone: delete samples/000000.png"):
+        read_trace(tmp_path, records[0])
 
 
 def test_a_run_of_100_000_samples_starts_with_nothing_but_their_numbers(tmp_path: Path) -> None:
