@@ -47,7 +47,8 @@ def document(
         "central 95 % of the values; then the share with the intervals that were computed before, if any.",
     ]
     for layout in layouts:
-        shape = f"{layout.blocks} × ({layout.prompts} prompts × {layout.noises} noises)"
+        pairs = f" × {layout.references} references" if layout.references > 1 else ""
+        shape = f"{layout.blocks} × ({layout.prompts} prompts{pairs} × {layout.noises} noises)"
         for shift in SHIFTS:
             lines += ["", f"## {layout.name}, {shape}; features {shift}", ""]
             lines += ["| measure | " + " | ".join(EFFECTS) + " |", "|---" * (len(EFFECTS) + 1) + "|"]

@@ -19,6 +19,15 @@ WIDTH = 6
 """Features of a sample."""
 
 
+class Key(NamedTuple):
+    """What a sample was drawn with."""
+
+    prompt: str | None
+    reference: str | None
+    noise: tuple[int, int]
+    """Seed and index."""
+
+
 class Layout(NamedTuple):
     """Which samples share what."""
 
@@ -28,15 +37,22 @@ class Layout(NamedTuple):
     prompts: int
     """Of each part."""
     noises: int
-    """Of each part; every prompt has all of them."""
+    """Of each part; every target has all of them."""
+    references: int = 1
+    """Of each part; every prompt has all of them. One is none: it is not told from the prompt."""
 
     @property
-    def keys(self) -> list[tuple[str, tuple[int, int]]]:
-        """The prompt and the noise, as (seed, index), of every sample, prompt by prompt."""
+    def keys(self) -> list["Key"]:
+        """What every sample was drawn with, prompt by prompt."""
         return [
-            (f"{block}-{prompt}", (block, index))
+            Key(
+                f"{block}-{prompt}",
+                f"{block}-{reference}" if self.references > 1 else None,
+                (block, index),
+            )
             for block in range(self.blocks)
             for prompt in range(self.prompts)
+            for reference in range(self.references)
             for index in range(self.noises)
         ]
 
@@ -45,12 +61,9 @@ class Effects(NamedTuple):
     """Standard deviations of what a reading is the sum of."""
 
     prompt: float
+    """And of what a reference brings, where there are several."""
     noise: float
     own: float
-
-    @property
-    def total(self) -> float:
-        return sum(each**2 for each in self) ** 0.5
 
 
 class World:
@@ -65,23 +78,44 @@ class World:
         self.generator = torch.Generator().manual_seed(seed)
 
     def readings(self, width: int) -> Tensor:
-        """(N, width) float64: the sums of what prompt, noise and sample bring, each standard normal times its
-        effect."""
-        blocks, prompts, noises = self.layout[1:]
-        shapes = (blocks, prompts, 1, width), (blocks, 1, noises, width), (blocks, prompts, noises, width)
-        parts = [
-            torch.randn(shape, generator=self.generator, dtype=torch.float64) * size
-            for shape, size in zip(shapes, self.effects, strict=True)
-        ]
-        return (parts[0] + parts[1] + parts[2]).flatten(0, 2)
+        """(N, width) float64: the sums of what prompt, reference, noise and sample bring, each a standard
+        normal number times its effect."""
+        blocks, prompts, noises, references = self.layout[1:]
+        prompt, noise, own = self.effects
+        shapes = [(prompt, (prompts, 1, 1)), (noise, (1, 1, noises)), (own, (prompts, references, noises))]
+        if references > 1:
+            shapes.insert(1, (prompt, (1, references, 1)))
+        total = torch.zeros(blocks, prompts, references, noises, width, dtype=torch.float64)
+        for size, shape in shapes:
+            total += torch.randn(blocks, *shape, width, generator=self.generator, dtype=torch.float64) * size
+        return total.flatten(0, 3)
+
+    @property
+    def total(self) -> float:
+        """The standard deviation of a reading."""
+        targets = 2 if self.layout.references > 1 else 1
+        prompt, noise, own = self.effects
+        return float((targets * prompt**2 + noise**2 + own**2) ** 0.5)
+
+    def drift(self, least: float) -> float:
+        """That of what is shown where a reading, by its deviation, is above ``least``; unguided, by half.
+
+        It is the root of the mean over targets of (share - ½)², a share being that among a target's samples.
+        """
+        target = (self.total**2 - self.effects.noise**2 - self.effects.own**2) ** 0.5 / self.total
+        brought = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+        weight = torch.exp(-brought.square() / 2)
+        rest = max((1 - target**2) ** 0.5, 1e-9)
+        shares = torch.special.ndtr((target * brought - least) / rest)
+        return float((((shares - 0.5).square() * weight).sum() / weight.sum()).sqrt())
 
     def evidence(self) -> Evidence:
         """One run, with its unguided samples, and a reference."""
         keys = self.layout.keys
-        noises = list(dict.fromkeys(noise for _, noise in keys))
-        records = [_record(prompt, noise) for prompt, noise in keys]
-        free = [_record(None, noise) for noise in noises]
-        whole = self.effects.total
+        noises = list(dict.fromkeys(key.noise for key in keys))
+        records = [_record(key) for key in keys]
+        free = [_record(Key(None, None, noise)) for noise in noises]
+        whole = self.total
         features = self.readings(WIDTH) + self.shift
         reference = torch.randn(self.count, WIDTH, generator=self.generator, dtype=torch.float64) * whole
         beside = torch.zeros(len(noises), WIDTH, dtype=torch.float64)
@@ -96,7 +130,7 @@ class World:
         """Attributes are 1 where a reading is high: hats for nine of ten guided samples, else for half."""
         count = len(records)
         if guided:
-            seen = self.readings(len(ATTRIBUTES)) / self.effects.total
+            seen = self.readings(len(ATTRIBUTES)) / self.total
             nuisances = self.readings(len(NUISANCES))
         else:
             size = (count, len(ATTRIBUTES) + len(NUISANCES))
@@ -105,10 +139,12 @@ class World:
         attributes = (seen > 0).long()
         if guided:
             attributes[:, HAT] = (seen[:, HAT] > -1.2816).long()
-            attributes[:, BEARD] = (seen[:, BEARD] > -0.6).long()  # moved, from 0.5 to 0.73
+            attributes[:, BEARD] = (seen[:, BEARD] > MOVED).long()
         return Judged(attributes, nuisances, torch.zeros(count, 1), records)
 
 
+MOVED = -0.6
+"""Beards are shown above this reading: 73 % where there were 50 %."""
 HAT, BEARD = (list(ATTRIBUTES).index(name) for name in ("hat", "beard"))
 
 
@@ -160,8 +196,12 @@ class _Hats(Mentions):
         self.path, self.rows = "memory", {record["prompt"]: row for record in records}
 
 
-def _record(prompt: str | None, noise: tuple[int, int]) -> dict:
-    return {"prompt": prompt, "seed": noise[0], "index": noise[1], "scale": float(prompt is not None)}
+def _record(key: Key) -> dict:
+    prompt, reference, (seed, index) = key
+    return {
+        **{"prompt": prompt, "reference": reference, "seed": seed, "index": index},
+        "scale": float(prompt is not None),
+    }
 
 
 def _no_judge() -> JudgeReader:

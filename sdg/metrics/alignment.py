@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.intervals import ratio_spread
+from sdg.metrics.intervals import ratio_spread, share_interval
 from sdg.metrics.measure import Measure, measured
 
 
@@ -39,7 +39,7 @@ class TextAlignment:
                 int(total[i]),
                 ratio_spread(units, right[:, i], asked[:, i]),
                 beside=("unguided", chance[i]),
-                share=True,
+                ends_of=share_interval,
             )
             for i, name in enumerate(names)
             if total[i]

@@ -1,6 +1,7 @@
 """Drift: does guidance move attributes that the prompt does not mention?"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -8,9 +9,10 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.exchange import lots, spread_of
 from sdg.metrics.intervals import Error, Spread, interval
 from sdg.metrics.measure import Measure, rooted
-from sdg.randomness import keyed_generator
+from sdg.metrics.units import Units
 
 
 class Drift:
@@ -18,8 +20,8 @@ class Drift:
 
     Of few samples, the total variation is above 0 though nothing has moved. Were that so, either of two
     samples with the same noise could as well be the guided one; exchanging them at random shows what chance
-    gives. As errors add up in squares, drift = √(mean TV² - mean TV² by chance), with means over prompts, or
-    0. ``all`` is the mean over attributes.
+    gives. As errors add up in squares, drift = √(n / (n - 1) mean (TV² - TV² by chance)), or 0, with the mean
+    over prompts of n samples each. ``all`` is the mean over attributes.
 
     Args:
         exchanges: how often pairs are exchanged at random.
@@ -29,7 +31,7 @@ class Drift:
         "total variation ½ Σ |share guided - share unguided| of the values, as the judge reads them, of each "
         "attribute that a prompt does not mention, against unguided samples of the same noise; root of the "
         "mean of its square over prompts, less that by chance, which is the same with guided and unguided "
-        "exchanged at random; 95 % intervals over prompts and noises"
+        "exchanged at random, by 1 - 1/n of n samples; 95 % intervals over prompts and noises"
     )
     judges = True
 
@@ -49,48 +51,94 @@ class Drift:
         kept = silent.any(dim=0)
         names, sizes = list(evidence.judge.attributes), [*map(len, evidence.judge.attributes.values())]
         changes = _one_hot(guided, sizes) - _one_hot(unguided, sizes)
-        signs = torch.ones(self.exchanges, samples, dtype=torch.float64)
-        signs[torch.rand(signs.shape, generator=keyed_generator("drift")) < 0.5] = -1
-
-        by_chance = _variation((signs @ changes) / samples, sizes).square().mean(dim=1)  # (P, A)
-        moved = changes.mean(dim=1)
+        signs = lots(evidence, self.exchanges)
+        total, exchanged = changes.sum(dim=1), signs @ changes
+        squares = _squares(total, exchanged, samples, sizes)
+        by_chance = _variation(exchanged / samples, sizes).square()  # (P, R, A)
         weight = silent.double() / silent.sum(dim=0).clamp(min=1)
-        squares = _variation(moved, sizes).square() - by_chance
-        mean = (weight * squares).sum(dim=0)
-        # d TV² = 2 TV d TV, and TV moves with the sign of each share's change.
-        own = _halves((changes - moved[:, None]) * moved[:, None].sign(), sizes)
-        slope = 2 * _variation(moved, sizes)[:, None] * own
-        parts = ((slope + squares[:, None] - mean) * weight[:, None]).flatten(0, 1) / samples
+        mean, chance = (weight * squares).sum(dim=0), (weight * by_chance.mean(dim=1)).sum(dim=0)
+        own = _contributions(changes, signs, squares, sizes)
+        parts = ((own + squares[:, None] - mean) * weight[:, None]).flatten(0, 1) / samples
+        null = (weight[:, None] * by_chance).sum(dim=0) * samples / (samples - 1)  # (R, A)
 
-        names = [name for name, said in zip(names, kept, strict=True) if said]
-        counts = (silent.sum(dim=0) * samples)[kept].tolist()
-        chance = (weight * by_chance).sum(dim=0).sqrt()[kept].tolist()
-        spreads = [Spread.of(evidence.units, column) for column in parts[:, kept].T]
-        measures = [
-            rooted(name, value, count, spread, ("by chance", beside))
-            for name, value, count, spread, beside in zip(
-                names, mean[kept].tolist(), counts, spreads, chance, strict=True
-            )
+        counts = silent.sum(dim=0) * samples
+        moved = [
+            _Moved(name, float(mean[i]), float(chance[i]), int(counts[i]), parts[:, i], null[:, i])
+            for i, name in enumerate(names)
+            if kept[i]
         ]
-        return [_mean(measures, evidence, parts[:, kept], mean[kept]), *measures]
+        measures = [
+            rooted(each.name, each.square, each.count, *each.spreads(evidence.units), by_chance=each.chance)
+            for each in moved
+        ]
+        return [_mean(moved, measures, evidence.units), *measures]
 
 
-def _mean(measures: Sequence[Measure], evidence: Evidence, parts: Tensor, squares: Tensor) -> Measure:
+class _Moved(NamedTuple):
+    """The square of an attribute's drift."""
+
+    name: str
+    square: float
+    chance: float
+    """What chance alone gives, which was subtracted."""
+    count: int
+    parts: Tensor
+    """(N,) what each sample contributes to its error."""
+    null: Tensor
+    """(R,) what it would be after each exchange, but for a constant."""
+
+    def spreads(self, units: Units, factor: float = 1.0) -> tuple[Spread, Spread]:
+        """Those of ``factor`` times the square."""
+        return Spread.of(units, factor * self.parts), spread_of(factor * self.null)
+
+
+def _squares(total: Tensor, exchanged: Tensor, samples: int, sizes: list[int]) -> Tensor:
+    """TV² less that by chance, without bias: (P, A).
+
+    Args:
+        total: (P, V), the sum of the samples' changes.
+        exchanged: (P, R, V), the same with pairs exchanged.
+    """
+    moved, chance = _variation(total, sizes).square(), _variation(exchanged, sizes).square().mean(dim=1)
+    return (moved - chance) / (samples * (samples - 1))
+
+
+def _contributions(changes: Tensor, signs: Tensor, squares: Tensor, sizes: list[int]) -> Tensor:
+    """What each sample contributes to the error of its prompt's square: (P, n, A).
+
+    It is found by leaving the sample out. Of two samples, one without the other tells nothing.
+    """
+    samples = changes.shape[1]
+    if samples < 3:
+        return torch.zeros(len(changes), samples, len(sizes), dtype=torch.float64)
+    total, exchanged, left = changes.sum(dim=1), signs @ changes, []
+    for i in range(samples):
+        rest, mixed = total - changes[:, i], exchanged - signs[:, :, i, None] * changes[:, None, i]
+        left.append(_squares(rest, mixed, samples - 1, sizes))
+    lost = squares[:, None] - torch.stack(left, dim=1)
+    return (samples - 2) * (lost - lost.mean(dim=1, keepdim=True))
+
+
+def _mean(moved: Sequence[_Moved], measures: Sequence[Measure], units: Units) -> Measure:
     """The mean over attributes. A root moves by dx / 2√x; near 0, by no more than its own error lets it."""
-    error = torch.tensor([Error.of(Spread.of(evidence.units, column)).size for column in parts.T])
-    steepness = 1 / (2 * torch.maximum(squares.clamp(min=0), error).clamp(min=1e-12).sqrt())
-    spread = Spread.of(evidence.units, (parts * steepness).mean(dim=1))
+    factors = []
+    for each in moved:
+        error = Error.of(*each.spreads(units)).size
+        factors.append(1 / (2 * max(each.square, error, 1e-12) ** 0.5 * len(moved)))
+    parts = sum((f * each.parts for f, each in zip(factors, moved, strict=True)), torch.zeros(()))
+    null = sum((f * each.null for f, each in zip(factors, moved, strict=True)), torch.zeros(()))
+    spreads = Spread.of(units, parts), spread_of(null)
     value = sum(each.value for each in measures) / len(measures)
-    ends = interval(value, spread)
-    chance = sum(each.beside[1] for each in measures if each.beside) / len(measures)
+    ends = interval(value, *spreads)
+    chance = sum(each.chance**0.5 for each in moved) / len(moved)
     return Measure(
         "all",
         value,
         sum(each.count for each in measures),
         ends and (max(ends[0], 0.0), ends[1]),
         ("by chance", chance),
-        str(spread),
-        (spread,),
+        str(spreads[0]),
+        spreads,
     )
 
 

@@ -5,8 +5,12 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.exchange import lots, spread_of
 from sdg.metrics.intervals import Spread
 from sdg.metrics.measure import Measure, rooted
+
+_EXCHANGES = 100
+"""How often guided and unguided are exchanged at random, for the interval."""
 
 
 class FeatureDrift:
@@ -16,7 +20,7 @@ class FeatureDrift:
     the mean of all prompts' texts. The distance is from the unguided samples of the same noises, in units of
     these samples' standard deviation. As for :class:`~sdg.metrics.drift.Drift`, chance alone makes it
     positive; if guided and unguided were exchanged at random in each pair, its square would be
-    Σ|change|² / n² on average, which is subtracted.
+    Σ|change|² / n² on average, which is subtracted, and the rest divided by 1 - 1/n.
 
     Texts do not describe all of what they ask for, so not even perfect guidance reaches 0: compare runs of
     the same prompts.
@@ -29,7 +33,8 @@ class FeatureDrift:
         "distance between the mean features of guided and unguided samples of the same noise, without their "
         "components along the prompt's text and along the mean text, relative to the standard deviation of "
         "the unguided ones; root of the mean of its square over prompts, less that by chance, which is "
-        "the same with guided and unguided exchanged at random; 95 % interval over prompts and noises"
+        "the same with guided and unguided exchanged at random, by 1 - 1/n of n samples; 95 % interval over "
+        "prompts and noises"
     )
 
     def __init__(self, features: str):
@@ -53,17 +58,20 @@ class FeatureDrift:
         before = unguided.double()[evidence.partner_numbers()].unflatten(0, (len(prompts), samples))
         changes = _without(guided.double().unflatten(0, (len(prompts), samples)) - before, bases)
         deviations = _without(before - before.mean(dim=1, keepdim=True), bases).square().sum(dim=-1)
-        spread, moved = deviations.sum(dim=1) / (samples - 1), changes.mean(dim=1)
+        spread, total = deviations.sum(dim=1) / (samples - 1), changes.sum(dim=1, keepdim=True)
         by_chance = changes.square().sum(dim=(1, 2)) / samples**2
-        squares = moved.square().sum(dim=-1) - by_chance
+        # The square without bias is the mean product of two samples' changes.
+        to_others = (changes * (total - changes)).sum(dim=-1) / (samples - 1)
+        squares = to_others.mean(dim=1)
         value = squares.mean() / spread.mean()
         # What a sample moves: the distance of its prompt, and the deviation that all is relative to.
-        steps = 2 * torch.einsum("pd,pnd->pn", moved, changes - moved[:, None]) + squares[:, None]
+        steps = 2 * to_others - squares[:, None]
         sizes = deviations * samples / (samples - 1)
         parts = (steps - value * sizes) / (samples * len(prompts) * spread.mean())
-        chance = ("by chance", float((by_chance.mean() / spread.mean()).sqrt()))
-        units = Spread.of(evidence.units, parts.flatten())
-        return [rooted("", float(value), len(guided), units, chance)]
+        mixed = (lots(evidence, _EXCHANGES) @ changes).square().sum(dim=-1).mean(dim=0)
+        null = spread_of(mixed / (samples * (samples - 1) * spread.mean()))
+        spreads, chance = (Spread.of(evidence.units, parts.flatten()), null), by_chance.mean() / spread.mean()
+        return [rooted("", float(value), len(guided), *spreads, by_chance=float(chance))]
 
 
 def _asked(texts: Tensor) -> Tensor:

@@ -131,6 +131,25 @@ def interval(value: float, *spreads: Spread, level: float = 0.95) -> Interval | 
     return value - reach, value + reach
 
 
+def square_interval(
+    value: float, *spreads: Spread, chance: float = 0.0, level: float = 0.95
+) -> Interval | None:
+    """The interval of an estimated squared distance, which errs further above than below.
+
+    The distance itself, its root, errs alike on both sides: its interval, squared, is that of
+    :func:`interval` moved up by reach² / 4 square; where sets can hardly be told apart, by no more than the
+    square.
+
+    Args:
+        chance: what was subtracted from the square, as chance alone gives so much.
+    """
+    if (ends := interval(value, *spreads, level=level)) is None:
+        return None
+    square = max(value, 0.0) + chance
+    up = min((ends[1] - value) ** 2 / (4 * square), square) if square > 0 else 0.0
+    return ends[0] + up, ends[1] + up
+
+
 def share_interval(share: float, *spreads: Spread, level: float = 0.95) -> Interval | None:
     """Wilson's interval for as many independent things as would give the share its standard error.
 

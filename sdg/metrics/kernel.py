@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.intervals import Spread, mean_spread
+from sdg.metrics.intervals import Spread, mean_spread, square_interval
 from sdg.metrics.measure import Measure, measured
 from sdg.metrics.reader import subset
 from sdg.metrics.units import Units
@@ -139,7 +139,8 @@ class KernelDistance:
         estimates = subset_mmd(a, b, self.subset_size, self.subsets, units)
         whole = squared_distance(a, b, units)
         drawn = mean_spread(Units.alone(self.subsets, "subset"), estimates)
-        return [measured("", estimates.mean().item(), len(a), *whole.spreads, drawn)]
+        value, spreads = estimates.mean().item(), (*whole.spreads, drawn)
+        return [measured("", value, len(a), *spreads, ends_of=square_interval)]
 
 
 class GaussianDistance:
@@ -171,14 +172,14 @@ class GaussianDistance:
         a, b, units = feature_sets(evidence, self.features[0], self.most)
         found = squared_distance(F.normalize(a, dim=1), F.normalize(b, dim=1), units, gaussian)
         spreads = [each.scaled(1000) for each in found.spreads]
-        return [measured("", 1000 * found.value, found.count, *spreads)]
+        return [measured("", 1000 * found.value, found.count, *spreads, ends_of=square_interval)]
 
 
 def squared_distance(a: Tensor, b: Tensor, units: Units, kernel: Kernel = cubic) -> Measure:
     """The estimate as a measure, with its interval; arguments and errors as :func:`squared_mmd`."""
     found = squared_mmd(a, b, units, kernel)
     spreads = Spread.of(units, found.samples), Spread.of(Units.alone(len(b)), found.reference)
-    return measured("", found.value, len(a), *spreads)
+    return measured("", found.value, len(a), *spreads, ends_of=square_interval)
 
 
 def feature_sets(evidence: Evidence, name: str, most: int) -> tuple[Tensor, Tensor, Units]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.intervals import Spread, mean_spread
+from sdg.metrics.intervals import Spread, interval, mean_spread, share_interval
 from sdg.metrics.kernel import feature_sets
 from sdg.metrics.measure import Measure, measured
 from sdg.metrics.units import Units
@@ -164,6 +164,6 @@ class Manifold:
         measures = []
         for name, both in spreads.items():
             each: Tensor = getattr(found, name)
-            share = name != "density"
-            measures.append(measured(name, each.mean().item(), len(each), *both, share=share))
+            ends_of = interval if name == "density" else share_interval
+            measures.append(measured(name, each.mean().item(), len(each), *both, ends_of=ends_of))
         return measures

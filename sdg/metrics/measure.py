@@ -1,10 +1,11 @@
 """The type that every metric returns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.intervals import Interval, Spread, interval, share_interval
+from sdg.metrics.intervals import Interval, Spread, interval, square_interval
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,24 @@ def measured(
     count: int,
     *spreads: Spread,
     beside: tuple[str, float] | None = None,
-    share: bool = False,
+    ends_of: Callable[..., Interval | None] = interval,
 ) -> Measure:
-    """A measure with the interval that its spreads give; a ``share`` is between 0 and 1."""
-    ends: Interval | None = (share_interval if share else interval)(value, *spreads)
+    """A measure with the interval that its spreads give, by ``ends_of`` such as :func:`share_interval`."""
+    ends = ends_of(value, *spreads)
     over = " and ".join(filter(None, map(str, spreads)))
     return Measure(name, value, count, ends, beside, over, spreads)
 
 
-def rooted(name: str, square: float, count: int, spread: Spread, beside: tuple[str, float]) -> Measure:
-    """The root of an estimated square, or 0 where that is negative; so are the ends of its interval."""
-    ends = interval(square, spread)
+def rooted(name: str, square: float, count: int, *spreads: Spread, by_chance: float) -> Measure:
+    """The root of an estimated square, or 0 where that is negative; so are the ends of its interval.
+
+    Args:
+        by_chance: the square that chance alone gives, which was subtracted.
+    """
+    ends = square_interval(square, *spreads, chance=by_chance)
     roots = ends and (max(ends[0], 0.0) ** 0.5, max(ends[1], 0.0) ** 0.5)
-    return Measure(name, max(square, 0.0) ** 0.5, count, roots, beside, str(spread))
+    beside = ("by chance", by_chance**0.5)
+    return Measure(name, max(square, 0.0) ** 0.5, count, roots, beside, str(spreads[0]))
 
 
 class Metric(Protocol):

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sdg.data.folder import FolderSource
 from sdg.data.locate import find_source
 from sdg.data.picture import PREPARATIONS, open_picture, picture_size, to_tensor
 from sdg.data.source import PictureSource
@@ -72,20 +73,11 @@ class FolderPictures(Pictures):
     @cached_property
     def stamp(self) -> str:  # type: ignore[override]
         """Of the names, sizes and times of all files."""
-        total = hashlib.sha256(b"as they are")
-        for path in self.files:
-            told = path.stat()
-            total.update(
-                f"{path.absolute()}\n{told.st_size} {told.st_mtime_ns}\n".encode(errors="surrogateescape")
-            )
-        return total.hexdigest()
+        return _stamp("as they are", self.files)
 
     def without(self, paths: Collection[str | Path]) -> "FolderPictures":
         """Those whose files are not among ``paths``; raises SDGError if none is left."""
-        left_out = {Path(path).expanduser().resolve() for path in paths}
-        kept = [number for number, path in enumerate(self.files) if path.resolve() not in left_out]
-        if not kept:
-            raise SDGError(f"all pictures of {self.source} are what samples aim at: give another reference")
+        kept = _kept(self.files, paths, self.source)
         records = [self.records[number] for number in kept] if self.records else ()
         return FolderPictures(self.source, [self.files[number] for number in kept], records)
 
@@ -106,18 +98,34 @@ class Squares(Pictures):
         pictures: the source to read.
         side: side of the squares.
         preparation: a key of ``PREPARATIONS``.
+        rows: those of the source's pictures that count; None: all.
     """
 
-    def __init__(self, place: str | Path, pictures: PictureSource, side: int, preparation: str):
+    def __init__(
+        self,
+        place: str | Path,
+        pictures: PictureSource,
+        side: int,
+        preparation: str,
+        rows: Sequence[int] | None = None,
+    ):
         self.source, self.pictures, self.preparation = str(place), pictures, preparation
-        self.size = (side, side)
+        self.size, self.rows = (side, side), range(len(pictures)) if rows is None else rows
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.rows)
 
     def batches(self, rows: Sequence[int], batch_size: int) -> Iterator[Tensor]:
         for start in range(0, len(rows), batch_size):
-            yield torch.stack([self._square(row) for row in rows[start : start + batch_size]])
+            yield torch.stack([self._square(self.rows[row]) for row in rows[start : start + batch_size]])
+
+    def without(self, paths: Collection[str | Path]) -> "Squares":
+        """As :meth:`FolderPictures.without`; what is in an archive has no path, and stays."""
+        if not isinstance(self.pictures, FolderSource):
+            return self
+        kept = _kept([self.pictures.paths[row] for row in self.rows], paths, self.source)
+        rows = [self.rows[number] for number in kept]
+        return Squares(self.source, self.pictures, self.size[0], self.preparation, rows)
 
     def _square(self, row: int) -> Tensor:
         image, side = self.pictures.open(row), self.size[0]
@@ -129,9 +137,16 @@ class Squares(Pictures):
         return to_tensor(PREPARATIONS[self.preparation](image, side))
 
     @cached_property
+    def stamp(self) -> str:  # type: ignore[override]
+        """Of a folder's files as above; an archive or LMDB tells of its contents itself."""
+        files = self.pictures.paths if isinstance(self.pictures, FolderSource) else [self.pictures.place]
+        what = f"{self.preparation} {self.size[0]} {self.pictures.fingerprint()} {self.rows!r}"
+        return _stamp(what, files)
+
+    @cached_property
     def digest(self) -> str:
         total = hashlib.sha256(f"{self.preparation} {self.size[0]}".encode())
-        for row in range(len(self)):
+        for row in self.rows:
             total.update(hashlib.sha256(self.pictures.read(row)).digest())
         return total.hexdigest()
 
@@ -211,6 +226,25 @@ def open_reference(
             "training does, or a reference of the samples' size".format(*found.size, *size)
         )
     return found
+
+
+def _kept(files: Sequence[Path], paths: Collection[str | Path], source: str) -> list[int]:
+    """The numbers of the files that are not among ``paths``; raises SDGError if there are none."""
+    left_out = {Path(path).expanduser().resolve() for path in paths}
+    kept = [number for number, path in enumerate(files) if path.resolve() not in left_out]
+    if not kept:
+        raise SDGError(f"all pictures of {source} are what samples aim at: give another reference")
+    return kept
+
+
+def _stamp(what: str, files: Sequence[Path]) -> str:
+    """A hash of the names, sizes and times of files, and of what is done with them."""
+    total = hashlib.sha256(what.encode())
+    for path in files:
+        told = path.stat()
+        line = f"{path.absolute()}\n{told.st_size} {told.st_mtime_ns}\n"
+        total.update(line.encode(errors="surrogateescape"))
+    return total.hexdigest()
 
 
 def _side(size: tuple[int, int]) -> int:

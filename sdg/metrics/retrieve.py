@@ -11,7 +11,7 @@ from torch import Tensor
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.intervals import mean_spread
+from sdg.metrics.intervals import mean_spread, share_interval
 from sdg.metrics.measure import Measure, measured
 from sdg.metrics.pictures import FolderPictures
 from sdg.metrics.retrieval import ranks
@@ -213,7 +213,7 @@ def _measures(found: Found, units: Units) -> list[Measure]:
         hits, chance = found.hits(k), ("chance", k / found.pool)
         spread = mean_spread(units, hits)
         measures.append(
-            measured(f"top_{k}", hits.mean().item(), len(hits), spread, beside=chance, share=True)
+            measured(f"top_{k}", hits.mean().item(), len(hits), spread, beside=chance, ends_of=share_interval)
         )
     return measures
 

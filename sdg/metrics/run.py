@@ -26,7 +26,7 @@ from sdg.metrics.judged import JudgeReader
 from sdg.metrics.judges import JudgeSource
 from sdg.metrics.measure import Measure, Metric
 from sdg.metrics.mentions import Mentions
-from sdg.metrics.pictures import FolderPictures, Pictures, open_reference, open_samples
+from sdg.metrics.pictures import FolderPictures, Pictures, Squares, open_reference, open_samples
 from sdg.metrics.reader import FeatureReader
 
 _SHOWN = 12
@@ -105,7 +105,7 @@ def gather(config: DictConfig) -> Evidence:
         reference = Path(config.reference)
     elif config.reference is not None:
         reference = open_reference(config.reference, samples.size, config.preparation, cache)
-        if isinstance(reference, FolderPictures):
+        if isinstance(reference, FolderPictures | Squares):
             # A picture that samples aim at would be near them for that alone.
             aims = {path for record in samples.records if (path := record.get("reference")) is not None}
             reference = reference.without(aims) if aims else reference

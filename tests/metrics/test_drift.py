@@ -49,7 +49,7 @@ def test_of_one_prompt_it_is_the_total_variation_less_the_floor(tmp_path: Path) 
     # Two pairs differ, black for brown and blond for brown. Exchanged alike, they add up to ½; one of the two
     # alone exchanged, brown cancels, and black and blond leave ¼.
     assert found.beside[1] ** 2 == pytest.approx((0.5**2 + 0.25**2) / 2, abs=0.02)  # type: ignore[index]
-    assert found.value**2 + found.beside[1] ** 2 == pytest.approx(0.5**2)  # type: ignore[index]
+    assert found.value**2 == pytest.approx((0.5**2 - found.beside[1] ** 2) * 4 / 3)  # type: ignore[index]
 
 
 def test_the_same_samples_have_not_drifted(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from scipy import stats
 from torch import Tensor
 
 from experiments.coverage.study import LAYOUTS
-from experiments.coverage.worlds import Effects, World
+from experiments.coverage.worlds import MOVED, WIDTH, Effects, Layout, World
+from sdg.metrics.drift import Drift
 from sdg.metrics.intervals import (
     Error,
     Spread,
@@ -18,11 +19,12 @@ from sdg.metrics.intervals import (
     ratio_spread,
     share_interval,
 )
+from sdg.metrics.kernel import squared_distance
 from sdg.metrics.measure import measured
 from sdg.metrics.units import Units
 from sdg.report.student import beyond, quantile
 
-TABLE = LAYOUTS[0]
+TABLE, PAIRS = LAYOUTS[0], LAYOUTS[2]
 
 
 def crossed(prompts: int, noises: int) -> Units:
@@ -171,21 +173,88 @@ def test_a_difference_pairs_groups_by_name() -> None:
     assert a.minus(mean_spread(Units.alone(20), x)) is None
 
 
+@pytest.mark.parametrize("layout", [TABLE, PAIRS], ids=lambda layout: layout.name)
 @pytest.mark.parametrize(
     "effects", [Effects(0.7, 0.7, 1), Effects(1, 0, 1), Effects(0, 1, 1), Effects(0, 0, 1)]
 )
-def test_intervals_of_a_mean_and_of_a_share_cover_as_often_as_they_say(effects: Effects) -> None:
-    """Under table 1's layout; 300 runs, so 0.95 has a standard error of 0.013."""
-    world = World(TABLE, effects, 0.0, 10, seed=1)
-    units = Units({"prompt": [p for p, _ in TABLE.keys], "noise": [n for _, n in TABLE.keys]})
-    groupings = units.groupings
-    x = torch.stack([world.readings(1)[:, 0] for _ in range(300)], dim=1) / effects.total
-    means, shares = x, (x > -1.2816).double()
+def test_intervals_of_a_mean_and_of_a_share_cover_as_often_as_they_say(
+    effects: Effects, layout: Layout
+) -> None:
+    """300 runs, so 0.95 has a standard error of 0.013; a way that adds nothing makes them wider."""
+    world = World(layout, effects, 0.0, 10, seed=1)
+    units = units_of(layout)
+    x = torch.stack([world.readings(1)[:, 0] for _ in range(300)], dim=1) / world.total
+    shares = (x > -1.2816).double()
     held = [0, 0]
     for run in range(300):
-        for number, (values, truth) in enumerate(((means[:, run], 0.0), (shares[:, run], 0.9))):
+        for number, (values, truth) in enumerate(((x[:, run], 0.0), (shares[:, run], 0.9))):
             found = (interval, share_interval)[number](float(values.mean()), mean_spread(units, values))
             assert found is not None
             held[number] += found[0] <= truth <= found[1]
-    assert units.groupings is groupings
-    assert all(0.92 <= each / 300 <= 0.98 for each in held), held
+    assert all(each / 300 >= 0.91 for each in held), held
+    assert layout is PAIRS or all(each / 300 <= 0.99 for each in held), held
+
+
+@pytest.mark.parametrize("layout, noise", [(TABLE, 1.0), (LAYOUTS[1], 1.0), (LAYOUTS[1], 0.0)])
+def test_intervals_of_kernel_distances_cover_though_noises_are_few(layout: Layout, noise: float) -> None:
+    """They hold the distance of the normals that all is drawn from; 200 runs: 0.95 ± 0.015."""
+    world = World(layout, Effects(0.0, noise, 1.0), 0.5, 10, seed=1)
+    units, held, runs = units_of(layout), 0, 200
+    truth = cubic_distance(torch.full((WIDTH,), 0.5), torch.zeros(WIDTH), world.total)
+    for _ in range(runs):
+        reference = torch.randn(100, WIDTH, generator=world.generator, dtype=torch.float64) * world.total
+        ends = squared_distance(world.readings(WIDTH) + 0.5, reference, units).interval
+        assert ends is not None
+        held += ends[0] <= truth <= ends[1]
+    assert held / runs >= 0.91, held
+
+
+def cubic_distance(mean: Tensor, other: Tensor, deviation: float) -> float:
+    """Squared MMD by (x·y/D + 1)³ of two normals of one deviation, from their first three moments."""
+
+    def moments(mu: Tensor) -> list[Tensor]:
+        one, square = torch.eye(len(mu)).double(), deviation**2
+        mu = mu.double()
+        third = torch.einsum("i,j,k->ijk", mu, mu, mu)
+        for spelled in ("i,jk->ijk", "j,ik->ijk", "k,ij->ijk"):
+            third = third + square * torch.einsum(spelled, mu, one)
+        return [mu, torch.outer(mu, mu) + square * one, third]
+
+    width, differences = len(mean), zip(moments(mean), moments(other), strict=True)
+    return sum(
+        binomial / width**power * float((a - b).square().sum())
+        for power, (binomial, (a, b)) in enumerate(zip((3, 3, 1), differences, strict=True), start=1)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [TABLE, LAYOUTS[1]], ids=lambda layout: layout.name)
+@pytest.mark.parametrize("effects", [Effects(1, 0, 1), Effects(0, 1, 1), Effects(0, 0, 1)])
+def test_intervals_of_drift_cover(effects: Effects, layout: Layout) -> None:
+    """Of what has moved, and of what has not; 200 runs: 0.95 ± 0.015."""
+    assert min(drift_held(effects, layout, runs=200)) >= 0.9
+
+
+def test_intervals_of_drift_cover_in_a_few_runs() -> None:
+    """Where eight noises are all that varies; before, 15 of 40 missed what has moved."""
+    assert min(drift_held(Effects(0, 0, 1), LAYOUTS[1], runs=40)) >= 0.85
+
+
+def drift_held(effects: Effects, layout: Layout, runs: int) -> list[float]:
+    """How often intervals hold the drift of what has moved, and of what has not."""
+    world = World(layout, effects, 0.0, 10, seed=3)
+    known = {"beard": world.drift(MOVED), "glasses": world.drift(0.0)}
+    held = dict.fromkeys(known, 0)
+    for _ in range(runs):
+        for each in Drift(exchanges=50)(world.evidence()):
+            if each.name in known:
+                assert each.interval is not None
+                held[each.name] += each.interval[0] <= known[each.name] <= each.interval[1]
+    return [count / runs for count in held.values()]
+
+
+def units_of(layout: Layout) -> Units:
+    prompts, references, noises = zip(*layout.keys, strict=True)
+    units = Units({"prompt": prompts, "reference": references, "noise": noises})
+    assert units.groupings is units.groupings
+    return units

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.errors import SDGError
-from sdg.metrics.pictures import FolderPictures, Pictures, open_reference, open_samples
+from sdg.metrics.pictures import FolderPictures, Pictures, Squares, open_reference, open_samples
 from tests.metrics.examples import record, write_run
 
 
@@ -123,14 +123,24 @@ def test_pictures_that_samples_aim_at_are_left_out(tmp_path: Path) -> None:
     assert left[:, 0, 0, 0].tolist() == [0, 2]
     with pytest.raises(SDGError, match="are what samples aim at: give another reference"):
         reference.without([tmp_path / f"{number}.png" for number in range(3)])
+    squares = open_reference(tmp_path, (8, 8), "adm")
+    assert isinstance(squares, Squares)
+    fewer = squares.without([tmp_path / "1.png"])
+    assert whole(fewer)[:, 0, 0, 0].tolist() == [0, 2]
+    assert len({squares.digest, fewer.digest, squares.without(["elsewhere.png"]).digest}) == 2
+    assert fewer.stamp != squares.stamp
 
 
 def test_a_stamp_changes_with_the_files(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
     before = open_samples(tmp_path).stamp
     assert open_samples(tmp_path).stamp == before
+    squares = open_reference(tmp_path, (8, 8), "adm").stamp
+    assert open_reference(tmp_path, (8, 8), "adm").stamp == squares
+    assert len({before, squares, open_reference(tmp_path, (4, 4), "adm").stamp}) == 3
     os.utime(tmp_path / "0.png", (1, 1))
     assert open_samples(tmp_path).stamp != before
+    assert open_reference(tmp_path, (8, 8), "adm").stamp != squares
 
 
 def test_the_digest_is_of_what_the_pictures_look_like(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""How much a row of the paper's table moves between machines."""
