@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
+from sdg.metrics.files import read_files
 from sdg.metrics.folder import read_manifest
 from sdg.metrics.judged import Judged, JudgeReader
-from sdg.metrics.pictures import read_files
 from sdg.metrics.units import Units
 from sdg.pixels import from_bytes
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.intervals import Interval, Spread, interval, square_interval
+from sdg.metrics.intervals import Error, Interval, Spread, interval, square_interval
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,17 @@ def measured(
 def rooted(name: str, square: float, count: int, *spreads: Spread, by_chance: float) -> Measure:
     """The root of an estimated square, or 0 where that is negative; so are the ends of its interval.
 
+    A root moves by dx / 2√x; near 0, by no more than the square's own error lets it.
+
     Args:
         by_chance: the square that chance alone gives, which was subtracted.
     """
     ends = square_interval(square, *spreads, chance=by_chance)
     roots = ends and (max(ends[0], 0.0) ** 0.5, max(ends[1], 0.0) ** 0.5)
+    steepness = 1 / (2 * max(square, Error.of(*spreads).size, 1e-12) ** 0.5)
+    own = tuple(each.scaled(steepness) for each in spreads)
     beside = ("by chance", by_chance**0.5)
-    return Measure(name, max(square, 0.0) ** 0.5, count, roots, beside, str(spreads[0]))
+    return Measure(name, max(square, 0.0) ** 0.5, count, roots, beside, str(spreads[0]), own)
 
 
 class Metric(Protocol):

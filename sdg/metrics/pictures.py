@@ -3,20 +3,20 @@
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from sdg.data.folder import FolderSource
 from sdg.data.locate import find_source
-from sdg.data.picture import PREPARATIONS, open_picture, picture_size, to_tensor
+from sdg.data.picture import PREPARATIONS, picture_size, to_tensor
 from sdg.data.source import PictureSource
 from sdg.data.toyfaces import SPLITS, faces
 from sdg.errors import SDGError
+from sdg.metrics.files import read_files
 from sdg.metrics.folder import is_run, loose_pictures, read_manifest
 from sdg.pixels import to_bytes
 
@@ -251,29 +251,3 @@ def _side(size: tuple[int, int]) -> int:
     if size[0] != size[1]:
         raise SDGError("the samples are {}x{}: only squares can be held against squares".format(*size))
     return size[0]
-
-
-def read_files(
-    files: Sequence[Path],
-    batch_size: int,
-    prepare: Callable[[Image.Image], Image.Image] | None = None,
-) -> Iterator[Tensor]:
-    """Pictures, upright and in RGB, after ``prepare`` if given: batches (B, 3, H, W) uint8.
-
-    Raises:
-        SDGError: a file is not an intact picture, or the pictures differ in size.
-    """
-    size: tuple[int, int] | None = None
-    for start in range(0, len(files), batch_size):
-        batch = []
-        for path in files[start : start + batch_size]:
-            image = open_picture(path)
-            image = image if prepare is None else prepare(image)
-            if image.size != (size := size or image.size):
-                raise SDGError(
-                    "{} is {}x{} where the pictures before it are {}x{}: evaluate one size at a time".format(
-                        path, *image.size, *size
-                    )
-                )
-            batch.append(to_tensor(image))
-        yield torch.stack(batch)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sdg.errors import SDGError
+from sdg.metrics.files import read_files
 from sdg.metrics.folder import read_manifest
-from sdg.metrics.pictures import read_files
 from tests.metrics.examples import record, write_run
 
 
