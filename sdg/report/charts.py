@@ -13,7 +13,7 @@ Chart = dict[str, Any]
 
 _SCRIPTS = ("bokeh.min.js", "bokeh-api.min.js")
 _T = "t (noise on the right)"
-_POINTS = 200
+_POINTS = 100
 """Most points of a line: a chart is not much wider in pixels, and a page has many."""
 
 

@@ -85,10 +85,7 @@ def lost(whole: Evidence, key: str, way: str, groups: Sequence) -> Tensor:
         return value(metric, name, only(whole, lambda record: drawn(record, way) != group)).value
 
     left = torch.tensor([without(group) for group in groups], dtype=torch.float64)
-    change = (
-        (value(metric, name, only(whole, lambda record: True)).value - left) * (len(left) - 1) / len(left)
-    )
-    return change - change.mean()
+    return (left.mean() - left) * (len(left) - 1) / len(left)
 
 
 def drawn(record: dict, way: str) -> object:

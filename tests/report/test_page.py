@@ -198,11 +198,11 @@ def test_many_pictures_are_on_pages_that_open_at_once(tmp_path: Path) -> None:
         ["row 2<small> continued</small>", "row 3", "row 4"],
         ["row 4<small> continued</small>", "row 5", "row 6", "row 7"],
     ]
-    # A row's curves are where it begins; of 400 steps, 200 are drawn.
+    # A row's curves are where it begins; of 400 steps, 100 are drawn.
     told = [[len(chart["lines"]) for chart in charts(text)] for text in shown]
     assert told == [[24] * 6, [], [20] * 3, [], []]
     line = charts(shown[0])[0]["lines"][0]
-    assert (len(line["x"]), line["x"][:2], line["x"][-1], line["y"][0]) == (200, [400, 398], 1, 0.1235)
+    assert (len(line["x"]), line["x"][:2], line["x"][-1], line["y"][0]) == (100, [400, 396], 1, 0.1235)
 
 
 def charts(page: str) -> list[dict]:
