@@ -1,6 +1,7 @@
 """Intervals over crossed prompts and noises, held to closed forms, sums written out, and scipy."""
 
 import math
+from dataclasses import FrozenInstanceError
 from itertools import product
 
 import pytest
@@ -18,6 +19,7 @@ from sdg.metrics.intervals import (
     mean_spread,
     ratio_spread,
     share_interval,
+    square_interval,
 )
 from sdg.metrics.kernel import squared_distance
 from sdg.metrics.measure import measured
@@ -146,6 +148,33 @@ def test_a_share_of_0_or_1_is_not_certain(share: float) -> None:
     assert found == pytest.approx((0, edge) if share == 0 else (1 - edge, 1))
 
 
+def test_a_share_of_0_that_could_vary_is_as_sure_as_the_fewest_things() -> None:
+    """No picture is in a ball, but without some others some would be: the error is not 0."""
+    lost = Spread.without(Units.alone(6), [torch.tensor([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])])
+    t = stats.t.ppf(0.975, 5)
+    assert share_interval(0.0, lost) == pytest.approx((0, t**2 / 6 / (1 + t**2 / 6)))
+
+
+def test_the_interval_of_a_square_is_that_of_its_root() -> None:
+    """(√4 ± reach / 2√4)², unless it can hardly be told from 0; what chance gives belongs to the root."""
+    spread = mean_spread(Units.alone(9), normal(9))
+    low, high = interval(0.0, spread)  # type: ignore[misc]
+    reach = (high - low) / 2
+    assert square_interval(4.0, spread) == pytest.approx(((2 - reach / 4) ** 2, (2 + reach / 4) ** 2))
+    assert square_interval(3.0, spread, chance=1.0) == pytest.approx(
+        ((2 - reach / 4) ** 2 - 1, (2 + reach / 4) ** 2 - 1)
+    )
+    near = reach / 8
+    assert square_interval(near, spread) == pytest.approx((2 * near - reach, 2 * near + reach))
+    assert square_interval(-near, spread) == pytest.approx((-near - reach, -near + reach))
+    assert square_interval(1.0, mean_spread(Units.alone(1), torch.ones(1))) is None
+
+
+def test_a_measure_is_not_changed_once_it_is_made() -> None:
+    with pytest.raises(FrozenInstanceError):
+        measured("", 0.5, 1).value = 0.6  # type: ignore[misc]
+
+
 def test_where_nothing_varies_there_is_no_interval() -> None:
     one = Units({"prompt": ["a"], "noise": [(0, 0)]})
     assert interval(0.5, mean_spread(one, torch.ones(1))) is None
@@ -195,18 +224,27 @@ def test_intervals_of_a_mean_and_of_a_share_cover_as_often_as_they_say(
     assert layout is PAIRS or all(each / 300 <= 0.99 for each in held), held
 
 
-@pytest.mark.parametrize("layout, noise", [(TABLE, 1.0), (LAYOUTS[1], 1.0), (LAYOUTS[1], 0.0)])
-def test_intervals_of_kernel_distances_cover_though_noises_are_few(layout: Layout, noise: float) -> None:
-    """They hold the distance of the normals that all is drawn from; 200 runs: 0.95 ± 0.015."""
+@pytest.mark.parametrize(
+    "layout, noise, runs",
+    [
+        (LAYOUTS[1], 1.0, 100),
+        pytest.param(LAYOUTS[1], 0.0, 200, marks=pytest.mark.slow),
+        pytest.param(TABLE, 1.0, 200, marks=pytest.mark.slow),
+    ],
+)
+def test_intervals_of_kernel_distances_cover_though_noises_are_few(
+    layout: Layout, noise: float, runs: int
+) -> None:
+    """They hold the distance of the normals that all is drawn from; in 100 runs 0.95 ± 0.02."""
     world = World(layout, Effects(0.0, noise, 1.0), 0.5, 10, seed=1)
-    units, held, runs = units_of(layout), 0, 200
+    units, held = units_of(layout), 0
     truth = cubic_distance(torch.full((WIDTH,), 0.5), torch.zeros(WIDTH), world.total)
     for _ in range(runs):
         reference = torch.randn(100, WIDTH, generator=world.generator, dtype=torch.float64) * world.total
         ends = squared_distance(world.readings(WIDTH) + 0.5, reference, units).interval
         assert ends is not None
         held += ends[0] <= truth <= ends[1]
-    assert held / runs >= 0.91, held
+    assert held / runs >= 0.9, held
 
 
 def cubic_distance(mean: Tensor, other: Tensor, deviation: float) -> float:
@@ -236,8 +274,8 @@ def test_intervals_of_drift_cover(effects: Effects, layout: Layout) -> None:
 
 
 def test_intervals_of_drift_cover_in_a_few_runs() -> None:
-    """Where eight noises are all that varies; before, 15 of 40 missed what has moved."""
-    assert min(drift_held(Effects(0, 0, 1), LAYOUTS[1], runs=40)) >= 0.85
+    """Where eight noises are all that varies; derivatives alone gave 0.75."""
+    assert min(drift_held(Effects(0, 0, 1), LAYOUTS[1], runs=20)) >= 0.85
 
 
 def drift_held(effects: Effects, layout: Layout, runs: int) -> list[float]:

@@ -174,3 +174,8 @@ def test_texts_that_either_encoder_confuses_are_one() -> None:
     assert alike([one]).tolist() == [0, 0, 1, 2]
     chain = torch.tensor([0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 1, 2])
     assert alike(chain).tolist() == [0] * 5
+
+
+def test_what_is_found_in_a_pool_does_not_depend_on_a_reference_set() -> None:
+    """So no evaluation reads one for it, and its protocol names none."""
+    assert not any(kind.compares for kind in (TextRetrieval, ReferenceRetrieval, AdversarialGap))

@@ -1,12 +1,14 @@
 """Shift-tolerant LPIPS against its formula, with few made-up weights in the layout of the package's file."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from sdg.errors import SDGError
+from sdg.metrics import stlpips
 from sdg.metrics.stlpips import STLPIPSAlex
 from sdg.pixels import from_bytes
 from tests.golden.fill import fill
@@ -82,3 +84,13 @@ def test_says_how_to_get_the_weights_and_refuses_others(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(SDGError, match="does not hold stlpips_pytorch's weights"):
         STLPIPSAlex(tmp_path / "other.pth")
+
+
+@pytest.mark.parametrize("places", [None, ["/somewhere/stlpips_pytorch"]])
+def test_weights_are_those_of_the_package_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, places: list[str] | None
+) -> None:
+    spec = places and SimpleNamespace(submodule_search_locations=places)
+    monkeypatch.setattr(stlpips, "find_spec", lambda name: spec)
+    found = stlpips._installed()
+    assert found is None if places is None else found is not None and str(found).startswith(places[0])

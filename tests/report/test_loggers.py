@@ -2,14 +2,15 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
 from sdg.errors import SDGError
 from sdg.report import loggers
-from sdg.report.loggers import open_loggers, wandb_logger
+from sdg.report.loggers import open_loggers, show_pictures, wandb_logger
 
 
 class Failing(CSVLogger):
@@ -95,3 +96,62 @@ def test_disabled_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert wandb_logger("sdg", "a", str(tmp_path / "run")) is None
     assert list(tmp_path.iterdir()) == []
+
+
+class Made:
+    """In place of a W&B logger: keeps what it was made with; its run starts unless the server refuses it."""
+
+    every: ClassVar[list[dict[str, Any]]] = []
+    refuses = False
+
+    def __init__(self, **settings: Any):
+        self.settings = settings
+        Made.every.append(settings)
+
+    @property
+    def experiment(self) -> None:
+        if Made.refuses:
+            raise ValueError("the server says no")
+
+
+@pytest.mark.parametrize(
+    "why_not, refuses, modes",
+    [(None, False, [None]), (None, True, [None, "offline"]), ("no account found", False, ["offline"])],
+)
+def test_wandb_is_offline_only_if_it_must_be(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    why_not: str | None,
+    refuses: bool,
+    modes: list[str | None],
+) -> None:
+    monkeypatch.setattr(loggers, "WandbLogger", Made)
+    monkeypatch.setattr(loggers, "_why_not_online", lambda: why_not)
+    monkeypatch.setattr(Made, "every", [])
+    monkeypatch.setattr(Made, "refuses", refuses)
+    monkeypatch.delenv("WANDB_RUN_ID", raising=False)
+    logger = wandb_logger("project", "name", str(tmp_path))
+    assert isinstance(logger, Made)
+    assert [made.get("mode") for made in Made.every] == modes
+    told = capsys.readouterr().out
+    assert ("W&B is offline" in told) == (modes[-1] == "offline")
+    # A resumed training continues its run.
+    (run,) = {made["id"] for made in Made.every}
+    wandb_logger("project", "name", str(tmp_path))
+    assert Made.every[-1]["id"] == run == (tmp_path / "wandb" / "run_id").read_text()
+
+
+def test_several_pictures_have_tags_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = []
+
+    class Writer:
+        def add_image(self, tag: str, picture: Any, step: int) -> None:
+            tags.append((tag, tuple(picture.shape), step))
+
+    monkeypatch.setattr(loggers.TensorBoardLogger, "experiment", Writer())
+    logger = object.__new__(loggers.TensorBoardLogger)  # needs no TensorBoard so
+    image = Image.new("L", (4, 2))
+    show_pictures([logger], "grid", [image], [""], 3)
+    show_pictures([logger], "samples", [image, image], ["a", "b"], 5)
+    assert tags == [("grid", (3, 2, 4), 3), ("samples/0", (3, 2, 4), 5), ("samples/1", (3, 2, 4), 5)]

@@ -158,6 +158,17 @@ def test_a_row_of_the_page_has_name_settings_and_measures_under_their_titles(tmp
     assert "<li><b>score</b>: a &amp; b</li>" in page
 
 
+def test_a_page_leads_to_those_of_its_runs_if_it_is_known_where_it_will_be(tmp_path: Path) -> None:
+    place = tmp_path / "runs" / "one"
+    place.mkdir(parents=True)
+    (place / "index.html").touch()
+    runs = [Run("one", {}, {}, {}, folder=place), Run("two", {}, {}, {})]
+    assert "<a href" not in as_page(runs, [], [])
+    page = as_page(runs, [], [], tmp_path / "table")
+    assert page.count("<a href") == 1
+    assert '<a href="../runs/one/index.html">one</a>' in page
+
+
 def test_a_column_is_sorted_by_size_or_by_name_and_what_is_missing_has_no_place() -> None:
     assert sort_places(["10", "9", "", "-1e3", "9"]) == [3, 2, 0, 1, 2]
     assert sort_places(["b", "10", "A", "9", ""]) == [
