@@ -81,7 +81,7 @@ class _Moved(NamedTuple):
     square: float
     chance: float
     """What chance alone gives, which was subtracted."""
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody misses
     parts: Tensor
     """(N,) what each sample contributes to its error."""
     null: Tensor

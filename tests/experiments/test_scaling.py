@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from experiments.scaling import __main__ as experiment
-from experiments.scaling import loading
+from experiments.scaling import evaluating, loading
 from experiments.scaling.processes import bind, run_processes
 from experiments.scaling.rates import sampling_rate, training_rate
 from sdg.errors import SDGError
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.judged import JudgeReader
+from sdg.metrics.mentions import Mentions
+from sdg.metrics.pictures import open_samples
+from sdg.report.traces import read_trace
 from tests.tiny import TRAINING, make_weights
 
 
@@ -92,3 +97,15 @@ def test_reading_is_timed_from_every_kind_of_place(tmp_path: Path, monkeypatch: 
         *("a folder of PNG", "a zip of them", "an LMDB of them", "the prepared cache")
     ]
     assert all(float(value) > 0 for _, value in rows[2:])
+
+
+def test_a_run_is_made_up_that_can_be_evaluated(tmp_path: Path) -> None:
+    """Of 202 pictures: two unguided ones, and two for each of 100 prompts, of the same noises."""
+    run = evaluating.make(tmp_path / "run", 202, steps=10)
+    samples = open_samples(run)
+    evidence = Evidence(samples, Mentions(evaluating.PROMPTS), JudgeReader)  # type: ignore[arg-type]
+    assert (len(samples), len(evidence.targets), len(evidence.unguided_rows)) == (202, 100, 2)
+    assert len(evidence.partner_numbers()) == 200
+    assert read_trace(run, samples.records[7])["clipped"][:2] == [1.0, 0.5]  # type: ignore[index]
+    (pixels,) = samples.batches(range(9), 9)
+    assert pixels.shape == (9, 3, 64, 64)
