@@ -17,6 +17,7 @@ from experiments.command import add_output, add_report, command
 from experiments.machines.table import document
 from experiments.results import save_page
 from experiments.running import invocation, launch
+from experiments.table1.__main__ import FOLDER as TABLE
 from sdg.composition import ROOT
 from sdg.errors import SDGError
 
@@ -62,13 +63,13 @@ def run(folder: Path, machine: Mapping[str, str], options: argparse.Namespace) -
     folder.mkdir(parents=True, exist_ok=True)
     words = ["quick", f"--rows={ROW}", "--jobs=1", f"--output={folder}", f"--report={folder / 'report'}"]
     words += [f"--prompts={options.prompts}", f"--references={options.prompts}", f"--parts={options.prompts}"]
-    line = [sys.executable, "-m", "experiments.table1", *words, f"--samples={options.samples}"]
+    line = [sys.executable, "-m", f"experiments.{TABLE.name}", *words, f"--samples={options.samples}"]
     log = folder / "output.txt"
     with log.open("a", encoding="utf-8") as file:
         own = {**os.environ, **_ONE, **machine}
         done = subprocess.run(line, cwd=ROOT, env=own, stdout=file, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        raise SDGError(f"experiments.table1 ended with {done.returncode}: see {log}")
+        raise SDGError(f"experiments.{TABLE.name} ended with {done.returncode}: see {log}")
 
 
 def _measured(folder: Path) -> Path:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from experiments.coverage.study import Trusting
-from experiments.coverage.worlds import Effects, Fresh, Layout, Passing, Values, World
+from experiments.coverage.worlds import WIDTH, Effects, Fresh, Layout, Passing, Values, World
 from sdg.metrics.alignment import TextAlignment
 from sdg.metrics.distance import Frechet
 from sdg.metrics.diversity import PairwiseDistance
@@ -39,8 +39,10 @@ METRICS: dict[str, tuple[Metric, str]] = {
 class Texts(Passing):
     """Reads every sentence as along the first feature."""
 
+    width = WIDTH
+
     def texts(self, prompts: Sequence[str]) -> Tensor:
-        return torch.eye(1, 6).expand(len(prompts), 6)
+        return torch.eye(1, self.width).expand(len(prompts), self.width)
 
 
 @pytest.fixture(scope="module")
