@@ -82,9 +82,9 @@ def _parameters(module: Path, definition: _Definition, method: bool) -> dict[str
     if listed or any(_name(base) == "NamedTuple" for base in definition.bases):
         return dict(_fields(definition))
     # Without an __init__ of its own, a class takes what its first base takes, and without a base nothing.
-    if not definition.bases:
+    base = _name(definition.bases[0]) if definition.bases else "ABC"
+    if base == "ABC":
         return {}
-    base = _name(definition.bases[0])
     found = _find_in(module, [base]) if base else None
     return None if found is None else _parameters(*found)
 
@@ -113,7 +113,7 @@ def _name(node: ast.expr) -> str | None:
 
 
 def _statements(module: Path) -> Iterator[ast.stmt]:
-    """The module's, and those for type checkers, which say where names are that are imported when asked for."""
+    """The module's, and those for type checkers: where names are that are imported when asked for."""
     for node in _tree(module).body:
         if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
             yield from node.body
