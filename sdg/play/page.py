@@ -1,6 +1,7 @@
 """The page: what happens when something is typed, chosen or pressed."""
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ Changes = dict[Any, Any]
 _BUSY = "still drawing: wait for it, or press Stop first"
 _LOOK = """() => document.querySelector("#view").scrollIntoView({block: "nearest"})"""
 """On a narrow screen, the pictures are below the controls."""
+_PACE = 0.5
+"""Seconds between curves: a browser that drew them at every step would fall behind the pictures, and Stop."""
 _REMEMBERED = 12
 """Drawings of a visit; all of their steps are in memory."""
 
@@ -85,7 +88,7 @@ class Page:
         if visit.busy:
             yield {w.told: _line(_BUSY)}
             return
-        drawing = None
+        drawing, due = None, 0.0
         try:
             drawing = visit.drawing = self.line.ask(from_widgets(values, self.folder))
             yield {w.told: "", w.stop: gr.update(interactive=True)}
@@ -94,7 +97,10 @@ class Page:
                 others = "1 drawing comes" if ahead == 1 else f"{ahead} drawings come"
                 said = "" if number else f"{others} before yours" if ahead else "it begins"
                 shown = {w.view: view.pairs(drawing, number or None, said)}
-                yield shown | (self._curves(drawing.steps[:number]) if number else {})
+                if number and time.monotonic() > due:
+                    shown |= self._curves(drawing.steps[:number])
+                    due = time.monotonic() + _PACE
+                yield shown
             if drawing.error is not None:
                 raise SDGError(drawing.error)
         except SDGError as error:

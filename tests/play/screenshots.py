@@ -25,15 +25,15 @@ class State(NamedTuple):
 
 def start(page: Any, face: Path) -> None:
     """Nothing was drawn yet."""
+    page.get_by_text("Loading...").wait_for(state="hidden")
 
 
 def drawing(page: Any, face: Path) -> None:
     part(page, "curves")
     draw(page, "a face with glasses and a hat", "exact")
-    page.locator("#view [data-step='45']").wait_for()
+    page.wait_for_function("Number(document.querySelector('#view .sdg-drawing').dataset.step) > 44")
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("stopped after").wait_for()
-    page.wait_for_timeout(1000)  # charts settle
 
 
 def picture(page: Any, face: Path) -> None:
@@ -79,7 +79,6 @@ def export(page: Any, face: Path) -> None:
     draw(page, "a smiling face with red hair")
     shown(page)
     page.locator("#files a").first.wait_for()
-    page.wait_for_timeout(500)
 
 
 def narrow(page: Any, face: Path) -> None:
@@ -108,6 +107,7 @@ def main() -> None:
                 state = STATES[name]
                 with tab(server, browser, state.width, state.scheme, height=state.height) as page:
                     state.reach(page, face)
+                    page.wait_for_timeout(1000)  # what moves comes to rest
                     page.evaluate("window.scrollTo(0, 0)")
                     with Image.open(io.BytesIO(page.screenshot())) as seen:
                         seen.convert("RGB").save(ROOT / "docs" / "images" / f"play_{name}.webp", quality=80)

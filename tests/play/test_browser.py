@@ -98,15 +98,17 @@ def test_steps_appear_one_by_one_and_the_command_draws_the_file_that_is_offered(
 
 def test_curves_grow_with_the_steps(visit: Any) -> None:
     part(visit, "curves")
-    draw(visit, "a face with a hat")
+    draw(visit, "a face with a hat", "exact")
     growing = visit.locator("#curve-score svg path[aria-roledescription='line mark']").first
     growing.wait_for()
-    early = len(re.findall("L", growing.get_attribute("d")))
-    shown(visit)
+    early = growing.get_attribute("d").count("L")
+    visit.wait_for_timeout(1500)
+    assert 0 <= early < growing.get_attribute("d").count("L")
+    visit.get_by_role("button", name="Stop").click()
+    steps = int(re.findall(r"\d+", visit.get_by_text(re.compile(r"stopped after \d+")).inner_text())[0])
     for kind in ("score", "gradient", "clipped"):
         line = visit.locator(f"#curve-{kind} svg path[aria-roledescription='line mark']").first
-        sync_api.expect(line).to_have_attribute("d", re.compile("(L.*){9}"))
-    assert early < 9
+        sync_api.expect(line).to_have_attribute("d", re.compile(f"^[^L]*(L[^L]*){{{steps - 1}}}$"))
 
 
 def test_stop_ends_it_and_a_second_draw_is_told(visit: Any) -> None:
