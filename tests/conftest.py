@@ -22,6 +22,15 @@ def arithmetic() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def unguarded() -> Iterator[None]:
+    """A command that a test calls as a function does not take the signals of the tests' own process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sdg.config.listen", lambda: None)
+        patch.setattr("sdg.config.guard", lambda: None)
+        yield
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With a seed, files and the tests of each come in an order of chance, the same in every process."""
     if seed := os.environ.get("SDG_TEST_ORDER"):

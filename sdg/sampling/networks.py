@@ -28,6 +28,7 @@ Settings = dict[str, Any]
 """A part of the configuration, not yet built."""
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+KeptT = TypeVar("KeptT", bound="nn.Module | Schedule")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Networks:
     def __init__(self, device: torch.device | str = "cpu", prior: Denoiser | None = None):
         self.device = torch.device(device)
         self.prior = prior and prior.eval().requires_grad_(False).to(self.device)
-        self._kept: dict[str, nn.Module] = {}
+        self._kept: dict[str, nn.Module | Schedule] = {}
         self._loading = threading.RLock()
 
     def find(
@@ -154,15 +155,19 @@ class Networks:
                 "this encoder does not say on which schedule it has learned noise: give encoder.schedule, "
                 "for example {_target_: sdg.diffusion.schedule.NoiseSchedule.linear, steps: 1000}"
             )
-        schedule: Schedule = build(encoder["schedule"])
-        file = _file(encoder, "checkpoint")
-        said = open_checkpoint(file).notes.get("schedule") if file.suffix == ".safetensors" else None
-        if said not in (None, str(schedule)):
-            raise SDGError(
-                f"{file} has learned noise on {said}, and encoder.schedule is {schedule}: "
-                "give that of the weights"
-            )
-        return schedule
+
+        def load() -> Schedule:
+            schedule: Schedule = build(encoder["schedule"])
+            file = _file(encoder, "checkpoint")
+            said = open_checkpoint(file).notes.get("schedule") if file.suffix == ".safetensors" else None
+            if said not in (None, str(schedule)):
+                raise SDGError(
+                    f"{file} has learned noise on {said}, and encoder.schedule is {schedule}: "
+                    "give that of the weights"
+                )
+            return schedule
+
+        return self._once("noise", load, encoder["schedule"], encoder["checkpoint"])
 
     def generator(self, generator: Settings) -> StyleGAN2:
         """The generator of a GAN."""
@@ -173,11 +178,14 @@ class Networks:
 
         return self._once("generator", load, generator)
 
-    def _once(self, kind: str, load: Callable[[], ModuleT], *settings: Any) -> ModuleT:
+    def _once(self, kind: str, load: Callable[[], KeptT], *settings: Any) -> KeptT:
         key = json.dumps([kind, *settings], sort_keys=True, default=str)
         with self._loading:  # another thread may ask for the same
             if key not in self._kept:
-                self._kept[key] = load().eval().requires_grad_(False).to(self.device)
+                found = load()
+                if isinstance(found, nn.Module):
+                    found.eval().requires_grad_(False).to(self.device)
+                self._kept[key] = found
         return self._kept[key]  # type: ignore[return-value]  # the key says of which type
 
 
