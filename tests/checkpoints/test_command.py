@@ -44,6 +44,7 @@ def test_inspect_says_what_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert printed["left"] == "over     extra"
 
 
+@pytest.mark.slow
 def test_inspect_of_openais_clip_misses_nothing(tmp_path: Path) -> None:
     state = {
         key: value.half()
@@ -132,6 +133,7 @@ def test_average_refuses_what_it_cannot_do(
     assert not Path(files[2]).exists()
 
 
+@pytest.mark.slow
 def test_as_a_command(tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_text("<html>")
     command = [sys.executable, "-m", "sdg.checkpoints", "check", str(tmp_path / "w.pt")]

@@ -29,6 +29,7 @@ def command(cwd: Path, *words: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_prepare_writes_the_cache_that_data_of_its_settings_reads(tmp_path: Path):
     root = make_folder(tmp_path / "set", 5)
     result = command(tmp_path, "prepare", "data=ffhq", f"data.root={root}", "size=16", "data.workers=0")

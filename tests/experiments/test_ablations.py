@@ -113,6 +113,7 @@ def folders(tmp_path: Path) -> list[str]:
     return ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
 
 
+@pytest.mark.slow
 def test_one_ablation_is_drawn_and_measured(
     tiny: list[str],  # noqa: F811
     judging: list[str],  # noqa: F811

@@ -204,6 +204,7 @@ def table(text: str, title: str = "") -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells}
 
 
+@pytest.mark.slow
 def test_a_sweep_of_one_scale_writes_what_it_found(
     tiny: list[str], judging: list[str], tmp_path: Path
 ) -> None:

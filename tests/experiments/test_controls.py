@@ -123,6 +123,7 @@ def test_scales_and_stages_are_swept_in_one_table_for_each_control(
     assert any(line.startswith("| 1e-09 | ") for line in lines)
 
 
+@pytest.mark.slow
 def test_figures_hold_a_row_for_each_target(tiny: list[str], tmp_path: Path) -> None:
     folders = ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
     figures.main(["weights", "mix", *folders, "--sample", "sampler.steps=2", *tiny])
@@ -131,6 +132,7 @@ def test_figures_hold_a_row_for_each_target(tiny: list[str], tmp_path: Path) -> 
     assert len(list((tmp_path / "output" / "mix" / "samples").glob("*.png"))) == 4 + 2 * 3 * 4
 
 
+@pytest.mark.slow
 def test_costs_are_ratios_to_the_unguided_step(tmp_path: Path) -> None:
     cost.main(["--rounds", "1", "--steps", "1", "--batch", "1", "--report", str(tmp_path)])
     rows = [line for line in (tmp_path / "results.md").read_text().splitlines() if line.startswith("| ")]

@@ -85,6 +85,7 @@ def tiny(folder: Path, *words: str) -> list[str]:
     return [*arguments, "--evaluate", *judging, "+judge.network.features=16"]
 
 
+@pytest.mark.slow
 def test_the_smallest_comparison_is_drawn_judged_timed_and_reported(tmp_path: Path) -> None:
     sizes = ["--prompts", "2", "--parts", "1", "--samples", "2", "--rounds", "1"]
     chosen = ["--samplers", "ddpm=20", "--steps", "2", "--less", "ddpm", "--less-steps"]

@@ -288,6 +288,7 @@ def test_a_generator_is_searched_as_the_sweep_found_best_in_as_many_steps(tmp_pa
         assert table1._searched(options) == ["method.search.space.space=w", f"method.search.lr={rate}"]
 
 
+@pytest.mark.slow
 def test_a_method_that_does_not_do_what_it_is_told_loses(
     tiny: list[str],  # noqa: F811
     tmp_path: Path,

@@ -26,6 +26,7 @@ def run(folder: Path, weights: list[str], *more: str, train: tuple[str, ...] = (
     return (folder / "results.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_toy_faces_are_asked_about_every_pair_of_values(tmp_path: Path, weights: list[str]) -> None:
     text = run(tmp_path, weights, "--card", str(tmp_path / "card.json"))
     pairs = sum(len(values) * (len(values) - 1) // 2 for values in ATTRIBUTES.values())

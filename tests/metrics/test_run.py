@@ -307,6 +307,7 @@ def test_a_folder_that_another_run_writes_is_left_alone(run: Path) -> None:
     assert not (run / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_or_one_line(run: Path, small_judge: list[str]) -> None:
     def command(*overrides: str) -> subprocess.CompletedProcess:
         line = [sys.executable, "evaluate.py", *overrides, *small_judge]

@@ -33,6 +33,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return make_weights(tmp_path_factory.mktemp("weights"))
 
 
+@pytest.mark.slow
 def test_each_network_is_one_graph_and_nothing_else_changes(
     weights: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

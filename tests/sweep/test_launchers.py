@@ -26,8 +26,14 @@ main()
 """
 LAUNCHERS = [
     ("basic", "hydra", []),
-    ("joblib", "hydra_plugins.hydra_joblib_launcher", ["hydra.launcher.n_jobs=2"]),
-    ("submitit_local", "hydra_plugins.hydra_submitit_launcher", ["hydra.launcher.timeout_min=5"]),
+    pytest.param(
+        *("joblib", "hydra_plugins.hydra_joblib_launcher", ["hydra.launcher.n_jobs=2"]),
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        *("submitit_local", "hydra_plugins.hydra_submitit_launcher", ["hydra.launcher.timeout_min=5"]),
+        marks=pytest.mark.slow,
+    ),
 ]
 
 
