@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ARITHMETIC = ["diffusion", "guidance", "networks", "baselines", "sampling", "metrics", "training"]
+ARITHMETIC = ["diffusion", "guidance", "networks", "estimators", "populations", "baselines", "priors"]
+ARITHMETIC += ["sampling", "studio", "metrics", "training"]
 """The rooms in which a processor's rounding could matter."""
 
 
