@@ -1,4 +1,4 @@
-"""Starts the processes of a command as a cluster does, each on its own core."""
+"""Starts the processes of a command as torchrun does, each on its own core."""
 
 import os
 import socket
@@ -35,7 +35,9 @@ def run_processes(command: Sequence[str], cores: Sequence[int | None], log: Path
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(len(cores))}
+    # Only with its name for the run does Lightning believe the numbers that torchrun gives.
+    meeting = {"TORCHELASTIC_RUN_ID": "scaling", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    meeting |= {"WORLD_SIZE": str(len(cores)), "LOCAL_WORLD_SIZE": str(len(cores)), "GROUP_RANK": "0"}
     running: list[subprocess.Popen] = []
     with log.open("wb") as said:
         try:
@@ -44,7 +46,7 @@ def run_processes(command: Sequence[str], cores: Sequence[int | None], log: Path
                     [sys.executable, str(ROOT / command[0]), *command[1:]],
                     env=os.environ
                     | meeting
-                    | {"LOCAL_RANK": str(rank), "NODE_RANK": "0", "OMP_NUM_THREADS": "1"},
+                    | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
                     stdout=said,
                     stderr=said,
                 )

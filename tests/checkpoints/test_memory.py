@@ -87,9 +87,12 @@ def test_peak_memory_of_a_module_that_was_built_as_usual(tmp_path: Path) -> None
 
 
 def test_peak_memory_of_a_whole_process_at_full_size(tmp_path: Path) -> None:
-    """552,814,086 parameters from float16 to float32: 2.2 GB, with Python and torch in the count."""
+    """552,814,086 parameters from float16 to float32: 2.2 GB, with Python and torch in the count.
+
+    The file itself, mapped and half as large, may be counted in part; one more copy would make it 1.7.
+    """
     path = tmp_path / "w.safetensors"
     save_state(path, weights({}, torch.float16))
     _, after, size = measure(path, {})
     assert size == 4 * 552_814_086
-    assert after <= 1.3 * size
+    assert after <= 1.45 * size

@@ -124,9 +124,9 @@ def test_golden_rn50x16() -> None:
         actual[f"stage{k}_mean"] = stage.mean((2, 3))
         actual[f"stage{k}_std"] = stage.std((2, 3))
     errors = {name: relative_error(value.detach(), golden[name]) for name, value in actual.items()}
-    # Rounding decides which ReLUs near zero let a gradient through: float64 lies 1.2e-3 from the array, and
-    # float32 between 7e-5 and 1.4e-3, depending on the number of threads.
-    assert errors.pop("grad") <= 3e-3
+    # Rounding, also of the weights as they are filled, decides which ReLUs near zero let a gradient through:
+    # it has been between 7e-5 and 8e-3 away, depending on processor, release and number of threads.
+    assert errors.pop("grad") <= 3e-2
     assert max(errors.values()) <= 1e-4, errors
 
 
