@@ -153,6 +153,7 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
     assert "unguided" in line
 
 
+@pytest.mark.slow
 def test_a_folder_of_strangers_is_measured_against_another(
     tmp_path: Path, small_judge: list[str], run: Path
 ) -> None:

@@ -353,7 +353,8 @@ def dynamo() -> Iterator[None]:
 
 @pytest.mark.usefixtures("dynamo")
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-@pytest.mark.parametrize("channels_last", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.slow
 def test_nothing_is_compiled_anew_after_the_first_step(channels_last: bool) -> None:
     """Both networks, as one graph each; the eager backend, which runs it as it is, costs no time."""
 

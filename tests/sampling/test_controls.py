@@ -68,6 +68,7 @@ def test_every_reference_steers_and_is_shown(
         assert picture_size(tmp_path / "run" / name) == (32, 32)
 
 
+@pytest.mark.slow
 def test_a_folder_of_references_meets_a_list_of_prompts_under_three_terms(
     weights: list[str], refs: Path, tmp_path: Path
 ) -> None:

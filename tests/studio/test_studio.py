@@ -187,7 +187,7 @@ def test_networks_are_loaded_once_and_shared(studio: Studio, folder: Path) -> No
         studio.draw(**placed(kind, folder), seed=1)
     assert studio.networks._kept == before
     kinds = [key.partition(",")[0] for key in before]
-    assert sorted(kinds) == ['["denoiser"', '["generator"', '["texts"', '["tower"', '["tower"']
+    assert sorted(kinds) == ['["denoiser"', '["generator"', '["noise"', '["texts"', '["tower"', '["tower"']
 
 
 def test_nothing_is_kept_of_past_pictures(studio: Studio) -> None:

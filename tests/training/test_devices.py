@@ -32,6 +32,7 @@ def test_devices_that_cannot_train_together_are_refused(tmp_path: Path, override
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_accumulation_counts_optimiser_steps_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Three steps of two batches each; killed in the third, whose first batch is drawn again."""
     twice = ["trainer.accumulate_grad_batches=2", "trainer.val_check_interval=6"]

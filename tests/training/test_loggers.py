@@ -54,6 +54,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("default")  # wandb's own
+@pytest.mark.slow
 def test_wandb_offline_holds_curves_figures_settings_and_resumes_into_its_run(
     tmp_path: Path, offline: None, capsys
 ):

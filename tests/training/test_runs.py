@@ -183,6 +183,7 @@ def test_a_run_without_checkpoints_leaves_weights_and_no_other_keeper(tmp_path: 
     assert not list((tmp_path / "run").rglob("*.ckpt"))
 
 
+@pytest.mark.slow
 def test_a_finished_training_made_longer_is_the_longer_one_from_its_last_step_on(tmp_path: Path, capsys):
     """No checkpoint is otherwise due at these last steps; the first of them also has a validation."""
     whole = run("toyfaces_prior", tmp_path / "whole", 7)
@@ -218,6 +219,7 @@ def test_another_configuration_is_refused_and_a_truncated_checkpoint_named(tmp_p
         run("toyfaces_judge", tmp_path / "run", 4)
 
 
+@pytest.mark.slow
 def test_a_truncated_checkpoint_costs_the_steps_since_the_one_before_and_nothing_else(tmp_path: Path, capsys):
     whole = run("toyfaces_prior", tmp_path / "whole", 6)
     run("toyfaces_prior", tmp_path / "broken", 4)
