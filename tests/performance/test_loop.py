@@ -46,6 +46,11 @@ from tests.golden.fill import fill_state_dict
 GROUP = 3
 
 
+def rare(sampler: Sampler) -> Any:
+    """A parameter of the slow tests alone."""
+    return pytest.param(sampler, marks=pytest.mark.slow)
+
+
 def everything() -> dict[str, Term]:
     """A term of every kind."""
     stages = {"layer2": 1.0, "layer3": 1.0}
@@ -134,7 +139,10 @@ def counted(steps: int, group: list[PlanEntry], **settings: Any) -> Counts:
 
 
 @pytest.mark.usefixtures("unfinished")
-@pytest.mark.parametrize("sampler", [DDPM(), DDPM(gradient_at="mean"), DDIM(0.5), DPMSolverPP2M()])
+@pytest.mark.parametrize(
+    "sampler",
+    [DDPM(), DPMSolverPP2M(), *(rare(each) for each in (DDPM(gradient_at="mean"), DDIM(0.5)))],
+)
 def test_noise_alone_crosses_to_the_device_and_is_not_waited_for(sampler: Sampler) -> None:
     """It is drawn on the host, so that it is the same for every device; nothing else is."""
     step = counted(3, entries(), sampler=sampler).minus(counted(2, entries(), sampler=sampler))
@@ -290,7 +298,9 @@ def test_a_prompt_is_encoded_once_in_a_run() -> None:
 
 
 @pytest.mark.usefixtures("unfinished")
-@pytest.mark.parametrize("sampler", [DDPM(), DDIM(0.5), DPMSolverPP2M(), DPMSolverPP2M(eta=1.0)])
+@pytest.mark.parametrize(
+    "sampler", [DDPM(), DPMSolverPP2M(eta=1.0), *(rare(each) for each in (DDIM(0.5), DPMSolverPP2M()))]
+)
 def test_what_lies_between_the_networks_is_little(sampler: Sampler) -> None:
     """Operators of a guided step outside UNet and encoder: noise, x0, the score, the shift, the trace."""
     step = counted(3, entries(), sampler=sampler).minus(counted(2, entries(), sampler=sampler))
