@@ -1,6 +1,6 @@
 """Every way to guide the same prior, at equal cost: ``python -m experiments.front`` (see ``--help``).
 
-sweep    tries three doses of each arm on prompts that no result is measured on; keeps the best in doses.json
+sweep    tries five doses of each arm on prompts that no result is measured on; keeps the best in doses.json
 quick    measures all arms at two budgets on a few held-out prompts, in minutes
 full     measures them at five budgets on 48 held-out prompts, 8 pictures of each, in a night
 mixture  draws pixels whose tilted distribution is known, and shows how far each estimator is from it
@@ -92,7 +92,7 @@ def _measure(options: argparse.Namespace) -> Path:
     doses = _doses(DOSES)
     for name in options.arms:
         source = ARMS[name].like or name
-        doses[name] = doses.get(source, ARMS[source].doses[1])  # the middle one, if no sweep has chosen
+        doses[name] = doses.get(source, ARMS[source].doses[2])  # the middle one, if no sweep has chosen
     bench, points = Bench(options, HELD_OUT, options.prompts), dict[float, list[Point]]()
     for number, (budget, name, steps) in enumerate(plan, 1):
         print(f"{number} of {len(plan)}: budget {budget:g}, {name}, {steps} steps", flush=True)

@@ -19,7 +19,7 @@ class Arm(NamedTuple):
     knob: str
     """The setting that is its dose."""
     doses: tuple[float, ...]
-    """The three that a sweep tries, each twice the one before."""
+    """The five that a sweep tries, each twice the one before."""
     pulls: int = 0
     """Of each step, like the next two."""
     passes: int = 1
@@ -53,7 +53,7 @@ class Arm(NamedTuple):
 
 
 def _around(middle: float) -> tuple[float, ...]:
-    return middle / 2, middle, 2 * middle
+    return middle / 4, middle / 2, middle, 2 * middle, 4 * middle
 
 
 def _ours(*words: str, like: str | None = None, chains: float = 1, looks: float = 0) -> Arm:
@@ -66,6 +66,8 @@ ARMS: dict[str, Arm] = {
     # the time-dependent encoder guides
     "sdg": _ours(),
     "sdg_clamped": _ours("estimator=sdg_clamped"),
+    "sdg_capped": _ours("estimator=sdg_clamped", "estimator.dose.high=0.05"),
+    "sdg_seen": _ours("guidance=text_seen"),
     "sdg_interval": _ours(
         "guidance.terms.text.weight={_target_: sdg.guidance.weight.Window, start: 0.1, stop: 0.8}",
         like="sdg",
