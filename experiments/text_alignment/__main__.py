@@ -7,32 +7,58 @@ and writes the curve and the table. Finished samples are kept, so the command ca
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from experiments.command import add_output, add_report, add_settings, command
-from experiments.running import configuration, draw, invocation, launch, machine
+from experiments.grid import HELD_OUT, TUNING, Point, Study, choose
+from experiments.pages import cell, head, protocols, table
+from experiments.results import save_page
+from experiments.running import invocation, launch
 from experiments.text_alignment.figure import draw_curve
-from experiments.text_alignment.point import Point, choose
-from experiments.text_alignment.table import write_table
-from sdg.metrics.run import evaluate, table
+from sdg.metrics.measure import Measure
+from sdg.metrics.run import table as told
 
 FOLDER = Path(__file__).parent
+METRICS = ["metrics=[toyfaces,fd_judge_guided]"]
+COLUMNS = {
+    "alignment/mentioned": "mentioned right",
+    "alignment/all": "all right",
+    "spread/all": "spread",
+    "fd_judge_guided": "fd_judge_guided",
+    "score/text": "guide's score",
+}
+
+
+class Way(NamedTuple):
+    """One strength of guidance."""
+
+    prompts: str
+    """Name of the file that they are of."""
+    scale: float
+    steps: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.prompts}_scale{self.scale:g}_steps{self.steps}"
+
+    @property
+    def settings(self) -> list[str]:
+        return [f"guidance.scale={self.scale}", f"sampler.steps={self.steps}"]
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    grid = [(scale, steps) for steps in options.steps for scale in sorted(set(options.scales))]
-    points = []
-    for number, (scale, steps) in enumerate(grid, start=1):
-        print(f"sweep {number} of {len(grid)}: scale {scale:g}, {steps} steps", flush=True)
-        points.append(measure(options, "sweep", scale, steps, options.sweep_samples, seed=1))
-    best = choose([point for point in points if point.steps == options.steps[0]])
+    sweep = Study(options, METRICS, pool=TUNING, samples=options.sweep_samples, seed=1)
+    ways = [Way("sweep", s, n) for n in options.steps for s in sorted(set(options.scales))]
+    points = sweep.all(ways)
+    best = choose([point for point in points if point.way.steps == options.steps[0]]).way
     print(f"chosen: scale {best.scale:g}, which is now measured on prompts.jsonl", flush=True)
-    final = measure(options, "prompts", best.scale, best.steps, options.samples, seed=0)
+    final = Study(options, METRICS, samples=options.samples, seed=0)(best._replace(prompts="prompts"))
 
-    options.report.mkdir(parents=True, exist_ok=True)
     draw_curve(points, final, options.report)
-    write_table(points, final, options.report, invocation("text_alignment", arguments), machine())
-    print(f"{table(final.report)}\nlook at {options.report / 'results.md'} and curve.png beside it")
+    page = lines(points, final, invocation("text_alignment", arguments))
+    path = save_page(options.report / "results.md", page, __package__)
+    print(f"{told(dict(final.report))}\nlook at {path} and curve.png beside it")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -49,17 +75,41 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def measure(
-    options: argparse.Namespace, prompts: str, scale: float, steps: int, samples: int, seed: int
-) -> Point:
-    """Draw and evaluate one run, in a folder named after its settings."""
-    folder = options.output / f"{prompts}_scale{scale:g}_steps{steps}"
-    file = FOLDER / f"{prompts}.jsonl"
-    drawn = [f"prompts_file='{file}'", f"samples_per_prompt={samples}", f"seed={seed}", "batch_size=32"]
-    drawn += [f"guidance.scale={scale}", f"sampler.steps={steps}"]
-    judged = [f"samples='{folder}'", f"mentions='{file}'", "metrics=[toyfaces,fd_judge_guided]"]
-    draw(folder, drawn + options.sample)
-    return Point(scale, steps, evaluate(configuration("evaluate", judged + options.evaluate)).whole().report)
+def lines(points: Sequence[Point[Way]], final: Point[Way], words: str) -> list[str]:
+    """The sweep, and the measures at the chosen scale."""
+    swept, measured = points[0].report["counts"], final.report["counts"]
+    return [
+        *head("Text alignment, measured", words),
+        "![The curve](curve.png)",
+        "",
+        f"## The sweep: {swept['prompts']} prompts of `{TUNING.name}`, {swept['guided']} samples a scale",
+        "",
+        *table(
+            ["scale", "steps", *COLUMNS.values()],
+            [
+                [f"{p.way.scale:g}", str(p.way.steps), *(cell(p.measures[name]) for name in COLUMNS)]
+                for p in points
+            ],
+            left=2,
+        ),
+        f"## Scale {final.way.scale:g}, {final.way.steps} steps: {measured['prompts']} prompts of "
+        f"`{HELD_OUT.name}`, {measured['guided']} samples",
+        "",
+        *table(
+            ["measure", "value, 95 % interval", "beside", "n"],
+            [[name, _value(each), _beside(each), str(each.count)] for name, each in final.measures.items()],
+        ),
+        *protocols(final.report["protocols"]),
+    ]
+
+
+def _value(measure: Measure) -> str:
+    low, high = measure.interval or (0.0, 0.0)
+    return f"{measure.value:.3f}" + (f" ({low:.3f} … {high:.3f})" if high > low else "")
+
+
+def _beside(measure: Measure) -> str:
+    return f"{measure.beside[1]:.3f} {measure.beside[0]}" if measure.beside else ""
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ import torch
 from omegaconf import DictConfig
 
 from experiments import running
+from experiments.grid import HELD_OUT, TUNING, Point, choose
 from experiments.text_alignment import __main__ as experiment
 from experiments.text_alignment import prompts
-from experiments.text_alignment.point import Point, choose
+from experiments.text_alignment.__main__ import Way
 from sdg.checkpoints import save_weights
-from sdg.data.prompts import read_prompts
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
+from sdg.metrics.measure import Measure
 from sdg.metrics.mentions import Mentions
 from sdg.networks.judge import Judge
 from tests.metrics.examples import SIZE, face, pixels, record, write_run
@@ -43,15 +44,15 @@ def test_the_scale_is_not_chosen_on_the_prompts_of_the_result() -> None:
     assert not swept & measured
 
 
-def point(scale: float, right: float, spread: float) -> Point:
-    measures = {"alignment/all": {"value": right}, "spread/all": {"value": spread}}
-    return Point(scale, 50, {"measures": measures})
+def point(scale: float, right: float, spread: float) -> Point[Way]:
+    values = {"alignment/all": right, "spread/all": spread}
+    return Point(Way("sweep", scale, 50), {name: Measure(name, value, 1) for name, value in values.items()})
 
 
 def test_the_best_scale_keeps_the_spread() -> None:
     points = [point(10, 0.5, 0.99), point(20, 0.8, 0.81), point(40, 0.9, 0.7)]
-    assert choose(points).scale == 20
-    assert choose([*points[2:], point(80, 0.95, 0.6)]).scale == 40
+    assert choose(points).way.scale == 20
+    assert choose([*points[2:], point(80, 0.95, 0.6)]).way.scale == 40
 
 
 @pytest.mark.slow
@@ -60,14 +61,14 @@ def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyP
     torch.manual_seed(0)
     judge = Judge({k: len(v) for k, v in ATTRIBUTES.items()}, len(NUISANCES), image_size=SIZE, features=16)
     save_weights(tmp_path / "judge.safetensors", judge)
-    drawn = []
+    drawn, file_of = [], {"sweep": TUNING, "prompts": HELD_OUT}
 
     def sample(config: DictConfig) -> None:
         scale, seeds = config.guidance.scale, range(config.samples_per_prompt)
         drawn.append((Path(config.output_dir).name, config.sampler.steps, config.seed, len(seeds)))
         samples = [(record(None, i), pixels(*face(i))[0]) for i in seeds]
-        said = Mentions(config.prompts_file)
-        for prompt in read_prompts(config.prompts_file):
+        said = Mentions(file_of[Path(config.output_dir).name.partition("_")[0]])
+        for prompt in config.prompts:
             mentioned = said([prompt])
             for i in seeds:
                 attributes, nuisances = face(i)

@@ -1,0 +1,166 @@
+"""The general experiment: ways to draw, side by side, towards the same prompts from the same noises.
+
+A way is a name and settings of ``sample.py``. A :class:`Study` draws it, resuming any earlier run, and has
+``evaluate.py`` measure it. What comes of that is a :class:`Point`; pages (:mod:`.pages`) and figures
+(:mod:`.plotting`) are made of points. An experiment of this kind is a list of ways, a study, and what its
+table and figure show.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from experiments.differences import difference
+from experiments.parts import gathered, merge
+from experiments.running import configuration, draw, named, some
+from sdg.composition import ROOT
+from sdg.errors import SDGError
+from sdg.metrics.measure import Measure
+from sdg.metrics.run import evaluate
+
+TUNING, HELD_OUT = (
+    ROOT / "experiments" / "text_alignment" / f"{name}.jsonl" for name in ("sweep", "prompts")
+)
+"""Prompts for choosing settings, and prompts for results."""
+
+
+class Drawable(Protocol):
+    """What a study can draw."""
+
+    @property
+    def name(self) -> str:
+        """Of its row; of its folder, with dashes for what a file's name should not have."""
+
+    @property
+    def settings(self) -> Sequence[str]:
+        """Of ``sample.py``, without targets and noises."""
+
+
+class Way(NamedTuple):
+    """The plainest."""
+
+    name: str
+    settings: Sequence[str]
+
+
+W = TypeVar("W", bound=Drawable)
+
+
+class Point(NamedTuple, Generic[W]):
+    """A way, drawn and measured."""
+
+    way: W
+    measures: Mapping[str, Measure]
+    """``metric/name`` -> measure, as in ``metrics.json``."""
+    report: Mapping = {}
+    """All of ``metrics.json``: ``counts``, ``versions``, ``protocols``."""
+    folder: Path = Path()
+    """Its run."""
+
+    def value(self, name: str) -> float:
+        return self.measures[name].value
+
+    def ends(self, name: str) -> tuple[float, float]:
+        """Of the 95 % interval; twice the value where there is none."""
+        measure = self.measures[name]
+        return measure.interval or (measure.value, measure.value)
+
+    def more(self, other: "Point", name: str) -> Measure:
+        """By how much this exceeds another; prompts and noises that both share count as drawn once."""
+        return difference(self.measures[name], other.measures[name])
+
+
+class Study:
+    """Prompts, noises and measures that all ways share.
+
+    Args:
+        options: of the command line; its ``output``, ``sample`` and ``evaluate`` are used.
+        metrics: settings of ``evaluate.py`` that choose what is measured.
+        pool: the file of prompts, which also says what they mention.
+        prompts: how many of them, evenly spaced; None: all.
+        samples: pictures of each prompt.
+        seed: of the first noise.
+        parts: deal the prompts to this many runs, each with noises of its own, so that the measures rest on
+            more of them; the unguided samples are then those of the configured sampler, drawn once for all
+            ways. None: one run, with unguided samples of the same settings.
+
+    Raises:
+        SDGError: prompts that cannot be dealt to the parts evenly, or too few samples.
+    """
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        metrics: Sequence[str],
+        *,
+        samples: int,
+        seed: int,
+        pool: Path = HELD_OUT,
+        prompts: int | None = None,
+        parts: int | None = None,
+    ):
+        self.output: Path = options.output
+        self.sample, self.evaluate = options.sample, options.evaluate
+        self.metrics, self.pool, self.samples, self.seed, self.parts = metrics, pool, samples, seed, parts
+        self.prompts = some(pool, len(pool.read_text("utf-8").splitlines()) if prompts is None else prompts)
+        if samples < 2:
+            raise SDGError("spread and drift are those of two pictures of a prompt: use --samples from 2")
+        if parts is not None and (parts < 1 or len(self.prompts) % parts):
+            raise SDGError(
+                f"{len(self.prompts)} prompts cannot be dealt to {parts} parts evenly: change --parts"
+            )
+
+    def __call__(self, way: W) -> Point[W]:
+        """Draw a way, or what is left of it, and measure it."""
+        name = way.name.replace(", ", "_").replace(" ", "-").replace(":", "-")
+        folder = self._whole(name, way) if self.parts is None else self._merged(name, way, self.parts)
+        words = [f"samples='{folder}'", f"mentions='{self.pool}'", *self.metrics, *self.evaluate]
+        found = evaluate(configuration("evaluate", words)).whole()
+        return Point(way, found.measures, found.report, folder)
+
+    def all(self, ways: Sequence[W]) -> list[Point[W]]:
+        """The same for each way, telling which one is at work."""
+        points = []
+        for number, way in enumerate(ways, start=1):
+            print(f"{number} of {len(ways)}: {way.name}", flush=True)
+            points.append(self(way))
+        return points
+
+    def _whole(self, name: str, way: Drawable) -> Path:
+        own = [*way.settings, named("prompts", self.prompts), f"seed={self.seed}"]
+        return self._drawn(name, own)
+
+    def _merged(self, name: str, way: Drawable, parts: int) -> Path:
+        """One run for each part, put together with the unguided samples of the same noises."""
+        each = len(self.prompts) // parts
+        dealt = [self.prompts[part * each : (part + 1) * each] for part in range(parts)]
+        seeds = range(self.seed, self.seed + parts)
+        runs = [
+            self._drawn(
+                f"parts/{name}_{part}",
+                [*way.settings, named("prompts", own), f"seed={seed}", "unguided=false"],
+            )
+            for part, (own, seed) in enumerate(zip(dealt, seeds, strict=True))
+        ]
+        free = [
+            self._drawn(f"parts/unguided_{part}", ["method=unguided", f"seed={seed}", "unguided=false"])
+            for part, seed in enumerate(seeds)
+        ]
+        merge(self.output / name, runs, way.name, gathered(free))
+        return self.output / name
+
+    def _drawn(self, name: str, own: Sequence[str]) -> Path:
+        words = [*own, f"samples_per_prompt={self.samples}", "batch_size=32", *self.sample]
+        return draw(self.output / name, words)
+
+
+SPREAD_TO_KEEP = 0.8
+"""Of unguided samples, in what no prompt mentions."""
+
+
+def choose(points: Sequence[Point[W]]) -> Point[W]:
+    """The point with the most pictures right in everything, among those that keep the nuisances' spread; of
+    equals, the first."""
+    return max(points, key=lambda p: (min(p.value("spread/all"), SPREAD_TO_KEEP), p.value("alignment/all")))
