@@ -23,6 +23,19 @@ def add_seed(parser: argparse.ArgumentParser, seed: int, of: str = "samples") ->
     parser.add_argument("--seed", type=int, default=seed, help=f"of the {of}")
 
 
+def add_sizes(
+    parser: argparse.ArgumentParser, prompts: int, samples: int, seed: int, parts: int | None = None
+) -> None:
+    """The sizes of a :class:`~experiments.grid.Study`; ``--parts`` only where a number is given."""
+    add = parser.add_argument
+    add("--prompts", type=int, default=prompts, help="of the file of prompts")
+    add("--samples", type=int, default=samples, help="samples of each")
+    if parts is not None:
+        words = "runs of each way, with prompts and noises of their own"
+        add("--parts", type=int, default=parts, help=words)
+    add_seed(parser, seed)
+
+
 def add_output(parser: argparse.ArgumentParser, folder: str | Path) -> None:
     """``--output``, where samples are kept."""
     parser.add_argument("--output", type=Path, default=Path(folder), help="folder of the samples")

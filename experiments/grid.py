@@ -9,13 +9,13 @@ table and figure show.
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from experiments.differences import difference
 from experiments.parts import gathered, merge
 from experiments.running import configuration, draw, named, some
 from sdg.composition import ROOT
+from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
@@ -76,40 +76,37 @@ class Study:
     """Prompts, noises and measures that all ways share.
 
     Args:
-        options: of the command line; its ``output``, ``sample`` and ``evaluate`` are used.
+        options: of the command line: ``output``, ``sample``, ``evaluate``, and the sizes below, as
+            :func:`~experiments.command.add_sizes` names them.
         metrics: settings of ``evaluate.py`` that choose what is measured.
         pool: the file of prompts, which also says what they mention.
-        prompts: how many of them, evenly spaced; None: all.
-        samples: pictures of each prompt.
-        seed: of the first noise.
-        parts: deal the prompts to this many runs, each with noises of its own, so that the measures rest on
-            more of them; the unguided samples are then those of the configured sampler, drawn once for all
-            ways. None: one run, with unguided samples of the same settings.
+        sizes: in place of those of the command line. ``prompts``: how many of the file, evenly spaced; None:
+            all. ``samples``: pictures of each. ``seed``: of the first noise. ``parts``: deal the prompts to
+            this many runs, each with noises of its own, so that the measures rest on more of them; the
+            unguided samples are then those of the configured sampler, drawn once for all ways. None: one run,
+            with unguided samples of the same settings.
 
     Raises:
-        SDGError: prompts that cannot be dealt to the parts evenly, or too few samples.
+        SDGError: too few samples, or prompts that cannot be dealt to the parts evenly.
     """
 
     def __init__(
         self,
         options: argparse.Namespace,
         metrics: Sequence[str],
-        *,
-        samples: int,
-        seed: int,
         pool: Path = HELD_OUT,
-        prompts: int | None = None,
-        parts: int | None = None,
+        **sizes: int | None,
     ):
-        self.output: Path = options.output
-        self.sample, self.evaluate = options.sample, options.evaluate
-        self.metrics, self.pool, self.samples, self.seed, self.parts = metrics, pool, samples, seed, parts
-        self.prompts = some(pool, len(pool.read_text("utf-8").splitlines()) if prompts is None else prompts)
-        if samples < 2:
-            raise SDGError("spread and drift are those of two pictures of a prompt: use --samples from 2")
-        if parts is not None and (parts < 1 or len(self.prompts) % parts):
+        size = dict.fromkeys(("prompts", "parts")) | vars(options) | sizes
+        self.output, self.sample, self.evaluate = options.output, options.sample, options.evaluate
+        self.metrics, self.pool = metrics, pool
+        self.samples, self.seed, self.parts = size["samples"], size["seed"], size["parts"]
+        self.prompts = read_prompts(pool) if size["prompts"] is None else some(pool, size["prompts"])
+        if self.samples < 2:
+            raise SDGError("spread, drift and distance are of two pictures of a prompt: use --samples from 2")
+        if self.parts is not None and (self.parts < 1 or len(self.prompts) % self.parts):
             raise SDGError(
-                f"{len(self.prompts)} prompts cannot be dealt to {parts} parts evenly: change --parts"
+                f"{len(self.prompts)} prompts cannot be dealt to {self.parts} parts evenly: change --parts"
             )
 
     def __call__(self, way: W) -> Point[W]:

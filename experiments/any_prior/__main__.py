@@ -9,16 +9,17 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command import add_output, add_report, add_seed, add_settings, command
-from experiments.few_steps.points import Point, measure
+from experiments.command import add_output, add_report, add_settings, add_sizes, command
 from experiments.few_steps.ways import Way
+from experiments.grid import Point, Study
+from experiments.matched import DISTANCE
+from experiments.pages import cell, head, protocols, table
 from experiments.results import save_page
-from experiments.running import invocation, launch, machine
+from experiments.running import invocation, launch
 from sdg.errors import SDGError
-from sdg.files import write_whole
 
 FOLDER = Path(__file__).parent
-PROMPTS = FOLDER.parent / "text_alignment" / "prompts.jsonl"
+METRICS = ["metrics=[alignment,diversity_judge]", DISTANCE]
 MEASURES = {"alignment/mentioned": "mentioned right", "alignment/all": "all right", "distance": "distance"}
 PRIORS = {
     "x_0 on timesteps, as shipped": [],
@@ -53,55 +54,32 @@ def ways(options: argparse.Namespace) -> list[Way]:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    lines = PROMPTS.read_text(encoding="utf-8").splitlines(keepends=True)
-    chosen = lines[:: max(1, len(lines) // options.prompts)][: options.prompts]
-    if options.samples < 2 or options.parts < 1 or len(chosen) % options.parts:
-        raise SDGError(
-            f"{len(chosen)} prompts cannot be dealt to {options.parts} parts with {options.samples} samples "
-            "of each: change --parts, or --samples from 2"
-        )
-    compared = ways(options)
-    prompts = options.output / "prompts.jsonl"
-    prompts.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(prompts, "".join(chosen))
-    points = []
-    for number, way in enumerate(compared, start=1):
-        print(f"{number} of {len(compared)}: {way.less}", flush=True)
-        points.append(measure(options, way, prompts))
-    write_table(points, options.report, invocation("any_prior", arguments))
-    print(f"look at {options.report / 'results.md'}")
+    compared, study = ways(options), Study(options, METRICS)
+    path = write_table(study.all(compared), options.report, invocation("any_prior", arguments))
+    print(f"look at {path}")
 
 
-def write_table(points: Sequence[Point], folder: Path, words: str) -> None:
+def write_table(points: Sequence[Point[Way]], folder: Path, words: str) -> Path:
     """``results.md``: every prior beside the first."""
     first, counts = points[0], points[0].report["counts"]
-    rows = []
-    for point in points:
-        cells = [
-            f"{point.value(name):.3g} ({', '.join(map(_short, point.interval(name)))})" for name in MEASURES
+    what = (
+        f"{counts['prompts']} prompts, {counts['guided'] // counts['prompts']} samples of each, "
+        f"{first.way.sampler} in {first.way.steps} steps evenly in λ, scale {first.way.scale:g}."
+    )
+    rows = [
+        [
+            p.way.less,
+            *(cell(p.measures[name], ".3g") for name in MEASURES),
+            f"{100 * (p.value('alignment/mentioned') - first.value('alignment/mentioned')):+.1f}",
         ]
-        apart = 100 * (point.value("alignment/mentioned") - first.value("alignment/mentioned"))
-        rows.append(f"| {point.way.less} | {' | '.join(cells)} | {apart:+.1f} |")
-    lines = [
-        "# One encoder, any prior, measured",
-        "",
-        f"`{words}`, on {machine()}. {counts['prompts']} prompts, {counts['guided'] // counts['prompts']} "
-        f"samples of each, {first.way.sampler} in {first.way.steps} steps evenly in λ, "
-        f"scale {first.way.scale:g}.",
-        "",
-        "| prior | " + " | ".join(MEASURES.values()) + " | points of mentioned right, beside the first |",
-        "|---|" + "---:|" * (len(MEASURES) + 1),
-        *rows,
-        "",
-        "## Protocols",
-        "",
-        *(f"- **{name}**: {protocol}." for name, protocol in first.report["protocols"].items()),
+        for p in points
     ]
-    save_page(folder / "results.md", lines, __package__)
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}"
+    lines = [
+        *head("One encoder, any prior, measured", words, what),
+        *table(["prior", *MEASURES.values(), "points of mentioned right, beside the first"], rows),
+        *protocols(first.report["protocols"]),
+    ]
+    return save_page(folder / "results.md", lines, __package__)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -112,10 +90,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--sampler", default="dpmpp_2m_sde", help="for all of them")
     add("--steps", type=int, default=20, help="sampling steps")
     add("--scale", type=float, default=400.0, help="guidance scale")
-    add("--prompts", type=int, default=24, help="of the held-out prompts")
-    add("--samples", type=int, default=2, help="samples of each")
-    add("--parts", type=int, default=6, help="runs of each way, with prompts and noises of their own")
-    add_seed(parser, 5)
+    add_sizes(parser, prompts=24, samples=2, parts=6, seed=5)
     add_output(parser, "outputs/any_prior")
     add_report(parser, FOLDER, "table")
     add_settings(parser, "sample", "evaluate")

@@ -1,9 +1,10 @@
 """The table: what is right, by both instruments, and what has drifted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.drift.ways import Way
+from experiments.grid import Point, Way
+from experiments.pages import cell, head, protocols, table
 from experiments.results import save_page
 from sdg.data.toyfaces import ATTRIBUTES
 
@@ -16,76 +17,40 @@ RIGHT = {
     },
 }
 """Column -> the measure by the judge, and by drawing again."""
-REST = {"spread": "spread/all", "distance": "fd_judge_guided"}
+REST = {"spread": ("spread/all", ".2f"), "distance": ("fd_judge_guided", ".3g")}
 DRIFT = "drift/"
 
 
-def write_table(
-    compared: Sequence[Way], reports: Mapping[str, dict], folder: Path, words: str, machine: str
-) -> None:
+def write_table(points: Sequence[Point[Way]], folder: Path, command: str) -> Path:
     """``results.md``."""
-    first = reports[compared[0].name]
-    counts, versions = first["counts"], first["versions"]
-    drifts = list(dict.fromkeys(
-        name for report in reports.values() for name in report["measures"] if name.startswith(DRIFT)
-    ))  # fmt: skip
+    first = points[0].report
+    counts = first["counts"]
+    names = list(dict.fromkeys(name for p in points for name in p.measures if name.startswith(DRIFT)))
+    what = f"{counts['prompts']} held-out prompts, {counts['guided']} samples a way, from the same noises."
     lines = [
-        "# What guidance moves, and what it should",
-        "",
-        f"`{words}`, on {machine}, with sdg {versions['sdg']} and torch {versions['torch']}; "
-        f"{counts['prompts']} held-out prompts, {counts['guided']} samples a way, from the same noises.",
-        "",
+        *head("What guidance moves, and what it should", command, what),
         "## What prompts ask for: by the judge / by drawing again",
         "",
-        f"| guided by | {' | '.join([*RIGHT, *REST])} |",
-        "|---" * (1 + len(RIGHT) + len(REST)) + "|",
-        *(
-            f"| {way.name} | {' | '.join([*_right(reports[way.name]), *_rest(reports[way.name])])} |"
-            for way in compared
-        ),
-        "",
+        *table(["guided by", *RIGHT, *REST], [[p.way.name, *_right(p), *_rest(p)] for p in points]),
         "## What they don't: drift, with its 95 % interval",
         "",
-        f"| guided by | {' | '.join(name.removeprefix(DRIFT) for name in drifts)} |",
-        "|---" * (1 + len(drifts)) + "|",
-        *(
-            f"| {way.name} | {' | '.join(_cell(reports[way.name], name, 2) for name in drifts)} |"
-            for way in compared
+        *table(
+            ["guided by", *(name.removeprefix(DRIFT) for name in names)],
+            [[p.way.name, *(cell(p.measures.get(name)) for name in names)] for p in points],
         ),
-        "",
         "## Settings",
         "",
-        *(f"- {way.name}: `{' '.join(way.settings)}`" for way in compared if way.settings),
+        *(f"- {p.way.name}: `{' '.join(p.way.settings)}`" for p in points),
         "",
-        "## Protocols",
-        "",
-        *(f"- **{name}**: {protocol}." for name, protocol in first["protocols"].items()),
-        "",
+        *protocols(first["protocols"]),
     ]
-    save_page(folder / "results.md", lines, __package__)
+    return save_page(folder / "results.md", lines, __package__)
 
 
-def _right(report: dict) -> list[str]:
-    return [" / ".join(_value(report, name) for name in names) for names in RIGHT.values()]
+def _right(point: Point[Way]) -> list[str]:
+    both = ([point.measures.get(name) for name in names] for names in RIGHT.values())
+    return [" / ".join("–" if each is None else f"{each.value:.2f}" for each in pair) for pair in both]
 
 
-def _rest(report: dict) -> list[str]:
-    distance = report["measures"].get(REST["distance"])
-    if distance is None:
-        return [_cell(report, REST["spread"], 2), "–"]
-    apart = f"{distance['value']:.3g} (floor {distance['beside']['floor']:.3g})"
-    return [_cell(report, REST["spread"], 2), apart]
-
-
-def _value(report: dict, name: str) -> str:
-    measure = report["measures"].get(name)
-    return "–" if measure is None else f"{measure['value']:.2f}"
-
-
-def _cell(report: dict, name: str, digits: int) -> str:
-    measure = report["measures"].get(name)
-    if measure is None:
-        return "–"
-    low, high = measure.get("interval", (0.0, 0.0))
-    interval = f" ({low:.{digits}f} … {high:.{digits}f})" if high > low else ""
-    return f"{measure['value']:.{digits}f}{interval}"
+def _rest(point: Point[Way]) -> list[str]:
+    return [cell(point.measures.get(name), form) for name, form in REST.values()]

@@ -2,8 +2,8 @@
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple
 
+from experiments.grid import Way
 from sdg.errors import SDGError
 
 WEIGHT = "guidance.terms.text.weight"
@@ -24,23 +24,17 @@ WAYS: dict[str, list[str]] = {
 """Name -> settings of ``sample.py``."""
 
 
-class Way(NamedTuple):
-    """One row."""
-
-    name: str
-    settings: list[str]
-
-
 def ways(options: argparse.Namespace) -> list[Way]:
     """The chosen ways with the networks that ship, then with those of each other folder.
 
     Raises:
         SDGError: a folder without the networks of an encoder.
     """
-    found = [Way(name, WAYS[name]) for name in options.ways]
+    sampler = f"sampler={options.sampler}"
+    found = [Way(name, [sampler, *WAYS[name]]) for name in options.ways]
     for folder in options.encoders:
         words = _encoder(folder)
-        found += [Way(f"{name}, {folder.name}", [*WAYS[name], *words]) for name in options.ways]
+        found += [Way(f"{name}, {folder.name}", [sampler, *WAYS[name], *words]) for name in options.ways]
     return found
 
 

@@ -9,45 +9,32 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command import add_output, add_pairs, add_report, add_seed, add_settings, command
+from experiments.command import add_output, add_pairs, add_report, add_settings, add_sizes, command
 from experiments.few_steps.figure import draw_curve
-from experiments.few_steps.points import measure
 from experiments.few_steps.table import cheapest, write_table
 from experiments.few_steps.times import race
 from experiments.few_steps.ways import ways
-from experiments.running import invocation, launch, machine
+from experiments.grid import Study
+from experiments.matched import DISTANCE
+from experiments.running import invocation, launch
 from sdg.errors import SDGError
-from sdg.files import write_whole
 
 FOLDER = Path(__file__).parent
-PROMPTS = FOLDER.parent / "text_alignment" / "prompts.jsonl"
+METRICS = ["metrics=[alignment,diversity_judge]", DISTANCE]
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    if options.samples < 2 or options.rounds < 1:
-        raise SDGError("there is nothing to compare: use --samples from 2 and --rounds from 1")
-    compared = ways(options)
-    lines = PROMPTS.read_text(encoding="utf-8").splitlines(keepends=True)
-    chosen = lines[:: max(1, len(lines) // options.prompts)][: options.prompts]
-    if options.parts < 1 or len(chosen) % options.parts:
-        raise SDGError(
-            f"{len(chosen)} prompts cannot be dealt to {options.parts} parts evenly: change --parts"
-        )
-    prompts = options.output / "prompts.jsonl"
-    prompts.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(prompts, "".join(chosen))
-    points = []
-    for number, way in enumerate(compared, start=1):
-        print(f"{number} of {len(compared)}: {way.name}", flush=True)
-        points.append(measure(options, way, prompts))
+    if options.rounds < 1:
+        raise SDGError("there is nothing to compare: use --rounds from 1")
+    compared, study = ways(options), Study(options, METRICS)
+    points = study.all(compared)
     times = race(compared, options)
 
-    options.report.mkdir(parents=True, exist_ok=True)
     draw_curve(points, times, options.report)
-    write_table(points, times, options.report, invocation("few_steps", arguments), machine())
+    path = write_table(points, times, options.report, invocation("few_steps", arguments))
     print(f"no worse in what is mentioned: {cheapest(points, times, 'alignment/mentioned')}")
-    print(f"look at {options.report / 'results.md'} and curve.png beside it")
+    print(f"look at {path} and curve.png beside it")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -62,11 +49,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--less-steps", nargs="*", type=int, default=[20, 50], help="the steps in which it does")
     add("--every", nargs="*", type=int, default=[2, 4], help="ask at every that many steps only")
     add("--interval", nargs=2, type=float, default=[0.1, 0.7], help="of progress in which it is asked at all")
-    add("--prompts", type=int, default=24, help="of the held-out prompts")
-    add("--samples", type=int, default=2, help="samples of each")
-    add("--parts", type=int, default=6, help="runs of each way, with prompts and noises of their own")
     add("--rounds", type=int, default=3, help="times that each way is timed, in turns")
-    add_seed(parser, 5)
+    add_sizes(parser, prompts=24, samples=2, parts=6, seed=5)
     add_output(parser, "outputs/few_steps")
     add_report(parser, FOLDER, "curve and the table")
     add_settings(parser, "sample", "evaluate")

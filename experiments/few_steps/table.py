@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.benchmark.report import relative
-from experiments.few_steps.points import Point
+from experiments.few_steps.ways import Way
+from experiments.grid import Point
+from experiments.pages import cell, head, protocols, table
 from experiments.results import save_page
+from sdg.metrics.folder import read_manifest
+from sdg.report.traces import read_trace
 
 MEASURES = {
     "alignment/mentioned": "mentioned right",
@@ -14,36 +18,33 @@ MEASURES = {
     "distance": "distance",
 }
 RIGHT = ("alignment/mentioned", "alignment/all")
+HEADS = ["sampler", "steps", "encoder asked less", "scale", "evaluations", "time"]
+Times = Mapping[str, list[float]]
+"""Name of a way -> its time in each round."""
 
 
-def write_table(
-    points: Sequence[Point], times: Mapping[str, list[float]], folder: Path, command: str, machine: str
-) -> None:
+def write_table(points: Sequence[Point[Way]], times: Times, folder: Path, command: str) -> Path:
     """``results.md``: cost and quality of every way, and the cheapest ways no worse than the first."""
-    first, counts, versions = points[0], points[0].report["counts"], points[0].report["versions"]
+    first, counts = points[0], points[0].report["counts"]
     rows = [
-        f"| {p.way.sampler} | {p.way.steps} | {p.way.less} | {p.way.scale:g} | {p.way.steps} + {p.asked} | "
-        f"{_time(p, first, times)} | {' | '.join(_cell(p, name) for name in MEASURES)} |"
+        [
+            *(p.way.sampler, str(p.way.steps), p.way.less, f"{p.way.scale:g}"),
+            f"{p.way.steps} + {asked(p.folder)}",
+            _time(p, first, times),
+            *(cell(p.measures[name], ".3g") for name in MEASURES),
+        ]
         for p in points
     ]
+    what = f"{counts['prompts']} prompts, {counts['guided'] // counts['prompts']} samples of each."
     lines = [
-        "# Fewer steps, measured",
-        "",
-        f"`{command}`, on {machine}, with sdg {versions['sdg']} and torch {versions['torch']}. "
-        f"{counts['prompts']} prompts, {counts['guided'] // counts['prompts']} samples of each.",
-        "",
+        *head("Fewer steps, measured", command, what),
         "![The curve](curve.png)",
         "",
         "Evaluations are forwards of the UNet + forwards and backwards of the encoder, for one picture. "
         f"Time is in that of {first.way.name}, of whole chains in turns within one process: the median of "
         f"{len(times[first.way.name])} rounds, least and most.",
         "",
-        "| sampler | steps | encoder asked less | scale | evaluations | time | "
-        + " | ".join(MEASURES.values())
-        + " |",
-        "|---|---:|---|---:|---:|---:|" + "---:|" * len(MEASURES),
-        *rows,
-        "",
+        *table([*HEADS, *MEASURES.values()], rows),
         f"## The cheapest that are no worse than {first.way.name}",
         "",
         *(f"- In {MEASURES[name]}: {cheapest(points, times, name)}." for name in RIGHT),
@@ -52,24 +53,25 @@ def write_table(
         "",
         *(f"- In {MEASURES[name]}: {cheapest(points, times, name, surely=False)}." for name in RIGHT),
         "",
-        "## Protocols",
-        "",
-        *(f"- **{name}**: {protocol}." for name, protocol in first.report["protocols"].items()),
-        "",
+        *protocols(first.report["protocols"]),
     ]
-    save_page(folder / "results.md", lines, __package__)
+    return save_page(folder / "results.md", lines, __package__)
 
 
-def cheapest(
-    points: Sequence[Point], times: Mapping[str, list[float]], name: str, surely: bool = True
-) -> str:
+def asked(folder: Path) -> int:
+    """Forward and backward passes of the encoder for one picture of a run."""
+    trace = read_trace(folder, next(record for record in read_manifest(folder) if record["scale"]))
+    return len(trace["guided"]["t"]) if trace and "guided" in trace else 0
+
+
+def cheapest(points: Sequence[Point[Way]], times: Times, name: str, surely: bool = True) -> str:
     """The fastest of the ways whose value is at least that of the first, in words.
 
     Args:
         surely: compare the values themselves; False: the upper ends of their intervals.
     """
     first = points[0]
-    reached = {p.way.name: p.value(name) if surely else p.interval(name)[1] for p in points}
+    reached = {p.way.name: p.value(name) if surely else p.ends(name)[1] for p in points}
     good = [point for point in points if reached[point.way.name] >= first.value(name)]
     best = min(good, key=lambda point: cost(point, first, times)[0])
     return (
@@ -78,16 +80,11 @@ def cheapest(
     )
 
 
-def cost(point: Point, first: Point, times: Mapping[str, list[float]]) -> tuple[float, float, float]:
+def cost(point: Point[Way], first: Point[Way], times: Times) -> tuple[float, float, float]:
     """Time relative to the first way, round by round: median, minimum, maximum."""
     return relative(times[point.way.name], times[first.way.name])
 
 
-def _time(point: Point, first: Point, times: Mapping[str, list[float]]) -> str:
+def _time(point: Point[Way], first: Point[Way], times: Times) -> str:
     middle, least, most = cost(point, first, times)
     return "1" if point is first else f"{middle:.3f} ({least:.3f} … {most:.3f})"
-
-
-def _cell(point: Point, name: str) -> str:
-    low, high = point.interval(name)
-    return f"{point.value(name):.3g} ({low:.3g} … {high:.3g})"

@@ -19,7 +19,7 @@ class Arm(NamedTuple):
     knob: str
     """The setting that is its dose."""
     doses: tuple[float, ...]
-    """The five that a sweep tries, each twice the one before."""
+    """The three that a sweep tries, each twice the one before."""
     pulls: int = 0
     """Of each step, like the next two."""
     passes: int = 1
@@ -53,7 +53,7 @@ class Arm(NamedTuple):
 
 
 def _around(middle: float) -> tuple[float, ...]:
-    return middle / 4, middle / 2, middle, 2 * middle, 4 * middle
+    return middle / 2, middle, 2 * middle
 
 
 def _ours(*words: str, like: str | None = None, chains: float = 1, looks: float = 0) -> Arm:
@@ -146,4 +146,30 @@ ARMS: dict[str, Arm] = {
         passes=1,
     ),
 }
-"""Every arm draws with ``sampler=dpmpp_2m_sde``."""
+SAMPLER = "sampler=dpmpp_2m_sde"
+"""Of every arm."""
+
+
+class Way(NamedTuple):
+    """An arm at one dose and number of steps."""
+
+    arm: str
+    steps: int
+    dose: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm}_{self.steps}_{self.dose:g}"
+
+    @property
+    def settings(self) -> list[str]:
+        return [SAMPLER, *ARMS[self.arm].settings(self.steps, self.dose)]
+
+    @property
+    def guide(self) -> str:
+        return ARMS[self.arm].guide
+
+    @property
+    def cost(self) -> float:
+        """Of a picture, in forwards of the prior."""
+        return self.steps * ARMS[self.arm].price

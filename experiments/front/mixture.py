@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from experiments.pages import head, table
 from experiments.results import save_page
-from experiments.running import invocation, machine
 from experiments.samplers.mixture import ExactNetwork
 from experiments.samplers.study import MEASURED, POSTERIOR, PRIOR, SCHEDULE, TAU, closed_form, measured
 from sdg.diffusion.ddpm import DDPM
@@ -82,13 +82,8 @@ def study(options: argparse.Namespace) -> Path:
         best = min(range(len(found)), key=lambda i: abs(found[i].mean))
         error = found[best]
         dose = f"{best + 1} of {len(tried)}" if len(tried) > 1 else ""
-        numbers = f"{error.mean:+.3f} | {error.variance:+.3f} | {error.misplaced:.3f}"
-        rows.append(f"| {name} | {dose} | {numbers} |")
-    lines = [
-        "# How far each estimator is from the tilted distribution",
-        "",
-        f"`{invocation('front', options.arguments)}`, on {machine()}.",
-        "",
+        rows.append([name, dose, f"{error.mean:+.3f}", f"{error.variance:+.3f}", f"{error.misplaced:.3f}"])
+    what = (
         f"Pixels of a mixture of three Gaussians, tilted by a measurement y = {MEASURED} of x_0 + {TAU} n, "
         "as in [samplers](../samplers/README.md): the prior's predictions and log p(y given x_t) are exact, "
         f"and so is what should come out: mean {exact.mean:.3f} and variance {exact.variance:.3f}, where the "
@@ -96,14 +91,10 @@ def study(options: argparse.Namespace) -> Path:
         f"variance; {pixels} pixels, by which the standard error of a mean is "
         f"{(exact.variance / pixels) ** 0.5:.3f}. "
         "Estimators that read pictures see log p(y given x_0). Those with several doses have that whose mean "
-        "comes nearest.",
-        "",
-        "| estimator | dose | mean | variance | pixels in a wrong mode |",
-        "|---|---|---:|---:|---:|",
-        *rows,
-        "",
+        "comes nearest."
+    )
+    lines = [
+        *head("How far each estimator is from the tilted distribution", options.command, what),
+        *table(["estimator", "dose", "mean", "variance", "pixels in a wrong mode"], rows, left=2),
     ]
-    options.report.mkdir(parents=True, exist_ok=True)
-    path: Path = options.report / "mixture.md"
-    save_page(path, lines, __package__)
-    return path
+    return save_page(options.report / "mixture.md", lines, __package__)

@@ -3,87 +3,86 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from experiments.front.arms import ARMS, PRICES
-from experiments.front.points import Point, difference, front, interval
+from experiments.front.arms import ARMS, PRICES, STEPS, Way
+from experiments.front.best import RIGHT, front, undominated
+from experiments.grid import Point
+from experiments.pages import cell, change, head, protocols, table
 from experiments.results import save_page
 
 GUIDES = {"encoder": "The time-dependent encoder guides", "clip": "Plain CLIP guides"}
 YARDSTICK = {"encoder": "sdg", "clip": "clip_x0"}
-COLUMNS = ("mentioned right", "all right", "drift", "spread", "distance")
-WORDS = (
-    "**mentioned right**: share of what a prompt mentions that the judge reads, 95 % interval over prompts "
-    "and noises; **all right**: pictures with all of it. **drift**: of attributes that a prompt does not "
-    "mention, against unguided pictures of the same noise and steps, less what chance gives. **spread**: of "
-    "nuisances, relative to unguided. **distance**: squared kernel distance to renders that show what is "
-    "mentioned. The judge guides nobody and chooses nothing."
-)
+COLUMNS = {
+    RIGHT: ("mentioned right", ".3f"),
+    "alignment/all": ("all right", ".3f"),
+    "drift/all": ("drift", ".3f"),
+    "spread/all": ("spread", ".2f"),
+    "distance": ("distance", ".3g"),
+}
+"""Measure -> its title and how it is written."""
 
 
-def write_results(points: Mapping[float, Sequence[Point]], folder: Path, head: str) -> Path:
+def write_results(points: Mapping[float, Sequence[Point[Way]]], folder: Path, command: str) -> Path:
     """``results.md``: a table for each guide and budget, and who is on the front."""
-    lines = ["# Ways to guide the same prior, at equal cost", "", head, "", "![The front](front.png)", ""]
-    lines += [WORDS, "", _prices(), ""]
+    first = next(iter(points.values()))[0]
+    counts = first.report["counts"]
+    what = f"{counts['prompts']} held-out prompts, {counts['guided'] // counts['prompts']} pictures of each."
+    told = ", ".join(f"{name} {price:g}" for name, price in PRICES.items())
+    lines = [
+        *head("Ways to guide the same prior, at equal cost", command, what),
+        "![The front](front.png)",
+        "",
+        "The judge guides nobody and chooses nothing. Prices, in forwards of the prior for one picture, on "
+        f"one core: {told}.",
+        "",
+    ]
     for guide, title in GUIDES.items():
         own = {budget: _of(guide, some) for budget, some in points.items() if _of(guide, some)}
         if not own:
             continue
         lines += [f"## {title}", ""]
         for budget, some in own.items():
-            yardstick = next((p for p in some if p.name == YARDSTICK[guide]), some[0])
-            lines += [f"### {budget:g} forwards of the prior", "", *_table(some, yardstick), ""]
+            lines += [f"### {budget:g} forwards of the prior", "", *_table(some, YARDSTICK[guide])]
+            names = ", ".join(p.way.arm for p in undominated(some))
+            lines += [f"No other is as good in what is right, in drift and in distance: {names}.", ""]
         best = front([point for some in own.values() for point in some])
-        told = ", ".join(f"{p.name} in {p.steps} steps ({p.cost:.0f}: {p.mentioned:.3f})" for p in best)
-        lines += [f"On the front of what is right against cost: {told}.", ""]
-    lines += ["![Pictures](pictures.png)", ""]
-    return _written(folder / "results.md", lines)
+        steps = (f"{p.way.arm} in {p.way.steps} steps ({p.way.cost:.0f}: {p.value(RIGHT):.3f})" for p in best)
+        lines += [f"On the front of what is right against cost: {', '.join(steps)}.", ""]
+    lines += ["![Pictures](pictures.png)", "", *protocols(first.report["protocols"])]
+    return save_page(folder / "results.md", lines, __package__)
 
 
-def write_sweep(points: Sequence[Point], best: Mapping[str, Point], folder: Path, head: str) -> Path:
+def write_sweep(
+    points: Sequence[Point[Way]], best: Mapping[str, Point[Way]], folder: Path, command: str
+) -> Path:
     """``sweep.md``: every dose that was tried."""
-    lines = [
-        "# Doses of the ways to guide",
-        "",
-        head,
-        "",
-        "20 steps each, on prompts that no result is measured on. Bold: the most pictures right in all, "
-        "among those that keep 0.8 of the spread; kept in `doses.json`.",
-        "",
-        f"| arm | setting | {' | '.join(COLUMNS)} |",
-        f"|---|---|{'---:|' * len(COLUMNS)}",
-    ]
+    rows = []
     for p in points:
-        mark = "**" if best[p.name] is p else ""
-        lines.append(f"| {p.name} | {mark}{ARMS[p.name].knob}={p.dose:g}{mark} | {_values(p)} |")
-    return _written(folder / "sweep.md", [*lines, ""])
-
-
-def _table(points: Sequence[Point], yardstick: Point) -> list[str]:
-    rows = [
-        f"| arm | dose | steps | cost | {' | '.join(COLUMNS)} | more right than {yardstick.name} |",
-        f"|---|---:|---:|---:|{'---:|' * len(COLUMNS)}---:|",
+        setting = f"{ARMS[p.way.arm].knob}={p.way.dose:g}"
+        rows.append([p.way.arm, f"**{setting}**" if best[p.way.arm] is p else setting, *_values(p)])
+    what = (
+        f"{STEPS} steps each, on prompts that no result is measured on. Bold: the nearest to renders of those "
+        "alike in what is right that keep the spread; kept in `doses.json`."
+    )
+    lines = [
+        *head("Doses of the ways to guide", command, what),
+        *table(["arm", "setting", *(title for title, _ in COLUMNS.values())], rows, left=2),
     ]
-    for p in sorted(points, key=lambda p: -p.mentioned):
-        more, (low, high) = difference(p, yardstick)
-        against = "" if p is yardstick else f"{more:+.3f} ({low:+.3f} … {high:+.3f})"
-        rows.append(f"| {p.name} | {p.dose:g} | {p.steps} | {p.cost:.0f} | {_values(p)} | {against} |")
-    return rows
+    return save_page(folder / "sweep.md", lines, __package__)
 
 
-def _values(p: Point) -> str:
-    low, high = interval(p)
-    right = f"{p.mentioned:.3f} ({low:.2f} … {high:.2f})"
-    return f"{right} | {p.all:.3f} | {p.drift:.3f} | {p.spread:.2f} | {p.distance:.4f}"
+def _table(points: Sequence[Point[Way]], yardstick: str) -> list[str]:
+    against = next((p for p in points if p.way.arm == yardstick), points[0])
+    rows = []
+    for p in sorted(points, key=lambda p: -p.value(RIGHT)):
+        more = "" if p is against else change(p.more(against, RIGHT))
+        rows.append([p.way.arm, f"{p.way.dose:g}", str(p.way.steps), f"{p.way.cost:.0f}", *_values(p), more])
+    titles = (title for title, _ in COLUMNS.values())
+    return table(["arm", "dose", "steps", "cost", *titles, f"more right than {against.way.arm}"], rows)
 
 
-def _prices() -> str:
-    told = ", ".join(f"{name} {price:g}" for name, price in PRICES.items())
-    return f"Prices, in forwards of the prior for one picture, on one core: {told}."
+def _values(p: Point[Way]) -> list[str]:
+    return [cell(p.measures[name], form) for name, (_, form) in COLUMNS.items()]
 
 
-def _of(guide: str, points: Sequence[Point]) -> list[Point]:
-    return [point for point in points if ARMS[point.name].guide == guide]
-
-
-def _written(path: Path, lines: Sequence[str]) -> Path:
-    save_page(path, lines, __package__)
-    return path
+def _of(guide: str, points: Sequence[Point[Way]]) -> list[Point[Way]]:
+    return [point for point in points if point.way.guide == guide]

@@ -22,7 +22,7 @@ def test_the_shipped_prior_comes_first_and_trained_ones_last(tmp_path: Path) -> 
 @pytest.mark.parametrize("arguments, message", [
     (["--edm", "nowhere.safetensors"], r"no file at nowhere\.safetensors: train it"),
     (["--parts", "5"], "24 prompts cannot be dealt to 5 parts"),
-    (["--samples", "1"], "or --samples from 2"),
+    (["--samples", "1"], "use --samples from 2"),
 ])  # fmt: skip
 def test_a_mistake_is_told_and_nothing_drawn(tmp_path: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(SDGError, match=message):

@@ -9,13 +9,14 @@ from omegaconf import DictConfig
 from experiments import running
 from experiments.drift import __main__ as experiment
 from experiments.drift.table import write_table
-from experiments.drift.ways import WAYS, Way
+from experiments.drift.ways import WAYS
+from experiments.grid import Point, Way
 from sdg.checkpoints import save_weights
 from sdg.config import build
-from sdg.data.prompts import read_prompts
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.errors import SDGError
 from sdg.guidance.weight import NoiseWindow, Visible
+from sdg.metrics.measure import Measure
 from sdg.networks.judge import Judge
 from tests.metrics.examples import SIZE, face, pixels, record, write_run
 from tests.tiny import configure
@@ -37,7 +38,7 @@ def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyP
         drawn.append(config)
         seeds = range(config.samples_per_prompt)
         samples = [(record(None, i), pixels(*face(i))[0]) for i in seeds]
-        for prompt in read_prompts(config.prompts_file):
+        for prompt in config.prompts:
             samples += [(record(prompt, i), pixels(*face(i))[0]) for i in seeds]
         write_run(Path(config.output_dir), samples)
 
@@ -87,19 +88,16 @@ def test_ways_are_what_they_are_called() -> None:
 
 def test_a_distance_is_told_with_its_floor(tmp_path: Path) -> None:
     """The runs above are too small for one."""
-    measure = {"value": 55.04, "count": 192, "beside": {"floor": 15.52}}
-    report = {
-        "measures": {"fd_judge_guided": measure},
-        "counts": {"prompts": 48, "guided": 192},
-        "versions": {"sdg": "0", "torch": "0"},
-        "protocols": {},
-    }
-    write_table([Way("paper", [])], {"paper": report}, tmp_path, "python", "a CPU")
+    measure = Measure("", 55.04, 192, beside=("floor", 15.52))
+    report = {"counts": {"prompts": 48, "guided": 192}, "protocols": {}}
+    spread = Measure("", 1.0, 192)
+    point = Point(Way("paper", []), {"fd_judge_guided": measure, "spread/all": spread}, report)
+    write_table([point], tmp_path, "python")
     assert "| 55 (floor 15.5) |" in (tmp_path / "results.md").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     with pytest.raises(SDGError, match=r"has no clip\.safetensors: give a folder like"):
         experiment.main(["--encoders", str(tmp_path), "--output", str(tmp_path / "output")])
-    with pytest.raises(SDGError, match="use --samples 2"):
+    with pytest.raises(SDGError, match="use --samples from 2"):
         experiment.main(["--samples", "1"])

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from experiments.few_steps import __main__ as experiment
-from experiments.few_steps.points import Point
 from experiments.few_steps.table import cheapest
 from experiments.few_steps.ways import Way, ways
+from experiments.grid import Point
 from sdg.checkpoints import save_weights
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.errors import SDGError
+from sdg.metrics.measure import Measure
 from sdg.networks.judge import Judge
 from tests.tiny import make_weights
 
@@ -47,7 +48,8 @@ def test_the_default_takes_half_an_hour() -> None:
     [
         (["--less", "euler"], "--less euler has no guidance scale"),
         (["--parts", "5"], "24 prompts cannot be dealt to 5 parts evenly"),
-        (["--rounds", "0"], "use --samples from 2 and --rounds from 1"),
+        (["--rounds", "0"], "use --rounds from 1"),
+        (["--samples", "1"], "use --samples from 2"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_drawn(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -64,10 +66,9 @@ def test_a_sampler_without_a_scale_is_told(capsys: pytest.CaptureFixture[str]) -
 
 def test_the_cheapest_that_is_no_worse_is_named() -> None:
     found = [(100, 0.90), (50, 0.95), (20, 0.91), (10, 0.85), (5, 0.60)]
-    measured = [{"value": value, "interval": [value - 0.1, value + 0.1]} for _, value in found]
     points = [
-        Point(Way("ddpm", steps, 1.0), steps, {"measures": {"a": measure}})
-        for (steps, _), measure in zip(found, measured, strict=True)
+        Point(Way("ddpm", steps, 1.0), {"a": Measure("a", value, 1, (value - 0.1, value + 0.1))})
+        for steps, value in found
     ]
     times = {point.way.name: [point.way.steps / 10, point.way.steps / 5] for point in points}
     assert cheapest(points, times, "a") == "ddpm, 20 steps (0.910 against 0.900), in 0.20 of the time"

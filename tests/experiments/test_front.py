@@ -4,19 +4,19 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from experiments.front import __main__ as experiment
-from experiments.front import mixture, points
-from experiments.front.arms import ARMS, STEPS
-from experiments.front.points import Point, choose, difference, front
+from experiments.front import mixture
+from experiments.front.arms import ARMS, STEPS, Way
+from experiments.front.best import choose, front, undominated
+from experiments.grid import Point
 from experiments.running import configuration
 from experiments.samplers.study import POSTERIOR, PRIOR, closed_form
 from experiments.samplers.study import measured as summary
 from sdg.config import build
 from sdg.errors import SDGError
 from sdg.estimators.sdg import SDG
-from sdg.metrics.spread import NuisanceSpread
+from sdg.metrics.measure import Measure
 from tests.experiments.test_few_steps import tiny
 
 
@@ -39,43 +39,45 @@ def test_a_budget_pays_for_whole_steps_and_doses_that_add_up_shrink() -> None:
     assert STEPS == 20
 
 
-def point(name: str, cost: float, right: list[list[float]], spread: float = 1.0, dose: float = 1.0) -> Point:
-    table = torch.tensor(right, dtype=torch.float64)
-    whole = (table == 1).double()
-    return Point(name, 1, cost, dose, Path(), table, whole, 0.0, spread, 0.0)
+NAMES = ("alignment/mentioned", "spread/all", "drift/all", "distance")
 
 
-def test_pairs_are_compared_picture_by_picture() -> None:
-    """Always a quarter more right: no doubt, however much pictures differ."""
-    one, other = point("a", 1, [[0.25, 1.0], [0.5, 0.75]]), point("b", 1, [[0.0, 0.75], [0.25, 0.5]])
-    assert difference(one, other) == (0.25, (0.25, 0.25))
-    low, high = difference(one, point("b", 1, [[1.0, 0.0], [0.5, 0.75]]))[1]
-    assert low < 0 < high
+def point(way: Way, right: float, spread: float = 1.0, drift: float = 0.0, away: float = 0.0) -> Point[Way]:
+    values = zip(NAMES, (right, spread, drift, away), strict=True)
+    return Point(way, {name: Measure(name, value, 1) for name, value in values})
 
 
 def test_on_the_front_is_what_nothing_cheaper_matches() -> None:
-    found = {"a": (10, 0.5), "b": (5, 0.4), "c": (20, 0.5), "d": (20, 0.9)}
-    measured = [point(name, cost, [[right]]) for name, (cost, right) in found.items()]
-    assert [p.name for p in front(measured)] == ["b", "a", "d"]
+    found = {10: 0.5, 5: 0.4, 20: 0.5, 21: 0.9}
+    measured = [point(Way("sdg", steps, 1.0), right) for steps, right in found.items()]
+    assert [p.way.steps for p in front(measured)] == [5, 10, 21]
 
 
-def test_the_dose_is_the_best_of_those_that_keep_the_spread() -> None:
-    wide = point("a", 1, [[0.5, 0.5]], 0.9, 1.0), point("a", 1, [[0.5, 1.0]], 0.85, 2.0)
-    narrow = point("a", 1, [[1.0, 1.0]], 0.5, 4.0)
-    assert choose([*wide, narrow]).dose == 2.0
+def test_the_dose_is_the_nearest_to_renders_of_those_that_are_read_as_well() -> None:
+    """The strongest is read best, by a little, but tears pictures; a narrow one has no spread."""
+    doses = {1.0: (0.5, 0.9, 0.0, 80.0), 2.0: (0.90, 0.9, 0.0, 10.0), 4.0: (0.93, 0.85, 0.0, 60.0)}
+    points = [point(Way("sdg", 20, dose), *rest) for dose, rest in doses.items()]
+    assert choose(points).way.dose == 2.0
+    narrow = point(Way("sdg", 20, 8.0), 1.0, 0.5, 0.0, 1.0)
+    assert choose([*points, narrow]).way.dose == 2.0
+    assert choose([narrow]) is narrow
+
+
+def test_what_another_matches_in_everything_is_dominated() -> None:
+    found = [point(Way(name, 1, 1.0), 0.9, 1.0, drift, away) for name, drift, away in (
+        ("sdg", 0.2, 10.0), ("dps", 0.2, 11.0), ("lgd", 0.1, 90.0), ("tfg", 0.2, 10.0),
+    )]  # fmt: skip
+    assert [p.way.arm for p in undominated(found)] == ["sdg", "lgd", "tfg"]
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["quick", "--samples", "1"], "use --samples 2 or more"),
+        (["quick", "--samples", "1"], "use --samples from 2"),
         (["quick", "--budgets", "1"], "no arm has three steps at these budgets"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_drawn(
-    tmp_path: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(experiment, "Bench", lambda *given: None)
+def test_a_mistake_is_told_and_nothing_drawn(tmp_path: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(SDGError, match=message):
         experiment.main([*arguments, "--output", str(tmp_path / "output")])
     assert not list(tmp_path.iterdir())
@@ -90,7 +92,7 @@ def test_the_smallest_comparison_is_swept_drawn_judged_and_shown(
     rest = [word for word in tiny(tmp_path) if word != "group=2"]
     monkeypatch.setattr(experiment, "STEPS", 3)
     # A judge of random weights reads no nuisance well.
-    monkeypatch.setattr(points, "NuisanceSpread", lambda renders: NuisanceSpread(16, trusted=1e9))
+    rest += ["metrics.spread.renders=16", "metrics.spread.trusted=1e9"]
     experiment.main(["sweep", *sizes, *rest])
     assert json.loads((tmp_path / "report" / "doses.json").read_text()).keys() == {"sdg", "mpgd"}
     experiment.main(["quick", *sizes, "--budgets", "20", *rest])

@@ -1,0 +1,40 @@
+"""Which dose of an arm to take, and which arms no other beats."""
+
+from collections.abc import Sequence
+
+from experiments.front.arms import Way
+from experiments.grid import SPREAD_TO_KEEP, Point
+
+RIGHT, DRIFT, DISTANCE = "alignment/mentioned", "drift/all", "distance"
+CLOSE = 0.05
+"""Of what is mentioned: doses that get this near to the best one are alike in what is right."""
+
+
+def choose(points: Sequence[Point[Way]]) -> Point[Way]:
+    """The dose nearest to renders of those that are alike in what is right, among those that keep the
+    nuisances' spread, if any does: a dose that tears pictures may be read as well, but is far from renders."""
+    wide = [point for point in points if point.value("spread/all") >= SPREAD_TO_KEEP] or points
+    most = max(point.value(RIGHT) for point in wide)
+    return min(
+        (point for point in wide if point.value(RIGHT) >= most - CLOSE), key=lambda p: p.value(DISTANCE)
+    )
+
+
+def front(points: Sequence[Point[Way]]) -> list[Point[Way]]:
+    """Those that no other is better than in what is right and no worse in cost, the cheapest first."""
+    kept: list[Point[Way]] = []
+    for point in sorted(points, key=lambda p: (p.way.cost, -p.value(RIGHT))):
+        if not kept or point.value(RIGHT) > kept[-1].value(RIGHT):
+            kept.append(point)
+    return kept
+
+
+def undominated(points: Sequence[Point[Way]]) -> list[Point[Way]]:
+    """Those that no other is at least as good as in what is right, in drift and in distance, and better in
+    one of them."""
+    scores = [(-p.value(RIGHT), p.value(DRIFT), p.value(DISTANCE)) for p in points]
+
+    def beaten(own: tuple[float, ...]) -> bool:
+        return any(other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in scores)
+
+    return [point for point, own in zip(points, scores, strict=True) if not beaten(own)]
