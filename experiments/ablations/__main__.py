@@ -18,7 +18,7 @@ from pathlib import Path
 from experiments.ablations import gram, text
 from experiments.ablations.lab import Lab
 from experiments.command import add_output, add_pairs, add_report, add_seed, add_settings, command
-from experiments.running import launch
+from experiments.running import invocation, launch
 from sdg.errors import SDGError
 
 FOLDER = Path(__file__).parent
@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_report(parser, FOLDER, "tables and the curves")
     add_settings(parser, "sample", "evaluate")
     options = parser.parse_args(arguments)
-    options.arguments = arguments
+    options.command = invocation("ablations", arguments)
     _check(options)
     return options
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from experiments.ablations import page
-from experiments.ablations.curves import Curves, Point
 from experiments.ablations.lab import insist
+from experiments.ablations.page import Curves, Point
 from experiments.baselines.runs import seconds_per_image
 from experiments.controls.measures import style_distances
 from experiments.controls.study import read_bytes, take_aim

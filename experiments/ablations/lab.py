@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from experiments.ablations.curves import Point, Values
+from experiments.ablations.page import Point, Values
 from experiments.ablations.plain import plain_clip
 from experiments.baselines.measures import POOL, towards_prompts
 from experiments.baselines.runs import Bench, led_by_chance, seconds_per_image, timed
@@ -21,7 +21,6 @@ GUIDES = {TIME_CLIP: "guide", PLAIN_X_T: "clip_guide", PLAIN_X0: "clip_guide"}
 """Guide -> the extractor (conf/features) with the encoder that guides."""
 RENDERS = 4
 """Per sample, as the reference of the kernel distance."""
-"""Bootstrap resamples of the kernel distance."""
 
 
 class Setting(NamedTuple):

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.ablations import page
-from experiments.ablations.curves import Curves
 from experiments.ablations.lab import GUIDES, RENDERS, TIME_CLIP, Lab, Setting
 from experiments.baselines.measures import POOL
 from experiments.baselines.page import PROTOCOLS
@@ -96,5 +95,5 @@ def study(options: argparse.Namespace, name: str, lab: Lab) -> Path:
         "with the same noises."
     )
     title, axis, _, panels = ablation
-    curves = Curves(name, title, axis, lines, panels, lab.unguided, what, _TOLD, "prompts")
+    curves = page.Curves(name, title, axis, lines, panels, lab.unguided, what, _TOLD, "prompts")
     return page.save(options, curves)

@@ -14,7 +14,7 @@ from pathlib import Path
 from experiments.baselines import ilvr, methods, sweep
 from experiments.baselines.contenders import CONTENDERS, SWEPT
 from experiments.command import add_output, add_pairs, add_report, add_seed, add_settings, command, pair
-from experiments.running import launch
+from experiments.running import invocation, launch
 from sdg.errors import SDGError
 
 FOLDER = Path(__file__).parent
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _methods(_study(studies, "methods", samples=3, steps=50, seed=0))
     _ilvr(_study(studies, "ilvr", samples=6, steps=100, seed=0))
     options = parser.parse_args(arguments)
-    options.arguments = arguments
+    options.command = invocation("baselines", arguments)
     return options
 
 

@@ -11,6 +11,7 @@ from experiments.baselines import page
 from experiments.baselines.contenders import REFERENCES
 from experiments.baselines.measures import DIVERSITY, POOL, faithful, pixel_distance
 from experiments.baselines.runs import Bench, drawn, faces, led_by_chance
+from experiments.pages import head, table
 from experiments.running import configuration, named
 from sdg.baselines.resize import LowPass
 from sdg.data.picture import read_picture
@@ -70,23 +71,22 @@ def lines(options: argparse.Namespace, rows: Sequence[Row], size: int) -> list[s
         f"{options.steps} steps of ddpm, the last of them free (`constraint.range_t=0`)."
     )
     names = ["N", *([] if size == 256 else ["N at 256 px"]), "φ keeps", *COLUMNS]
-    table = [page.row(*names), page.rule(len(names))]
+    found = []
     for factor, values in rows:
         cells = [page.cell(name, values.get(name)) for name in COLUMNS]
         kept = ["unguided", "", "nothing"]
         if factor is not None:
             kept = [str(factor), f"{factor * 256 // size}", f"{size // factor} × {size // factor}"]
-        table.append(page.row(*(kept if size != 256 else kept[::2]), *cells))
+        found.append([*(kept if size != 256 else kept[::2]), *cells])
     more = {
         "pixels": "mean difference to the reference in levels of 255",
         "pixels through φ": "the same after the low-pass of that N, for ILVR's samples and for unguided ones",
     }
     return [
-        *page.head("ILVR against N", options, what),
+        *head("ILVR against N", options.command, what),
         "![References and samples](ilvr.png)",
         "",
-        *table,
-        "",
+        *table(names, found),
         f"φ keeps {size}/N pixels a side, so N at {size} px does what {256 / size:g} N does at 256 px.",
         "",
         *page.protocols(["attributes kept", "distance in pose", "diversity"], more),

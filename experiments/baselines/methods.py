@@ -12,6 +12,7 @@ from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, SW
 from experiments.baselines.measures import POOL, Measures, towards_prompts, towards_references
 from experiments.baselines.runs import Bench, drawn, faces, led_by_chance, seconds_per_image
 from experiments.differences import difference
+from experiments.pages import head, table
 from experiments.running import named, some
 from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples
@@ -84,10 +85,14 @@ def lines(options: argparse.Namespace, runs: Runs) -> list[str]:
         f"{options.prompts} prompts and {options.references} faces nobody was trained on, {options.samples} "
         f"samples of each, with the same seeds; chains take {options.steps} steps of ddpm."
     )
-    shown = [*page.head("All methods side by side", options, what), "![One sample of each](methods.png)", ""]
+    shown = [
+        *head("All methods side by side", options.command, what),
+        "![One sample of each](methods.png)",
+        "",
+    ]
     for title, kind in (("Prompts", PROMPTS), ("References", REFERENCES)):
         if runs[kind]:
-            shown += [f"## {title}", "", *_table(runs[kind]), ""]
+            shown += [f"## {title}", "", *_table(runs[kind])]
     shown += ["## What the paper says of them", "", *_claims(runs), "", "## Settings", ""]
     changed = {name: run.settings for own in runs.values() for name, run in own.items() if run.settings}
     shown += [f"- {name}: `{' '.join(settings)}`" for name, settings in changed.items()]
@@ -107,14 +112,11 @@ def lines(options: argparse.Namespace, runs: Runs) -> list[str]:
 
 def _table(runs: dict[str, Run]) -> list[str]:
     """A row for each measure, a column for each method."""
-    table = [page.row("", *runs), page.rule(len(runs) + 1)]
-    for name in next(iter(runs.values())).values:
-        table.append(page.row(name, *(page.cell(name, run.values[name]) for run in runs.values())))
+    names = next(iter(runs.values())).values
+    rows = [[name, *(page.cell(name, run.values[name]) for run in runs.values())] for name in names]
     for name, clock in CLOCKS.items():
-        table.append(
-            page.row(name, *(page.seconds(seconds_per_image(r.folder, clock)) for r in runs.values()))
-        )
-    return table
+        rows.append([name, *(page.seconds(seconds_per_image(r.folder, clock)) for r in runs.values())])
+    return table(["", *runs], rows)
 
 
 def _claims(runs: Runs) -> list[str]:

@@ -4,12 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from PIL import Image
 
-import sdg
+from experiments import pages
 from experiments.results import save_page
-from experiments.running import invocation, machine
 from sdg.metrics.measure import Measure
 
 PROTOCOLS = {
@@ -31,21 +29,9 @@ DIGITS = {
 }
 
 
-def head(title: str, options: argparse.Namespace, what: str, experiment: str = "baselines") -> list[str]:
-    """Title, command, machine, and what was drawn."""
-    command = invocation(experiment, options.arguments)
-    versions = f"sdg {sdg.__version__} and torch {torch.__version__}"
-    return [f"# {title}", "", f"`{command}`, on {machine()}, with {versions}. {what}", ""]
-
-
 def cell(name: str, measure: Measure | None) -> str:
     """The value of a named measure with its interval, if it has one."""
-    if measure is None:
-        return "–"
-    digits = DIGITS.get(name, 2)
-    low, high = measure.interval or (0.0, 0.0)
-    interval = f" ({low:.{digits}f} … {high:.{digits}f})" if high > low else ""
-    return f"{measure.value:.{digits}f}{interval}"
+    return pages.cell(measure, f".{DIGITS.get(name, 2)}f")
 
 
 def seconds(value: float | None) -> str:
@@ -53,20 +39,9 @@ def seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def rule(columns: int) -> str:
-    """The line below the header row of a table."""
-    return "|---" * columns + "|"
-
-
-def protocols(names: Sequence[str], more: dict[str, str], over: str = "targets") -> list[str]:
-    """What the numbers mean, and what their intervals are over."""
-    told = {name: PROTOCOLS[name] for name in names} | more
-    lines = [f"- **{name}**: {text}." for name, text in told.items()]
-    return ["## Protocols", "", *lines, f"- Intervals: 95 %, over {over}.", ""]
+def protocols(names: Sequence[str], more: dict[str, str]) -> list[str]:
+    """What the numbers mean."""
+    return pages.protocols({name: PROTOCOLS[name] for name in names} | more, "targets")
 
 
 def save(
@@ -77,6 +52,4 @@ def save(
     if figure is not None:
         small = figure.quantize(192, dither=Image.Dither.NONE)
         small.save(options.report / f"{name}.png", optimize=True)
-    page = options.report / f"{name}.md"
-    save_page(page, lines, __package__)
-    return page
+    return save_page(options.report / f"{name}.md", lines, __package__)

@@ -9,6 +9,7 @@ from experiments.baselines import page
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, STEPS, Settings, at_hand, brief, words
 from experiments.baselines.measures import DIVERSITY, POOL, aligned
 from experiments.baselines.runs import Bench, drawn, seconds_per_image
+from experiments.pages import head, table
 from experiments.running import named, some
 from sdg.files import write_whole
 from sdg.metrics.measure import Measure
@@ -83,13 +84,13 @@ def lines(options: argparse.Namespace, points: list[Point], best: list[Point]) -
         "steps, where `table1` finds it."
     )
     names = list(points[0].values)
-    columns = ["method", "settings", *names, "CPU seconds per image"]
-    table = [page.row(*columns), page.rule(len(columns))]
+    rows = []
     for point in points:
         text = f"`{' '.join(words(point.settings))}`"
         cells = [page.cell(name, measure) for name, measure in point.values.items()]
-        table.append(
-            page.row(point.name, f"**{text}**" if point in best else text, *cells, page.seconds(point.cpu))
-        )
-    protocols = page.protocols(["mentioned right, all right", "diversity"], {})
-    return [*page.head("Settings of the baselines", options, what), *table, "", *protocols]
+        rows.append([point.name, f"**{text}**" if point in best else text, *cells, page.seconds(point.cpu)])
+    return [
+        *head("Settings of the baselines", options.command, what),
+        *table(["method", "settings", *names, "CPU seconds per image"], rows, left=2),
+        *page.protocols(["mentioned right, all right", "diversity"], {}),
+    ]

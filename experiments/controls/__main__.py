@@ -14,7 +14,7 @@ from experiments.command import add_output, add_pairs, add_report, add_seed, add
 from experiments.controls.blend import draw_blend, measure_blend
 from experiments.controls.study import PROMPTS, measure, take_aim
 from experiments.controls.table import write_table
-from experiments.running import invocation, launch, load_judge, machine, some
+from experiments.running import invocation, launch, load_judge, some
 
 FOLDER = Path(__file__).parent
 
@@ -32,10 +32,9 @@ def main(arguments: Sequence[str]) -> None:
         rows.append(measure(options, control, sampler, steps, judge))
     points = [measure_blend(options, share, judge) for share in options.shares]
 
-    options.report.mkdir(parents=True, exist_ok=True)
     draw_blend(points, options.report)
-    write_table(rows, points, options, invocation("controls", arguments), machine())
-    print(f"look at {options.report / 'results.md'} and blend.png beside it")
+    path = write_table(rows, points, options, invocation("controls", arguments))
+    print(f"look at {path} and blend.png beside it")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from experiments.controls.study import agreement
-from experiments.plotting import ACCENT, STYLE
+from experiments.plotting import ACCENT, COLORS, canvas, plain_axes
 from experiments.running import draw, named
 from sdg.metrics.judged import JudgeReader
 
-WORDS, PICTURE = ACCENT, "#1f6aa5"
+WORDS, PICTURE = ACCENT, COLORS[0]
 
 
 class Point(NamedTuple):
@@ -44,9 +41,8 @@ def measure_blend(options: argparse.Namespace, share: float, judge: JudgeReader)
 
 
 def draw_blend(points: Sequence[Point], folder: Path) -> None:
-    """``blend.png``: which one is followed, against the weight of the words."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.2), layout="constrained")
+    """``blend.png`` and ``.svg``: which one is followed, against the weight of the words."""
+    with canvas(folder, "blend", 5.2, 3.2, dpi=160) as figure:
         axes = figure.subplots()
         shares = [point.share for point in points]
         for values, label, color in (
@@ -57,6 +53,4 @@ def draw_blend(points: Sequence[Point], folder: Path) -> None:
             axes.annotate(label, (shares[-1], values[-1]), (6, 0), textcoords="offset points", va="center",
                           color=color)  # fmt: skip
         axes.set(xlabel="weight of the words; the picture has the rest", ylim=(0, 1))
-        axes.set_title("Attributes on which they disagree", loc="left", fontsize=10, fontweight="bold")
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(folder / "blend.png", dpi=160, metadata={"Software": None})
+        plain_axes(axes, "Attributes on which they disagree")

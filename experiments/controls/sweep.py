@@ -11,8 +11,9 @@ from pathlib import Path
 from experiments.command import add_output, add_report, add_seed, add_settings, command
 from experiments.controls.study import Row, measure, take_aim
 from experiments.controls.table import PROTOCOL
+from experiments.pages import head, protocols, table
 from experiments.results import save_page
-from experiments.running import invocation, launch, load_judge, machine
+from experiments.running import invocation, launch, load_judge
 
 FOLDER = Path(__file__).parent
 STAGES = {
@@ -43,27 +44,29 @@ def main(arguments: Sequence[str]) -> None:
                 ]
                 rows.append((stages, scale, measure(one, control, options.sampler, options.steps, judge)))
         lines += section(control, rows)
-    text = (
-        f"# What scales and stages do\n\n`{invocation('controls.sweep', arguments)}`, on {machine()}: "
-        f"{options.targets} references (5 for style), {options.samples} samples of each, "
-        f"{options.steps} steps of {options.sampler}; [95 % interval over references]; in brackets the "
-        "unguided samples of the same noise.\n\n"
+    what = (
+        f"{options.targets} references (5 for style), {options.samples} samples of each, {options.steps} "
+        f"steps of {options.sampler}; [95 % interval over references]; in brackets the unguided samples of "
+        "the same noise."
     )
-    protocol = [f"- **{name}**: {words}." for name, words in PROTOCOL.items() if "right" not in name]
-    options.report.mkdir(parents=True, exist_ok=True)
-    save_page(options.report / "sweep.md", [*text.splitlines(), *lines, *protocol], __package__)
-    print(f"look at {options.report / 'sweep.md'}")
+    protocol = {name: words for name, words in PROTOCOL.items() if "right" not in name}
+    lines = [
+        *head("What scales and stages do", invocation("controls.sweep", arguments), what),
+        *lines,
+        *protocols(protocol),
+    ]
+    print(f"look at {save_page(options.report / 'sweep.md', lines, __package__)}")
 
 
 def section(control: str, rows: Sequence[tuple[str, float, Row]]) -> list[str]:
     """The table of one control."""
-    names = list(rows[0][2].values)
-    head = ["stages", "scale", *names] if rows[0][0] else ["scale", *names]
-    lines = [f"## {control.capitalize()}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for stages, scale, row in rows:
-        cells = map(str, row.values.values())
-        lines.append(f"| {' | '.join([*([stages] if stages else []), f'{scale:g}', *cells])} |")
-    return [*lines, ""]
+    staged = bool(rows[0][0])
+    heads = [*(["stages"] if staged else []), "scale", *rows[0][2].values]
+    cells = [
+        [*([stages] if staged else []), f"{scale:g}", *map(str, row.values.values())]
+        for stages, scale, row in rows
+    ]
+    return [f"## {control.capitalize()}", "", *table(heads, cells)]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -2,12 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
-import torch
-
-import sdg
 from experiments.controls.blend import Point
 from experiments.controls.study import Row
+from experiments.pages import head, protocols, table
 from experiments.results import save_page
 
 PROTOCOL = {
@@ -22,29 +21,23 @@ PROTOCOL = {
 
 
 def write_table(
-    rows: Sequence[Row], points: Sequence[Point], options: argparse.Namespace, command: str, machine: str
-) -> None:
+    rows: Sequence[Row], points: Sequence[Point], options: argparse.Namespace, command: str
+) -> Path:
     """``results.md``: a table for each control, what was measured, and by which command."""
-    lines = [
-        "# Every control under every sampler, measured",
-        "",
-        f"`{command}`, on {machine}, with sdg {sdg.__version__} and torch {torch.__version__}. "
-        f"{options.targets} targets (5 for style), {options.samples} samples of each; [95 % interval "
-        "over targets]; in brackets the unguided samples of the same noise.",
-        "",
-    ]
+    what = (
+        f"{options.targets} targets (5 for style), {options.samples} samples of each; [95 % interval over "
+        "targets]; in brackets the unguided samples of the same noise."
+    )
+    lines = head("Every control under every sampler, measured", command, what)
     for control in dict.fromkeys(row.control for row in rows):
         own = [row for row in rows if row.control == control]
-        names = list(own[0].values)
-        lines += [f"## {control.capitalize()}", "", f"| sampler | steps | {' | '.join(names)} |"]
-        lines += ["|---|---:|" + "---|" * len(names)]
-        for row in own:
-            cells = " | ".join(map(str, row.values.values()))
-            lines.append(f"| {row.sampler} | {row.steps} | {cells} |")
-        lines.append("")
-    lines += ["## Words and a picture that disagree", "", "![The curve](blend.png)", ""]
-    lines += ["| weight of the words | as the words say | as in the picture |", "|---:|---|---|"]
-    lines += [f"| {p.share:g} | {p.words:.3f} | {p.picture:.3f} |" for p in points]
-    lines += ["", "Six prompts with four references, two samples of each pair, 50 steps of ddpm.", ""]
-    lines += ["## Protocol", "", *(f"- **{name}**: {text}." for name, text in PROTOCOL.items()), ""]
-    save_page(options.report / "results.md", lines, __package__)
+        cells = [[row.sampler, str(row.steps), *map(str, row.values.values())] for row in own]
+        lines += [f"## {control.capitalize()}", "", *table(["sampler", "steps", *own[0].values], cells)]
+    shares = [[f"{p.share:g}", f"{p.words:.3f}", f"{p.picture:.3f}"] for p in points]
+    lines += [
+        *("## Words and a picture that disagree", "", "![The curve](blend.png)", ""),
+        *table(["weight of the words", "as the words say", "as in the picture"], shares, left=0),
+        *("Six prompts with four references, two samples of each pair, 50 steps of ddpm.", ""),
+        *protocols(PROTOCOL),
+    ]
+    return save_page(options.report / "results.md", lines, __package__)

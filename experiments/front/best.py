@@ -12,7 +12,7 @@ CLOSE = 0.05
 
 def choose(points: Sequence[Point[Way]]) -> Point[Way]:
     """The dose nearest to renders of those that are alike in what is right, among those that keep the
-    nuisances' spread, if any does: a dose that tears pictures may be read as well, but is far from renders."""
+    nuisances' spread, if any does: one that tears pictures may be read as well, but is far from renders."""
     wide = [point for point in points if point.value("spread/all") >= SPREAD_TO_KEEP] or points
     most = max(point.value(RIGHT) for point in wide)
     return min(

@@ -60,8 +60,8 @@ def write_sweep(
         setting = f"{ARMS[p.way.arm].knob}={p.way.dose:g}"
         rows.append([p.way.arm, f"**{setting}**" if best[p.way.arm] is p else setting, *_values(p)])
     what = (
-        f"{STEPS} steps each, on prompts that no result is measured on. Bold: the nearest to renders of those "
-        "alike in what is right that keep the spread; kept in `doses.json`."
+        f"{STEPS} steps each, on prompts that no result is measured on. Bold: the nearest to renders of "
+        "those alike in what is right that keep the spread; kept in `doses.json`."
     )
     lines = [
         *head("Doses of the ways to guide", command, what),

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.baselines import page
+from experiments import pages
 from experiments.table1.claims import Verdict
 from experiments.table1.measuring import Result
 from experiments.table1.rows import PAPER
@@ -49,11 +49,11 @@ def markdown(results: Sequence[Result], world: World) -> list[str]:
     """A line for each row; the last columns have the paper's numbers, by its own protocols."""
     shown, published = columns(world), [column for column in columns(world) if column.paper]
     titles = ["", *(c.title for c in shown), *(f"paper: {c.paper}" for c in published)]
-    lines = [page.row(*titles), page.rule(len(titles))]
+    rows = []
     for row, _, values, *_ in results:
         own = [text(column, values[column.key]) for column in shown]
-        lines.append(page.row(row.title, *own, *(_published(row.paper, c) for c in published)))
-    return lines
+        rows.append([row.title, *own, *(_published(row.paper, c) for c in published)])
+    return pages.table(titles, rows)[:-1]
 
 
 def as_csv(results: Sequence[Result], world: World) -> str:

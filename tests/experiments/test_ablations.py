@@ -9,10 +9,9 @@ from torch import Tensor
 
 from experiments.ablations import __main__ as ablations
 from experiments.ablations.batch_style import BatchStyle
-from experiments.ablations.curves import Curves, Point
-from experiments.ablations.figure import draw_curves
 from experiments.ablations.gram import LINES
 from experiments.ablations.lab import PLAIN_X0
+from experiments.ablations.page import Curves, Point, draw_curves
 from experiments.ablations.plain import plain_clip
 from experiments.ablations.text import ABLATIONS
 from experiments.figures.gallery import GALLERY

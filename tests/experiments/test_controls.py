@@ -100,7 +100,7 @@ def test_one_command_draws_and_measures_every_control(
     text = (tmp_path / "report" / "results.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         *("## Text", "## Content", "## Structure", "## Style"),
-        *("## Words and a picture that disagree", "## Protocol"),
+        *("## Words and a picture that disagree", "## Protocols"),
     ]
     assert text.count("| ddpm | 2 |") == 4
     assert "`python -m experiments.controls --samplers ddpm" in text
