@@ -20,7 +20,7 @@ ROOMS = (
 _DIGITS = 12
 _COMPOSE = {"draw", "configuration", "load_judge"}
 """What of the experiments' helpers brings settings and networks; the rest of them tells and writes."""
-_HELPERS = ("experiments.running", "experiments.results")
+_HELPERS = tuple(f"experiments.{name}" for name in ("running", "results", "pages", "plotting"))
 
 
 @cache
