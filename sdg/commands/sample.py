@@ -8,9 +8,13 @@ from sdg.stopping import started_by_first
 
 @entry("sample")
 def main(config: DictConfig) -> None:
-    from sdg.sampling.asked import check_aims, check_weights
+    from sdg.sampling.asked import MADE, check_aims, check_numbers, check_weights
+    from sdg.settings.guards import refuse
 
     settings = resolved(config)
+    for target in MADE:
+        refuse(target, settings)
+    check_numbers(settings)
     check_aims(settings)
     check_weights(settings)
     if not started_by_first():

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from itertools import accumulate, repeat
 
 from sdg.diffusion.schedule import NoiseSchedule, Schedule, VarianceExploding
+from sdg.diffusion.steps import Steps
 from sdg.errors import SDGError
 
 
@@ -119,14 +120,7 @@ def _whole(schedule: Schedule, steps: int | str) -> int:
 
 def respace(total: int, steps: int | str) -> tuple[int, ...]:
     """The kept timesteps in ascending order: ``respace(1000, 100)`` is 0, 10, 20, 30, 40, 50, 61, …, 999."""
-    text = str(steps).replace(" ", "")
-    parts = text.removeprefix("ddim").split(",")
-    ddim = text.startswith("ddim")
-    if not all(part.isdecimal() and int(part) for part in parts) or (ddim and len(parts) > 1):
-        raise SDGError(
-            f"sampler.steps={steps} is not a number of steps: use for example 50, ddim25 or 10,20,30"
-        )
-    counts = [int(part) for part in parts]
+    counts, ddim = Steps.read(steps)
     n = sum(counts)
     if n > total:
         raise SDGError(f"sampler.steps={steps} is more than the schedule's {total}: use {total} or fewer")
@@ -138,7 +132,7 @@ def respace(total: int, steps: int | str) -> tuple[int, ...]:
                 f"no stride visits exactly {n} of {total} timesteps: use sampler.steps={n} instead"
             )
         return tuple(range(0, total, stride))
-    if counts == [1]:  # ADM would keep 0, from which nothing can be drawn
+    if counts == (1,):  # ADM would keep 0, from which nothing can be drawn
         return (total - 1,)
     # As equal as they can be, the first ones longer by one.
     sizes = [total // len(counts) + (i < total % len(counts)) for i in range(len(counts))]

@@ -5,10 +5,35 @@ from typing import Any
 
 from sdg.checkpoints.folders import locate_own
 from sdg.data.prompts import read_prompts
+from sdg.diffusion.steps import Steps
 from sdg.errors import SDGError
 
 PROMPTS, REFERENCES = "prompts='[\"a smiling face\"]'", "references=[face.png]"
 """How each kind of target is given."""
+
+
+MADE = (
+    "sdg.sampling.plan.SamplePlan",
+    "sdg.sampling.chains.GuidedSampling",
+    "sdg.sampling.method.Method",
+    "sdg.sampling.networks.Compute",
+)
+"""What is made from settings at the top level, and refuses them as their other constructors do."""
+
+
+def check_numbers(settings: Mapping[str, Any]) -> None:
+    """Refuse numbers that draw nothing.
+
+    Args:
+        settings: of ``sample.py``.
+
+    Raises:
+        SDGError: a batch without samples, or no number of steps.
+    """
+    if settings["batch_size"] < 1:
+        raise SDGError(f"batch_size={settings['batch_size']} draws nothing: use 1 or more")
+    if "sampler" in (settings.get("method") or {}):
+        Steps.read(settings["sampler"]["steps"])
 
 
 def check_aims(settings: Mapping[str, Any]) -> None:

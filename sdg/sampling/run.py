@@ -20,6 +20,7 @@ from sdg.processes import first_process, set_rank
 from sdg.report.grid import open_picture
 from sdg.report.page import write_page
 from sdg.sampling.alone import Alone, device_alone
+from sdg.sampling.asked import check_numbers
 from sdg.sampling.build import build_method
 from sdg.sampling.method import Method
 from sdg.sampling.plan import SamplePlan
@@ -51,8 +52,7 @@ def sample(config: DictConfig) -> Path:
     if config.prompts_file is not None:
         prompts += read_prompts(config.prompts_file)
     references = [str(path) for given in config.references for path in list_pictures(given)]
-    if config.batch_size < 1:
-        raise SDGError(f"batch_size={config.batch_size} draws nothing: use 1 or more")
+    check_numbers(config)
     folder = Path(config.output_dir)
     if config.group is None and (known := read_record(folder)):
         config.group = known.get("group")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sdg.errors import SDGError
+from sdg.settings.guards import refuse
 from sdg.settings.signatures import keywords
 
 _HYDRA = {"_target_", "_args_", "_recursive_", "_partial_", "_convert_"}
@@ -32,8 +33,8 @@ def check(settings: Mapping[str, Any], top: Sequence[str], folders: Sequence[Pat
         folders: where the files of the configuration groups are.
 
     Raises:
-        SDGError: a name that nothing reads, an object without a class, a group that is null, or a seed
-            outside 0…4294967295.
+        SDGError: a name that nothing reads, an argument that its constructor refuses, an object without a
+            class, a group that is null, or a seed outside 0…4294967295.
     """
     for place, node in _nodes("", settings):
         names = _names(place, node, folders) if place else dict.fromkeys(top, "")
@@ -42,6 +43,8 @@ def check(settings: Mapping[str, Any], top: Sequence[str], folders: Sequence[Pat
                 known = {name: value for name, value in settings.items() if name in top}
                 raise SDGError(unknown(_join(place, key), known, folders))
             _check_kind(_join(place, key), node[key], (names or {}).get(key, ""))
+        if isinstance(target := node.get("_target_"), str):
+            refuse(target, node)
         if place in _BUILT:
             _check_objects(place, node, folders)
     for key, value in settings.items():

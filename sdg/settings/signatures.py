@@ -15,10 +15,35 @@ def keywords(target: str) -> dict[str, str] | None:
 
     None if it takes any keyword, or if its source does not tell; an annotation is empty if there is none.
     """
+    found = _look_up(target)
+    return None if found is None else _parameters(*found)
+
+
+@functools.cache
+def constructor(target: str) -> ast.FunctionDef | None:
+    """What takes the arguments of ``target``: its ``__init__``, or a dataclass's ``__post_init__``.
+
+    None if the source does not tell, or there is none.
+    """
+    found = _look_up(target)
+    return None if found is None else _constructor(*found[:2])
+
+
+def _constructor(module: Path, definition: _Definition) -> ast.FunctionDef | None:
+    if isinstance(definition, ast.FunctionDef):
+        return definition
+    for part in definition.body:
+        if isinstance(part, ast.FunctionDef) and part.name in ("__init__", "__post_init__"):
+            return part
+    base = _name(definition.bases[0]) if definition.bases else None
+    found = _find_in(module, [base]) if base else None
+    return None if found is None else _constructor(*found[:2])
+
+
+def _look_up(target: str) -> tuple[Path, _Definition, bool] | None:
     parts = target.split(".")
     package = _package(parts[0])
-    found = _find(package, parts[1:]) if package else None
-    return None if found is None else _parameters(*found)
+    return _find(package, parts[1:]) if package else None
 
 
 def _package(name: str) -> Path | None:
