@@ -28,7 +28,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sdg import schema
-from sdg.settings import known
+from sdg.settings import guards, known
 from sdg.settings.names import folder_name
 
 _INSTALLED = Path(__file__).resolve().parent / "shipped"
@@ -82,6 +82,11 @@ def chosen(command: str, words: Sequence[str] = ()) -> DictConfig:
 def check(command: str, config: DictConfig) -> None:
     """Raise SDGError for a setting that nothing reads, with the nearest known one; see :mod:`.settings`."""
     known.check(_plain(config), schema.top_level(command), conf_folders())
+
+
+def check_values(config: DictConfig) -> None:
+    """Raise SDGError for an argument that its constructor refuses; before that is imported."""
+    guards.check(_plain(config))
 
 
 def at_home(node: DictConfig | ListConfig) -> None:

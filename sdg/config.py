@@ -30,7 +30,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from sdg.composition import CONF, at_home, check, conf_folders, explained
+from sdg.composition import CONF, at_home, check, check_values, conf_folders, explained
 from sdg.errors import SDGError
 from sdg.settings.again import repeat
 from sdg.settings.experiments import list_experiments, table
@@ -112,6 +112,7 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
                     config.output_dir = running.runtime.output_dir
                 at_home(config)
                 check(config_name, config)
+                check_values(config)
                 try:
                     return task(config)
                 finally:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sdg.errors import SDGError
+from sdg.settings.known import nodes
 from sdg.settings.signatures import constructor
 
 _WORDS: dict[str, Any] = {
@@ -25,6 +26,13 @@ _WORDS: dict[str, Any] = {
     "math": math,
 }
 """What a test may name beside the arguments."""
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Refuse what a constructor named in the settings would; raises as :func:`refuse`."""
+    for _, node in nodes(settings):
+        if isinstance(target := node.get("_target_"), str):
+            refuse(target, node)
 
 
 def refuse(target: str, settings: Mapping[str, Any]) -> None:

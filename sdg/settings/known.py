@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sdg.errors import SDGError
-from sdg.settings.guards import refuse
 from sdg.settings.signatures import keywords
 
 _HYDRA = {"_target_", "_args_", "_recursive_", "_partial_", "_convert_"}
@@ -33,18 +32,16 @@ def check(settings: Mapping[str, Any], top: Sequence[str], folders: Sequence[Pat
         folders: where the files of the configuration groups are.
 
     Raises:
-        SDGError: a name that nothing reads, an argument that its constructor refuses, an object without a
-            class, a group that is null, or a seed outside 0…4294967295.
+        SDGError: a name that nothing reads, an object without a class, a group that is null, or a seed
+            outside 0…4294967295.
     """
-    for place, node in _nodes("", settings):
+    for place, node in nodes(settings):
         names = _names(place, node, folders) if place else dict.fromkeys(top, "")
         for key in node:
             if names is not None and key not in names and key not in _HYDRA:
                 known = {name: value for name, value in settings.items() if name in top}
                 raise SDGError(unknown(_join(place, key), known, folders))
             _check_kind(_join(place, key), node[key], (names or {}).get(key, ""))
-        if isinstance(target := node.get("_target_"), str):
-            refuse(target, node)
         if place in _BUILT:
             _check_objects(place, node, folders)
     for key, value in settings.items():
@@ -85,7 +82,7 @@ def unknown(typed: str, settings: Mapping[str, Any], folders: Sequence[Path]) ->
     """
     place, beside = typed.rpartition(".")[0], list[str]()
     known = ["experiment"]  # a group that is not among the settings
-    for at, node in _nodes("", settings):
+    for at, node in nodes(settings):
         here = dict.fromkeys([*node, *(_names(at, node, folders) or ())])
         if at == place and (key := typed.removeprefix(f"{place}.")) in here and key not in node:
             return f"{typed} is a setting without a value so far: write +{typed}=VALUE"
@@ -150,7 +147,7 @@ def _target_like(name: str, folders: Sequence[Path]) -> str | None:
     return None
 
 
-def _nodes(place: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def nodes(value: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every mapping in a tree of settings, by dotted name; the items of lists have numbers."""
     if isinstance(value, Mapping):
         yield place, value
@@ -158,7 +155,7 @@ def _nodes(place: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     else:
         children = enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
-        yield from _nodes(_join(place, key), child)
+        yield from nodes(child, _join(place, key))
 
 
 def _join(place: str, key: object) -> str:
