@@ -135,6 +135,7 @@ def test_a_disk_that_fills_when_a_sample_is_noted_as_lost(
     assert line.startswith("error: cannot write a file (No space left on device): make room")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_in_a_training(disk: Path, tmp_path: Path) -> None:
     whole = train("toyfaces_judge", tmp_path / "whole", 5)
     leave(disk, 48 << 10)

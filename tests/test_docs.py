@@ -45,7 +45,14 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in anchors(there.read_text("utf-8")), target
 
 
-@BY_NAME
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(path, marks=pytest.mark.slow if path.stem in ("extending", "scaling") else ())
+        for path in DOCUMENTS
+    ],
+    ids=lambda document: document.relative_to(ROOT).as_posix(),
+)
 def test_code_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "docs" / "images").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)

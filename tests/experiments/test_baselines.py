@@ -286,6 +286,7 @@ def test_the_sweep_writes_what_it_found_and_the_comparison_uses_it(
         assert figure.height > 4 * 128
 
 
+@pytest.mark.slow
 def test_ilvr_is_measured_at_every_n(tiny: list[str], judging: list[str], tmp_path: Path) -> None:
     few = ["--factors", "16", "2", "--references", "2", "--samples", "2", "--steps", "4"]
     baselines.main(["ilvr", *few, *folders(tmp_path), "--sample", *tiny, "--evaluate", *judging])

@@ -107,6 +107,7 @@ def test_one_command_draws_and_measures_every_control(
     assert (tmp_path / "report" / "blend.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_scales_and_stages_are_swept_in_one_table_for_each_control(
     tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

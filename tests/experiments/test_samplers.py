@@ -25,6 +25,7 @@ def cells(text: str, title: str) -> dict[tuple[str, str], list[float]]:
     return table
 
 
+@pytest.mark.slow
 def test_measures_draws_and_tells(tmp_path: Path) -> None:
     options = ["--steps", "3", "2", "--images", "1", "--size", "8", "--seed", "5"]
     experiment.main([*options, "--report", str(tmp_path / "report")])

@@ -161,6 +161,7 @@ def manifest_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_the_smallest_table_is_drawn_and_written_in_every_form(
     tiny: list[str],  # noqa: F811
     judging: list[str],  # noqa: F811

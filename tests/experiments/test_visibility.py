@@ -54,6 +54,7 @@ def test_an_exam_shows_each_value_on_the_same_faces() -> None:
     assert sentence("beard", "no") == "a face without a beard"
 
 
+@pytest.mark.slow
 def test_any_pictures_need_only_sentences(tmp_path: Path, weights: list[str]) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()

@@ -277,6 +277,7 @@ def test_pictures_without_guidance_do_not_ask_the_encoder() -> None:
     assert encoder == [GROUP]  # the score of the finished ones
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unfinished")
 def test_a_gradient_used_again_costs_nothing() -> None:
     """A step without a call has the operators of an unguided one plus those of the shift by Σ g."""

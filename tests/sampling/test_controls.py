@@ -105,7 +105,7 @@ def test_the_noise_of_references_is_fresh_or_fixed(weights: list[str], refs: Pat
     assert [fresh[name] == fixed[name] for name in fresh] == [True] * 3 + [False] * 6
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", [pytest.param("ddim", marks=pytest.mark.slow), "dpmpp_2m"])
 def test_every_sampler_takes_every_kind_of_target_in_batches_of_any_size(
     weights: list[str], refs: Path, tmp_path: Path, sampler: str
 ) -> None:

@@ -56,6 +56,7 @@ def test_ilvr_with_nothing_left_to_the_prior_gives_the_reference(
         assert torch.equal(read(tmp_path / record["file"]), read(refs / "face_000.png"))
 
 
+@pytest.mark.slow
 def test_ilvr_holds_low_frequencies_and_composes_with_words(
     weights: list[str], refs: Path, tmp_path: Path
 ) -> None:

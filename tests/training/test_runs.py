@@ -62,7 +62,13 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.optim.AdamW, "step", dying)
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in ("toyfaces_prior", "toyfaces_clip") else [])
+        for name in EXPERIMENTS
+    ],
+)
 def test_killed_and_resumed_equals_undisturbed(
     experiment: str, tmp_path: Path, clip_checkpoint: str, monkeypatch: pytest.MonkeyPatch
 ):
