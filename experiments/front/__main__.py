@@ -46,7 +46,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for name, (prompts, samples, seed) in sizes.items():
         one = studies.add_parser(name)
         one.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), help="which ones")
-        if name != "sweep":
+        if name == "sweep":
+            words = f"of all; doses are told as of {STEPS}"
+            one.add_argument("--steps", type=int, default=STEPS, help=words)
+        else:
             budgets = [20, 40] if name == "quick" else [20, 40, 80, 160, 320]
             words = "forwards of the prior a picture"
             one.add_argument("--budgets", nargs="+", type=float, default=budgets, help=words)
@@ -67,7 +70,7 @@ def _sweep(options: argparse.Namespace) -> Path:
     """Try all doses, and keep the best of each arm."""
     swept = [name for name in options.arms if ARMS[name].like is None]
     study = Study(options, METRICS, TUNING)
-    points = study.all([Way(name, STEPS, dose) for name in swept for dose in ARMS[name].doses])
+    points = study.all([Way(name, options.steps, dose) for name in swept for dose in ARMS[name].doses])
     best = {name: choose([p for p in points if p.way.arm == name]) for name in swept}
     options.report.mkdir(parents=True, exist_ok=True)
     path = options.report / DOSES.name

@@ -55,13 +55,14 @@ def write_sweep(
     points: Sequence[Point[Way]], best: Mapping[str, Point[Way]], folder: Path, command: str
 ) -> Path:
     """``sweep.md``: every dose that was tried."""
-    rows = []
+    rows, counts = [], points[0].report["counts"]
     for p in points:
         setting = f"{ARMS[p.way.arm].knob}={p.way.dose:g}"
         rows.append([p.way.arm, f"**{setting}**" if best[p.way.arm] is p else setting, *_values(p)])
     what = (
-        f"{STEPS} steps each, on prompts that no result is measured on. Bold: the nearest to renders of "
-        "those alike in what is right that keep the spread; kept in `doses.json`."
+        f"{counts['prompts']} prompts that no result is measured on, {counts['guided'] // counts['prompts']} "
+        f"pictures of each in {points[0].way.steps} steps. Doses are those of {STEPS} steps: where pushes add "
+        "up, fewer take more. Bold: the nearest to renders of those alike in what is right that keep the spread; kept in `doses.json`."
     )
     lines = [
         *head("Doses of the ways to guide", command, what),
