@@ -61,8 +61,9 @@ def write_sweep(
         rows.append([p.way.arm, f"**{setting}**" if best[p.way.arm] is p else setting, *_values(p)])
     what = (
         f"{counts['prompts']} prompts that no result is measured on, {counts['guided'] // counts['prompts']} "
-        f"pictures of each in {points[0].way.steps} steps. Doses are those of {STEPS} steps: where pushes add "
-        "up, fewer take more. Bold: the nearest to renders of those alike in what is right that keep the spread; kept in `doses.json`."
+        f"pictures of each in {points[0].way.steps} steps. Doses are those of {STEPS} steps: where pushes "
+        "add up, fewer take more. Bold: the nearest to renders of those alike in what is right that keep the "
+        "spread; kept in `doses.json`."
     )
     lines = [
         *head("Doses of the ways to guide", command, what),
