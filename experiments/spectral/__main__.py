@@ -6,7 +6,7 @@ took no part. ``--sample encoder=toyfaces_spectral`` asks it of trained spectral
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -46,6 +46,10 @@ def main(arguments: Sequence[str]) -> None:
         at = torch.full((1,), t, device=networks.device)
         return torch.cat([tower(batch.to(networks.device), at).pooled.cpu() for batch in pictures.split(64)])
 
+    @torch.no_grad()
+    def texts(sentences: Sequence[str]) -> Tensor:
+        return clip.encode_text(sentences).cpu()
+
     size = int(getattr(tower, "image_size", 64))
     pictures, _ = faces(0, torch.arange(options.train) + SPLITS["train"].start, size)
     with torch.no_grad():
@@ -57,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"timestep {t}", flush=True)
         noise = torch.randn(pictures.shape, generator=keyed_generator("probe", t))
         phi = features(schedule.diffuse(pictures, torch.tensor([t]), noise), t)
-        fits[t] = fit(phi, F.normalize(shown, dim=-1))
+        fits[t] = fit(phi, shown)
 
     exam = toy_exam(options.count, size)
     ways: dict[str, Encode] = {
@@ -65,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
         "fitted": lambda x, t: F.normalize(features(x, t) @ fits[t][:-1] + fits[t][-1], dim=-1),
     }
     asked = {
-        name: visibility(encode, _texts(clip.encode_text), schedule, exam.pictures, exam.questions, LEVELS)
+        name: visibility(encode, texts, schedule, exam.pictures, exam.questions, LEVELS)
         for name, encode in ways.items()
     }
     means = {
@@ -89,10 +93,6 @@ def fit(features: Tensor, wanted: Tensor) -> Tensor:
     """(K + 1, D): the fit of ``wanted`` (N, D) by whitened ``features`` (N, K) and a constant."""
     z = torch.cat([torch.ones(len(features), 1), features, wanted], dim=1).double()
     return fitted(z.mT @ z / len(z), features.shape[1]).float()
-
-
-def _texts(encode: Callable[[Sequence[str]], Tensor]) -> Callable[[Sequence[str]], Tensor]:
-    return lambda texts: F.normalize(encode(texts), dim=-1).cpu()
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -104,7 +104,7 @@ class SpectralTraining(Training):
     def _note(self, images: Tensor, features: Tensor, t: Tensor) -> None:
         """Add a batch to the moments of its level."""
         self._clip[0].to(self.device)
-        shown = F.normalize(full(self._clip[0].encode_image(images)), dim=-1)
+        shown = full(self._clip[0].encode_image(images))
         z = torch.cat([torch.ones_like(features[:, :1]), features, shown], dim=1)
         (number,) = self.network.nearest(t).tolist()
         with torch.autocast(z.device.type, enabled=False):

@@ -90,10 +90,7 @@ def test_the_latest_batches_of_a_level_are_fitted_and_an_unseen_level_has_its_ne
     batches = [(draws(8, 3, 32, 32, seed=s).float(), draws(8, 3, seed=9 + s).float()) for s in range(2)]
     for images, features in batches:
         module._note(images, features, torch.tensor([480]))
-    z = [
-        torch.cat([torch.ones(8, 1), phi, nn.functional.normalize(Shown().encode_image(images), dim=-1)], 1)
-        for images, phi in batches
-    ]
+    z = [torch.cat([torch.ones(8, 1), phi, Shown().encode_image(images)], dim=1) for images, phi in batches]
     moments = MEMORY * z[0].mT @ z[0] + z[1].mT @ z[1]
     exported: Any = module.exported()
     torch.testing.assert_close(exported.table[1], fitted((moments / moments[0, 0]).double(), 3).float())
