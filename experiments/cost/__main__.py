@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import torch
 
-import sdg
+from experiments import pages
 from experiments.command import add_report, command
 from experiments.cost.flops import MODELS, FlopCount
 from experiments.results import save_page
-from experiments.running import configuration, invocation, launch, machine
+from experiments.running import configuration, invocation, launch
 from sdg.config import build
 from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
@@ -46,13 +46,8 @@ class Cost(NamedTuple):
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     options.report.mkdir(parents=True, exist_ok=True)
-    lines = [
-        "# What guidance costs, measured",
-        "",
-        f"`{invocation('cost', arguments)}`, on {machine()}, with sdg {sdg.__version__} and torch "
-        f"{torch.__version__}; medians of {options.rounds} rounds of {options.steps} steps.",
-        "",
-    ]
+    what = f"Medians of {options.rounds} rounds of {options.steps} steps."
+    lines = pages.head("What guidance costs, measured", invocation("cost", arguments), what)
     for model in options.models:
         lines += table(model, options, measure(model, options))
     save_page(options.report / "results.md", lines, "experiments.cost")
@@ -128,16 +123,13 @@ def table(model: str, options: argparse.Namespace, costs: dict[str, Cost]) -> li
     """The lines of one model's table."""
     base = costs["unguided"]
     size = f"{options.size}-px pictures" if options.size else "pictures of its own size"
-    lines = [f"## {model}: {size}, {options.batch} at a time", ""]
-    lines += [
-        "| control | GFLOP a step | of the unguided | time of the unguided, median (range) |",
-        "|---|---:|---:|---|",
-    ]
+    rows = []
     for control, cost in costs.items():
         ratios = [own / before for own, before in zip(cost.milliseconds, base.milliseconds, strict=True)]
         time_ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})"
-        lines.append(f"| {control} | {cost.gflop:.1f} | {cost.gflop / base.gflop:.2f} | {time_ratio} |")
-    return [*lines, ""]
+        rows.append([control, f"{cost.gflop:.1f}", f"{cost.gflop / base.gflop:.2f}", time_ratio])
+    heads = ["control", "GFLOP a step", "of the unguided", "time of the unguided, median (range)"]
+    return [f"## {model}: {size}, {options.batch} at a time", "", *pages.table(heads, rows)]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

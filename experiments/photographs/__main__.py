@@ -11,7 +11,7 @@ from experiments.command import add_report, command
 from experiments.photographs.examination import Finding, examine
 from experiments.photographs.labelled import read_labelled
 from experiments.photographs.table import write_table
-from experiments.running import configuration, invocation, launch, machine
+from experiments.running import configuration, invocation, launch
 from sdg.errors import SDGError
 from sdg.metrics.run import judge_source
 from sdg.networks.face_judge import FaceJudge
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
         found[name] = examine(judge, read_labelled(data, options.count))
     options.report.mkdir(parents=True, exist_ok=True)
     words = invocation("photographs", arguments)
-    write_table(found, options.report, words, machine(), f"{source.name}, weights {source.digest()[:12]}")
+    write_table(found, options.report, words, f"{source.name}, weights {source.digest()[:12]}")
     print(f"look at {options.report / 'judge.md'}")
 
 

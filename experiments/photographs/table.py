@@ -3,28 +3,25 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-
-import sdg
+from experiments.pages import head, table
 from experiments.photographs.examination import Finding
 from sdg.files import write_whole
 
 
-def write_table(
-    found: Mapping[str, Sequence[Finding]], folder: Path, words: str, machine: str, judge: str
-) -> None:
+def write_table(found: Mapping[str, Sequence[Finding]], folder: Path, words: str, judge: str) -> None:
     """``judge.md``."""
-    lines = [
-        "# What the judge reads right on real photographs",
-        "",
-        f"`{words}`, on {machine}, with sdg {sdg.__version__} and torch {torch.__version__}; {judge}. "
-        "95 % intervals are over pictures, each taken as drawn alone.",
-        "",
-        "| photographs | what | value | 95 % | pictures |",
-        "|---|---|---|---|---|",
+    rows = [
+        [name, each.name, f"{each.value:.3f}", _ends(each), str(each.count)]
+        for name, findings in found.items()
+        for each in findings
     ]
-    for name, findings in found.items():
-        for each in findings:
-            ends = "–" if each.ends is None else f"{each.ends[0]:.3f} … {each.ends[1]:.3f}"
-            lines.append(f"| {name} | {each.name} | {each.value:.3f} | {ends} | {each.count} |")
-    write_whole(folder / "judge.md", "\n".join([*lines, ""]))
+    what = f"The judge: {judge}. 95 % intervals are over pictures, each taken as drawn alone."
+    lines = [
+        *head("What the judge reads right on real photographs", words, what),
+        *table(["photographs", "what", "value", "95 %", "pictures"], rows, left=2),
+    ]
+    write_whole(folder / "judge.md", "\n".join(lines))
+
+
+def _ends(finding: Finding) -> str:
+    return "–" if finding.ends is None else f"{finding.ends[0]:.3f} … {finding.ends[1]:.3f}"

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 
 from experiments.command import add_report, add_settings, command
+from experiments.pages import head, table
 from experiments.results import save_page
-from experiments.running import configuration, invocation, launch, machine
+from experiments.running import configuration, invocation, launch
 from sdg.checkpoints import load_weights
 from sdg.config import build
 from sdg.pixels import from_bytes
@@ -38,27 +39,14 @@ def main(arguments: Sequence[str]) -> None:
     pool = sum(map(len, batches))
     at = levels(schedule)
     draw_curves(at, curves, pool).save(options.report / "curve.png")
-    save_page(
-        options.report / "results.md",
-        table(at, curves, pool, invocation("retrieval", arguments)).splitlines(),
-        "experiments.retrieval",
-    )
-    print(f"look at {options.report / 'curve.png'} and results.md beside it")
-
-
-def table(at: Sequence[int], curves: dict[str, list[float]], pool: int, words: str) -> str:
-    """The curves as numbers, with a row for each timestep."""
     rows = [
-        f"# Top-1 among {pool} validation pictures",
-        "",
-        f"`{words}`, on {machine()}.",
-        "",
-        f"| t | {' | '.join(curves)} |",
-        "|---:" * (1 + len(curves)) + "|",
+        [str(t), *(f"{value:.3f}" for value in values)]
+        for t, values in zip(at, zip(*curves.values(), strict=True), strict=True)
     ]
-    for t, values in zip(at, zip(*curves.values(), strict=True), strict=True):
-        rows.append(" | ".join([f"| {t}", *(f"{value:.3f}" for value in values)]) + " |")
-    return "\n".join([*rows, ""])
+    title = f"Top-1 among {pool} validation pictures"
+    lines = [*head(title, invocation("retrieval", arguments)), *table(["t", *curves], rows)]
+    path = save_page(options.report / "results.md", lines, "experiments.retrieval")
+    print(f"look at {options.report / 'curve.png'} and {path.name} beside it")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
