@@ -51,6 +51,19 @@ def test_no_two_of_many_keys_draw_the_same() -> None:
     assert abs(float(drawn.var()) - 1 / 12) < 1e-3
 
 
+@pytest.mark.slow
+def test_no_two_of_a_million_keys_draw_the_same() -> None:
+    """128 bits of each are all apart; of 32 bits, as many pairs agree as chance has it, 116 ± 11."""
+    keys = [(seed, index) for seed in (0, 1, 5, 5 + 7 * 2**32) for index in range(250_000)]
+    drawn = torch.empty(len(keys), 2, dtype=torch.int64)
+    for row, key in zip(drawn, keys, strict=True):
+        row.random_(-(2**63), 2**63 - 1, generator=keyed_generator("x_t", *key))
+    for column in drawn.unbind(dim=1):
+        assert len(column.unique()) == len(keys)
+        pairs = len(keys) - len((column & 0xFFFFFFFF).unique())
+        assert abs(pairs - len(keys) ** 2 / 2**33) < 6 * (len(keys) ** 2 / 2**33) ** 0.5, pairs
+
+
 def test_numpy_draws_the_same_from_the_same_state() -> None:
     """An independent Mersenne Twister, its state the hash of the key as the format of keys has it."""
     words = np.frombuffer(hashlib.shake_256(b"['x_t', 0, 1]").digest(4 * 624), "<u4")

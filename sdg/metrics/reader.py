@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import torch
@@ -20,7 +22,7 @@ _AT_ONCE = 32
 _LONG = 1000
 """Fewest pictures that get a progress bar."""
 _CHUNK = 1024
-"""Features that are summed up at a time."""
+"""Features in memory at a time, where a sum of all is wanted."""
 
 
 class FeatureReader:
@@ -81,11 +83,14 @@ class FeatureReader:
             bar.update(len(batch))
         bar.close()
 
+    def parts(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Iterator[Tensor]:
+        """The same features a part (n, D) at a time, so that they are never in memory as a whole."""
+        for part in torch.tensor(list(rows)).split(_CHUNK):
+            yield self.features(name, pictures, part.tolist())
+
     def moments(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Moments:
         """Moments of the features of the pictures ``rows``, at least one; raises as :meth:`features`."""
-        parts = torch.tensor(list(rows)).split(_CHUNK)
-        first, *rest = (Moments.of(self.features(name, pictures, part.tolist())) for part in parts)
-        return sum(rest, first)
+        return reduce(add, map(Moments.of, self.parts(name, pictures, rows)))
 
     def reference_moments(self, name: str, reference: Pictures) -> Moments:
         """Moments of all pictures of a reference, from the cache if it has them."""

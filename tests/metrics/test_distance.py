@@ -26,9 +26,28 @@ def test_is_the_distance_of_the_features_of_the_guided_samples(tmp_path: Path) -
     assert measure.count == 60
     assert measure.interval is not None
     assert measure.interval[0] < measure.value < measure.interval[1]
-    assert measure.over == "60 noises"
+    assert measure.over == "60 noises and 80 pictures"
     (plain,) = Frechet("thumbs")(viewed(Known(pixels=guided), tmp_path, Known(pixels=reference), thumbs=eye))
     assert plain.value == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_reference_varies_too_unless_its_pictures_are_unknown(tmp_path: Path) -> None:
+    """What each of its pictures contributes is what the distance loses without it."""
+    a, b, eye = noise(400, 0), noise(300, 1, top=200), Thumbnail()
+    seen = viewed(Known(pixels=a), tmp_path, Known(pixels=b), thumbs=eye)
+    (measure,) = Frechet("thumbs")(seen)
+    (own,) = measure.spreads[1].parts
+    samples, features = Moments.of(eye(a)), eye(b)
+    for row in (0, 7):
+        rest = Moments.of(torch.cat([features[:row], features[row + 1 :]]))
+        left_out = measure.value - frechet_distance(samples, rest)
+        assert float(own.sums[row]) == pytest.approx(left_out, rel=0.05, abs=1e-3 * measure.value / 300)
+    seen.features.reference_moments("thumbs", seen.reference_pictures)
+    (seen.reference,) = tmp_path.rglob("thumbs-moments-*.safetensors")
+    (fixed,) = Frechet("thumbs")(seen)
+    assert fixed.value == pytest.approx(measure.value)
+    assert fixed.over == "400 pictures"
+    assert fixed.spreads[0].variance == pytest.approx(measure.spreads[0].variance)
 
 
 def test_needs_a_reference_and_enough_pictures(tmp_path: Path) -> None:
