@@ -44,7 +44,7 @@ class Trusting(NuisanceSpread):
 METRICS: dict[str, Metric] = {
     "alignment": TextAlignment(),
     "spread": Trusting(),
-    "drift": Drift(exchanges=20),
+    "drift": Drift(),
     "diversity": PairwiseDistance("values"),
     "fréchet": Frechet("values"),
     "kernel": KernelDistance("values", subset_size=150, subsets=20),

@@ -22,9 +22,6 @@ class Drift:
     samples with the same noise could as well be the guided one; exchanging them at random shows what chance
     gives. As errors add up in squares, drift = √(n / (n - 1) mean (TV² - TV² by chance)), or 0, with the mean
     over prompts of n samples each. ``all`` is the mean over attributes.
-
-    Args:
-        exchanges: how often pairs are exchanged at random.
     """
 
     protocol = (
@@ -34,9 +31,6 @@ class Drift:
         "exchanged at random, by 1 - 1/n of n samples; 95 % intervals over prompts and noises"
     )
     judges = True
-
-    def __init__(self, exchanges: int = 100):
-        self.exchanges = exchanges
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         silent = evidence.by_target(evidence.mentioned())[:, 0] < 0
@@ -51,7 +45,7 @@ class Drift:
         kept = silent.any(dim=0)
         names, sizes = list(evidence.judge.attributes), [*map(len, evidence.judge.attributes.values())]
         changes = _one_hot(guided, sizes) - _one_hot(unguided, sizes)
-        signs = lots(evidence, self.exchanges)
+        signs = lots(evidence)
         total, exchanged = changes.sum(dim=1), signs @ changes
         squares = _squares(total, exchanged, samples, sizes)
         by_chance = _variation(exchanged / samples, sizes).square()  # (P, R, A)

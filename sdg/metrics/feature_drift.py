@@ -9,9 +9,6 @@ from sdg.metrics.exchange import lots, spread_of
 from sdg.metrics.intervals import Spread
 from sdg.metrics.measure import Measure, rooted
 
-_EXCHANGES = 100
-"""How often guided and unguided are exchanged at random, for the interval."""
-
 
 class FeatureDrift:
     """How far guidance moves the mean feature of a prompt's samples, apart from what the prompt asks for.
@@ -68,7 +65,7 @@ class FeatureDrift:
         steps = 2 * to_others - squares[:, None]
         sizes = deviations * samples / (samples - 1)
         parts = (steps - value * sizes) / (samples * len(prompts) * spread.mean())
-        mixed = (lots(evidence, _EXCHANGES) @ changes).square().sum(dim=-1).mean(dim=0)
+        mixed = (lots(evidence) @ changes).square().sum(dim=-1).mean(dim=0)
         null = spread_of(mixed / (samples * (samples - 1) * spread.mean()))
         spreads, chance = (Spread.of(evidence.units, parts.flatten()), null), by_chance.mean() / spread.mean()
         return [rooted("", float(value), len(guided), *spreads, by_chance=float(chance))]

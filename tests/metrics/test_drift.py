@@ -9,6 +9,7 @@ from torch import Tensor
 from sdg.data.toyfaces import ATTRIBUTES
 from sdg.errors import SDGError
 from sdg.metrics.drift import Drift
+from sdg.metrics.exchange import EXCHANGES, balanced, lots
 from sdg.metrics.measure import Measure
 from tests.metrics.examples import evidence, judged, record, write_mentions
 
@@ -48,8 +49,36 @@ def test_of_one_prompt_it_is_the_total_variation_less_the_floor(tmp_path: Path) 
     found = measure(tmp_path, guided, unguided, hats(1))["hair_color"]
     # Two pairs differ, black for brown and blond for brown. Exchanged alike, they add up to ½; one of the two
     # alone exchanged, brown cancels, and black and blond leave ¼.
-    assert found.beside[1] ** 2 == pytest.approx((0.5**2 + 0.25**2) / 2, abs=0.02)  # type: ignore[index]
+    assert found.beside[1] ** 2 == pytest.approx((0.5**2 + 0.25**2) / 2)  # type: ignore[index]
     assert found.value**2 == pytest.approx((0.5**2 - found.beside[1] ** 2) * 4 / 3)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("samples", [2, 7, 40, 128])
+def test_lots_are_balanced(samples: int) -> None:
+    """Products of two are 0 on average, as of all that could be drawn; seven run through all of these."""
+    signs = balanced(samples)
+    assert torch.equal(signs.T @ signs, EXCHANGES * torch.eye(samples, dtype=torch.float64))
+    few = signs[:, : min(samples, 7)]
+    assert len(few.unique(dim=0)) == 2 ** few.shape[1]
+
+
+def test_lots_belong_to_noises_and_those_of_different_noises_are_unlike(tmp_path: Path) -> None:
+    """Two prompts share noises 0 to 3, a third has 4 to 7; 200 samples of a prompt have lots, too."""
+    places = [[0, 1, 2, 3], [0, 1, 2, 3], [4, 5, 6, 7]]
+    records = [record(f"hat {prompt}", place) for prompt, row in enumerate(places) for place in row]
+    free = judged([record(None, place) for place in range(8)])
+    mentions = write_mentions(tmp_path / "mentions.jsonl", hats(3))
+    first, second, third = lots(evidence(judged(records), free, mentions))
+    assert torch.equal(first, second)
+    assert first.shape == (EXCHANGES, 4)
+    for signs in (first, third):
+        assert torch.equal(signs.T @ signs, EXCHANGES * torch.eye(4, dtype=torch.float64))
+    assert not torch.equal(first, third)
+    assert float((first.T @ third).abs().max()) < 0.5 * EXCHANGES
+    records = [record("hat 0", place) for place in range(200)]
+    (many,) = lots(evidence(judged(records), judged([record(None, i) for i in range(200)]), mentions))
+    assert many.shape == (EXCHANGES, 200)
+    assert len(many.T.unique(dim=0)) == 200
 
 
 def test_the_same_samples_have_not_drifted(tmp_path: Path) -> None:

@@ -301,7 +301,7 @@ def drift_held(effects: Effects, layout: Layout, runs: int) -> list[float]:
     known = {"beard": world.drift(MOVED), "glasses": world.drift(0.0)}
     held = dict.fromkeys(known, 0)
     for _ in range(runs):
-        for each in Drift(exchanges=50)(world.evidence()):
+        for each in Drift()(world.evidence()):
             if each.name in known:
                 assert each.interval is not None
                 held[each.name] += each.interval[0] <= known[each.name] <= each.interval[1]
