@@ -50,6 +50,8 @@ METRICS: dict[str, Metric] = {
     "kernel": KernelDistance("values", subset_size=150, subsets=20),
     "prdc": Manifold("values"),
 }
+OF_FEATURES = ("fréchet", "kernel", "prdc")
+"""All else does not depend on where the features lie."""
 SHOWN = {
     "alignment/mentioned": "share of what is mentioned (0.9)",
     "spread/all": "spread",
@@ -80,28 +82,42 @@ class Count(NamedTuple):
 
 
 def count(
-    layout: Layout, effects: Effects, shift: float, runs: int, reference: int = 300, seed: int = 0
+    layout: Layout,
+    effects: Effects,
+    shift: float,
+    runs: int,
+    of_before: int = 0,
+    reference: int = 300,
+    seed: int = 0,
 ) -> dict[str, Count]:
-    """Measure many runs of one world; a count for each of ``SHOWN``.
+    """Measure many runs of one world; a count for each of ``SHOWN``, without shift only for ``OF_FEATURES``.
 
     Drift is a root, whose mean over runs is not the drift, so that is computed.
+
+    Args:
+        of_before: in how many of the runs the intervals before are computed, too.
     """
     world = World(layout, effects, shift, reference, seed)
     values: dict[str, list[float]] = defaultdict(list)
     now: dict[str, list[Interval | None]] = defaultdict(list)
     before: dict[str, list[Interval | None]] = defaultdict(list)
-    for _ in range(runs):
+    measured = METRICS if shift else {key: METRICS[key] for key in OF_FEATURES}
+    for run in range(runs):
         evidence = world.evidence()
-        for key, metric in METRICS.items():
+        for key, metric in measured.items():
             for measure in metric(evidence):
                 name = "/".join(filter(None, [key, measure.name]))
                 if name in SHOWN:
                     values[name].append(measure.value)
                     now[name].append(measure.interval)
-        for name, interval in interval_before(evidence).items():
+        for name, interval in interval_before(evidence).items() if run < of_before else ():
             before[name].append(interval)
     truths = {"drift/beard": world.drift(MOVED), "drift/glasses": world.drift(0.0)}
-    return {name: _counted(values[name], now[name], before.get(name), truths.get(name)) for name in SHOWN}
+    return {
+        name: _counted(values[name], now[name], before.get(name), truths.get(name))
+        for name in SHOWN
+        if name in values
+    }
 
 
 def _counted(
