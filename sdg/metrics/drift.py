@@ -10,7 +10,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.exchange import lots, spread_of
-from sdg.metrics.intervals import Error, Spread, interval
+from sdg.metrics.intervals import Error, Spread, interval, unknown
 from sdg.metrics.measure import Measure, rooted
 from sdg.metrics.units import Units
 
@@ -132,6 +132,7 @@ def _mean(moved: Sequence[_Moved], measures: Sequence[Measure], units: Units) ->
         ends and (max(ends[0], 0.0), ends[1]),
         ("by chance", chance),
         str(spreads[0]),
+        unknown(value, *spreads),
         spreads,
     )
 

@@ -40,4 +40,5 @@ class JudgeFrechet:
         others = len(fresh) + torch.arange(self.floors * count)
         floors = [evidence.judge.faces(numbers, mentioned).features for numbers in others.split(count)]
         floor = sum(frechet_distance(Moments.of(features), renders) for features in floors) / self.floors
-        return [Measure("", value, count, beside=("floor", floor))]
+        why = "the floor says what chance does"
+        return [Measure("", value, count, beside=("floor", floor), unknown=why)]

@@ -26,6 +26,8 @@ from sdg.metrics.units import Grouping, Units
 from sdg.report.student import quantile
 
 Interval = tuple[float, float]
+_ROUNDING = 1e-9
+"""An error below this share of a value is 0 but for rounding."""
 
 
 class Part(NamedTuple):
@@ -123,9 +125,21 @@ class Error(NamedTuple):
         return self.size * quantile(self.freedom, level) if self.size > 0 else 0.0
 
 
-def interval(value: float, *spreads: Spread, level: float = 0.95) -> Interval | None:
-    """The value ± Student's t times its standard error; None if nothing varies that was drawn by chance."""
+def unknown(value: float, *spreads: Spread) -> str:
+    """Why there is no interval by :func:`interval`; empty where there is one.
+
+    An error of 0 is not certainty: of two samples of one prompt, say, one without the other tells nothing.
+    """
     if not any(spreads):
+        return "one sample alone says nothing of chance"
+    if Error.of(*spreads).size <= _ROUNDING * abs(value):
+        return "too few or too uniform samples to say how much chance moves it"
+    return ""
+
+
+def interval(value: float, *spreads: Spread, level: float = 0.95) -> Interval | None:
+    """The value ± Student's t times its standard error; None if that is :func:`unknown`."""
+    if unknown(value, *spreads):
         return None
     reach = Error.of(*spreads).reach(level)
     return value - reach, value + reach

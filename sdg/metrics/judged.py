@@ -99,11 +99,12 @@ class JudgeReader:
         """Judge batches (B, 3, size, size) uint8, at least one.
 
         Raises:
-            SDGError: the pictures have another size.
+            SDGError: the pictures have another size, or the judge says what is no number.
         """
         parts = []
         for pixels in batches:
             judgement = judge_pixels(self.judge, pixels.to(self.device), self.size)
+            _check(judgement)
             parts.append((answers(judgement).cpu(), judgement.nuisances.cpu(), judgement.features.cpu()))
         attributes, nuisances, features = zip(*parts, strict=True)
         return Judged(torch.cat(attributes), torch.cat(nuisances), torch.cat(features), records)
@@ -133,6 +134,15 @@ class JudgeReader:
         attributes = torch.where(mentioned < 0, sample_attributes(0, index), mentioned)
         images = render(attributes, sample_nuisances(0, index), side)
         return to_bytes(images)
+
+
+def _check(judgement: Judgement) -> None:
+    """Raise SDGError unless all is finite: of NaN, the most probable value would be the first."""
+    every = [*judgement.attributes.values(), judgement.nuisances, judgement.features]
+    if not all(each.isfinite().all() for each in every):
+        raise SDGError(
+            "what the judge says of some pictures is not finite: look at the pictures, and at its weights"
+        )
 
 
 def true_nuisances(numbers: Tensor) -> Tensor:

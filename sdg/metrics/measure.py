@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.intervals import Error, Interval, Spread, interval, square_interval
+from sdg.metrics.intervals import Error, Interval, Spread, interval, square_interval, unknown
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Measure:
     """What to compare the value with, and its name: ("unguided", 0.42)."""
     over: str = ""
     """What varied by chance, which the interval is over: "100 prompts × 10 noises"."""
+    unknown: str = ""
+    """Why there is no interval."""
     spreads: tuple[Spread, ...] = field(default=(), repr=False, compare=False)
     """What the value's error is made of, for differences from other measures; see :mod:`~.intervals`."""
 
@@ -37,8 +39,8 @@ def measured(
 ) -> Measure:
     """A measure with the interval that its spreads give, by ``ends_of`` such as :func:`share_interval`."""
     ends = ends_of(value, *spreads)
-    over = " and ".join(filter(None, map(str, spreads)))
-    return Measure(name, value, count, ends, beside, over, spreads)
+    over, why = " and ".join(filter(None, map(str, spreads))), "" if ends else unknown(value, *spreads)
+    return Measure(name, value, count, ends, beside, over, why, spreads)
 
 
 def rooted(name: str, square: float, count: int, *spreads: Spread, by_chance: float) -> Measure:
@@ -53,8 +55,8 @@ def rooted(name: str, square: float, count: int, *spreads: Spread, by_chance: fl
     roots = ends and (max(ends[0], 0.0) ** 0.5, max(ends[1], 0.0) ** 0.5)
     steepness = 1 / (2 * max(square, Error.of(*spreads).size, 1e-12) ** 0.5)
     own = tuple(each.scaled(steepness) for each in spreads)
-    beside = ("by chance", by_chance**0.5)
-    return Measure(name, max(square, 0.0) ** 0.5, count, roots, beside, str(spreads[0]), own)
+    beside, why = ("by chance", by_chance**0.5), "" if ends else unknown(square, *spreads)
+    return Measure(name, max(square, 0.0) ** 0.5, count, roots, beside, str(spreads[0]), why, own)
 
 
 class Metric(Protocol):

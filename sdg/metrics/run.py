@@ -169,6 +169,8 @@ def table(report: dict) -> str:
         lines.append(
             f"{name:{width}}{measure['value']:9.4g}   {interval:^19}   {beside:<21}{measure['count']:>6}"
         )
+    without = {measure["no interval"]: None for measure in measures.values() if "no interval" in measure}
+    lines += [f"where there is no interval: {why}" for why in without]
     return "\n".join(lines)
 
 
@@ -240,6 +242,8 @@ def _plain(measure: Measure) -> dict:
     if measure.interval is not None:
         plain["interval"] = list(measure.interval)
         plain["over"] = measure.over
+    elif measure.unknown:
+        plain["no interval"] = measure.unknown
     if measure.beside is not None:
         plain["beside"] = dict([measure.beside])
     return plain

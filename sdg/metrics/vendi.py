@@ -44,7 +44,8 @@ class Vendi:
         rows = evidence.rows
         before = evidence.unguided_rows if evidence.targets else []
         beside = ("unguided", self._score(evidence, before)) if len(before) > 1 else None
-        return [Measure("", self._score(evidence, rows), len(rows), beside=beside)]
+        why = "with fewer pictures the score is lower for that alone, so none can be left out"
+        return [Measure("", self._score(evidence, rows), len(rows), beside=beside, unknown=why)]
 
     def _score(self, evidence: Evidence, rows: list[int]) -> float:
         return vendi(evidence.features.features(self.features[0], evidence.samples, rows))

@@ -9,7 +9,7 @@ from sdg.files import write_whole
 from sdg.report.charts import write_library
 from sdg.report.runs import Column, as_csv, as_markdown, find_runs, list_columns
 from sdg.report.runs_page import as_page
-from sdg.report.seeds import over_seeds, repeated
+from sdg.report.seeds import over_seeds, repeated, strangers
 
 USUAL = (("alignment/mentioned", "spread/all"), ("alignment/mentioned", "diversity_judge"))
 """Pairs of measures plotted by default: what guidance gains against what it costs."""
@@ -23,6 +23,13 @@ def main(arguments: list[str] | None = None) -> None:
         for run, first in repeated(runs):
             print(
                 f"{run.name} is {first.name} again: the seed is the same; the mean counts one",
+                file=sys.stderr,
+            )
+        for run, first in strangers(runs):
+            other = sorted({said.split(maxsplit=1)[-1] for said in {*run.contents} ^ {*first.contents}})
+            print(
+                f"{run.name} was drawn by other files than {first.name} ({', '.join(other)}): no mean is of "
+                "both",
                 file=sys.stderr,
             )
         runs += over_seeds(runs)

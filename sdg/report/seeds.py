@@ -28,6 +28,18 @@ def repeated(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
     return [(run, first) for first, *others in _draws(runs) for run in others]
 
 
+def strangers(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Runs of the same settings but for the seed that were drawn by other files: each with the first such."""
+    firsts: dict[tuple, Run] = {}
+    for run in (same[0] for same in _draws(runs)):
+        firsts.setdefault(_but_seed(run), run)
+    return [
+        (run, first)
+        for run in (same[0] for same in _draws(runs))
+        if run.contents != (first := firsts[_but_seed(run)]).contents
+    ]
+
+
 def _draws(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that have a seed, those of one draw together."""
     found: dict[tuple, list[Run]] = defaultdict(list)

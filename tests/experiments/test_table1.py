@@ -119,7 +119,8 @@ def test_a_claim_holds_where_chance_leaves_no_doubt(
 def test_many_claims_need_more_than_one_does() -> None:
     """A difference of 2.6 standard errors convinces alone, and not among twenty that show nothing."""
     values = {"one": {"top_1": numbers(0.5, 0.05)}, "other": {"top_1": numbers(0.37, 1e-9)}}
-    claim, doubt = Claim("", "top_1", "one", "other"), Claim("", "top_1", "one", "one")
+    values["like"] = {"top_1": numbers(0.5, 0.05, 1)}
+    claim, doubt = Claim("", "top_1", "one", "other"), Claim("", "top_1", "one", "like")
     assert judge([(claim, 0.01)], values)[0].word == HOLDS
     assert judge([(claim, 0.01)] + [(doubt, 0.01)] * 19, values)[0].word == UNKNOWN
 

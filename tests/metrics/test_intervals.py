@@ -23,7 +23,7 @@ from sdg.metrics.intervals import (
     square_interval,
 )
 from sdg.metrics.kernel import squared_distance
-from sdg.metrics.measure import measured
+from sdg.metrics.measure import measured, rooted
 from sdg.metrics.units import Units
 from sdg.report.student import beyond, quantile
 
@@ -181,6 +181,20 @@ def test_where_nothing_varies_there_is_no_interval() -> None:
     assert interval(0.5, mean_spread(one, torch.ones(1))) is None
     assert share_interval(0.5, mean_spread(one, torch.ones(1))) is None
     assert measured("", 0.5, 1, mean_spread(one, torch.ones(1))).interval is None
+
+
+def test_an_error_of_0_is_no_certainty() -> None:
+    """Of two samples of a prompt, spread and drift without one of them say nothing: no interval, and why."""
+    same = mean_spread(Units.alone(3), torch.full((3,), 0.1))
+    assert interval(0.1, same) is None
+    assert square_interval(0.0, same) is None
+    found = measured("", 0.1, 3, same)
+    assert found.interval is None
+    assert found.unknown.startswith("too few or too uniform samples")
+    assert rooted("", 0.0, 3, same, by_chance=0.0).unknown == found.unknown
+    alone = measured("", 0.1, 1, mean_spread(Units.alone(1), torch.ones(1)))
+    assert alone.unknown == "one sample alone says nothing of chance"
+    assert measured("", 0.5, 9, mean_spread(Units.alone(9), normal(9))).unknown == ""
 
 
 def test_one_prompt_is_no_draw_so_its_noises_alone_vary() -> None:

@@ -4,6 +4,7 @@ import torch
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES, SPLITS, sample_attributes, sample_nuisances
 from sdg.errors import SDGError
 from sdg.metrics.judged import JudgeReader, scale_nuisances, true_nuisances
+from sdg.networks.judge import Judgement
 from tests.metrics.examples import SIZE, LookupJudge, face, pixels
 
 
@@ -50,3 +51,16 @@ def test_refuses_pictures_of_another_size_and_more_faces_than_there_are(reader: 
         reader.faces(torch.tensor([100_000]))
     with pytest.raises(SDGError, match="batch_size=0 judges nothing"):
         JudgeReader(torch.nn.Identity(), SIZE, batch_size=0)
+
+
+def test_a_judge_that_says_what_is_no_number_is_not_believed() -> None:
+    """The most probable of NaN would be the first value of every attribute."""
+
+    class Broken(LookupJudge):
+        def forward(self, images: torch.Tensor) -> Judgement:
+            judgement = super().forward(images)
+            judgement.attributes["hat"][0] = torch.nan
+            return judgement
+
+    with pytest.raises(SDGError, match="not finite: look at the pictures, and at its weights"):
+        JudgeReader(Broken(*face(0)), SIZE).read([pixels(*face(0))])

@@ -153,6 +153,18 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
     assert "unguided" in line
 
 
+def test_where_there_is_no_interval_it_says_why(run: Path, knowing: LookupJudge) -> None:
+    report = evaluate(config(f"samples='{run}'", "metrics=[score]")).report
+    assert "no interval" not in report["measures"]["score/text"]
+    for line in (lines := [json.loads(each) for each in (run / "manifest.jsonl").read_text().splitlines()]):
+        line["scores"] = line["scores"] and {"text": 0.5}
+    (run / "manifest.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    report = evaluate(config(f"samples='{run}'", "metrics=[score]")).report
+    why = "too few or too uniform samples to say how much chance moves it"
+    assert report["measures"]["score/text"] == {"value": 0.5, "count": 6, "no interval": why}
+    assert table(report).splitlines()[-1] == f"where there is no interval: {why}"
+
+
 @pytest.mark.slow
 def test_a_folder_of_strangers_is_measured_against_another(
     tmp_path: Path, small_judge: list[str], run: Path

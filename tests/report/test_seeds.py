@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import t as student
 
 from sdg.report.runs import Run
-from sdg.report.seeds import over_seeds, repeated
+from sdg.report.seeds import over_seeds, repeated, strangers
 
 
 def seeds(values: list[float]) -> list[Run]:
@@ -49,3 +49,5 @@ def test_one_seed_twice_is_one_draw_and_other_weights_are_another_thing() -> Non
     trained_on = Run("other weights", two.measures, two.protocols, two.settings, ("ab12  prior",))
     assert over_seeds([one, trained_on]) == []
     assert repeated([one, trained_on]) == []
+    assert strangers([one, two, trained_on]) == [(trained_on, one)]
+    assert strangers([one, again, two]) == []
