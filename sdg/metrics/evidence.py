@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.frechet import Moments
+from sdg.metrics.judge_features import OUTPUTS
 from sdg.metrics.judged import Judged, JudgeReader
 from sdg.metrics.mentions import Mentions
 from sdg.metrics.pictures import Pictures
@@ -26,7 +27,7 @@ class Evidence:
 
     Args:
         samples: pictures of a run, or of any folder.
-        reader: reads features; None if no metric needs any.
+        reader: reads features; None if no metric needs any. If it keeps what the judge says, that is taken.
         reference: what samples are compared with: pictures, the path of their statistics, or nothing.
         mentions: what prompts ask for.
         judge: loads the judge; called when a metric first needs it.
@@ -194,8 +195,10 @@ class Evidence:
 
     @cached_property
     def _judged(self) -> Judged:
-        every = range(len(self.samples))
-        return self.judge.read(self.samples.batches(every, self.judge.batch_size), self._need_records())
+        every, records = range(len(self.samples)), self._need_records()
+        if self._reader is not None and OUTPUTS in self._reader.makers:
+            return self.judge.judged(self._reader.features(OUTPUTS, self.samples, every), records)
+        return self.judge.read(self.samples.batches(every, self.judge.batch_size), records)
 
     def _need_records(self) -> list[dict]:
         if not self.samples.records:

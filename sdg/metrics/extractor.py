@@ -18,13 +18,20 @@ class Extractor(nn.Module, ABC):
 
     kept = True
     """Whether features are kept in a file; not if they are larger than the pictures."""
+    keeps: str | None = None
+    """Name of what is kept, where extractors of one network keep the same; None: the features themselves."""
 
     def __init__(self, protocol: str, weights: str):
         super().__init__()
         self.protocol, self.weights = protocol, weights
 
     @abstractmethod
-    def forward(self, pictures: Tensor) -> Tensor: ...
+    def forward(self, pictures: Tensor) -> Tensor:
+        """What is kept of pictures, (B, K) float32: the features, unless :meth:`of` takes them from it."""
+
+    def of(self, kept: Tensor) -> Tensor:
+        """The features (N, D) in what was kept, (N, K)."""
+        return kept
 
     def texts(self, prompts: Sequence[str]) -> Tensor:
         """(M, D) vectors whose inner products with features say how well each text fits each picture.

@@ -10,14 +10,16 @@ from torch import Tensor
 from sdg.data.toyfaces import ATTRIBUTES, MARGINALS
 from sdg.errors import SDGError
 from sdg.metrics.extractor import Extractor
-from sdg.metrics.judged import judge_pixels
+from sdg.metrics.judged import judge_pixels, judgement_of
 from sdg.metrics.judges import JudgeSource
 from sdg.metrics.mentions import Mentions
 from sdg.networks.judge import Judgement
 
+OUTPUTS = "judge_outputs"
 
-class JudgeFeatures(Extractor):
-    """Outputs of the layer below the judge's answers.
+
+class JudgeOutputs(Extractor):
+    """All that the judge says, which is kept once for whatever is taken from it.
 
     Args:
         judge: the judge, not loaded.
@@ -26,20 +28,33 @@ class JudgeFeatures(Extractor):
         SDGError: the weights are missing or do not fit.
     """
 
+    keeps = OUTPUTS
+
     def __init__(self, judge: JudgeSource):
-        super().__init__(judge.features, judge.digest())
-        self.network, self.size = judge.load(), judge.size
+        super().__init__(judge.name, judge.digest())
+        self.source, self.network = judge, judge.load()
         self.freeze()
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self.judge(pictures).features
+        return judge_pixels(self.network, pictures, self.source.size)
 
-    def judge(self, pictures: Tensor) -> Judgement:
-        """What the judge sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
-        return judge_pixels(self.network, pictures, self.size)
+    def judgement(self, kept: Tensor) -> Judgement:
+        """What was kept, taken apart."""
+        return judgement_of(kept, self.source.attributes, self.source.nuisances)
 
 
-class JudgeAnswers(JudgeFeatures):
+class JudgeFeatures(JudgeOutputs):
+    """Outputs of the layer below the judge's answers."""
+
+    def __init__(self, judge: JudgeSource):
+        super().__init__(judge)
+        self.protocol = judge.features
+
+    def of(self, kept: Tensor) -> Tensor:
+        return self.judgement(kept).features
+
+
+class JudgeAnswers(JudgeOutputs):
     r"""The judge's answers, as evidence for text: :math:`\log p(v \mid x) - \log p(v)` for every value v.
 
     A text's vector marks the values that it mentions, so its product with a picture's features is their
@@ -47,6 +62,7 @@ class JudgeAnswers(JudgeFeatures):
     texts that say less would fit better.
 
     Args:
+        judge: the judge, not loaded.
         mentions: file that says what the texts mention, as ``Mentions`` reads it.
 
     Raises:
@@ -65,8 +81,8 @@ class JudgeAnswers(JudgeFeatures):
         )
         self.mentions = Mentions(mentions)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        logits = self.judge(pictures).attributes
+    def of(self, kept: Tensor) -> Tensor:
+        logits = self.judgement(kept).attributes
         return torch.cat(
             [
                 logits[name].log_softmax(dim=1) - logits[name].new_tensor(MARGINALS[name]).log()

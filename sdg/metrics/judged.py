@@ -29,8 +29,15 @@ def unscale_nuisances(scaled: Tensor) -> Tensor:
     return low + (scaled.clamp(-1, 1) + 1) / 2 * (high - low)
 
 
-def judge_pixels(judge: nn.Module, pixels: Tensor, size: int | None) -> Judgement:
-    """What a judge sees in pictures (B, 3, size, size) uint8; raises SDGError for another size."""
+def judge_pixels(judge: nn.Module, pixels: Tensor, size: int | None) -> Tensor:
+    """All that a judge says of pictures (B, 3, size, size) uint8, as numbers to be kept: (B, V + K + D).
+
+    These are the logits of V values, K nuisances and D features, which :func:`judgement_of` takes apart.
+
+    Raises:
+        SDGError: pictures of another size, or a judge that says what is no number: of NaN, the most probable
+            value would be the first.
+    """
     if size is not None and pixels.shape[-2:] != (size, size):
         height, width = pixels.shape[-2:]
         raise SDGError(
@@ -38,7 +45,19 @@ def judge_pixels(judge: nn.Module, pixels: Tensor, size: int | None) -> Judgemen
             "give a judge of that size"
         )
     judgement: Judgement = judge(from_bytes(pixels))
-    return judgement
+    said = torch.cat([*judgement.attributes.values(), judgement.nuisances, judgement.features], dim=1).float()
+    if not said.isfinite().all():
+        raise SDGError(
+            "what the judge says of some pictures is not finite: look at the pictures, and at its weights"
+        )
+    return said
+
+
+def judgement_of(said: Tensor, attributes: Mapping[str, Sequence[str]], nuisances: int) -> Judgement:
+    """Take apart what :func:`judge_pixels` gives, by the judge's values and its number of nuisances."""
+    sizes = [len(values) for values in attributes.values()]
+    *logits, rest = said.split([*sizes, said.shape[1] - sum(sizes)], dim=1)
+    return Judgement(dict(zip(attributes, logits, strict=True)), rest[:, :nuisances], rest[:, nuisances:])
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,7 @@ class JudgeReader:
         batch_size: pictures at a time.
         device: where it runs; results are on the CPU.
         attributes: the values that it tells apart, by attribute, in the order of its logits.
+        nuisances: how many it reads.
         protocol: which judge this is, in words.
 
     Raises:
@@ -86,28 +106,29 @@ class JudgeReader:
         batch_size: int = 256,
         device: str | torch.device = "cpu",
         attributes: Mapping[str, Sequence[str]] = ATTRIBUTES,
+        nuisances: int = len(NUISANCES),
         protocol: str = "",
     ):
         if batch_size < 1:
             raise SDGError(f"batch_size={batch_size} judges nothing: use 1 or more")
         self.judge = judge.eval().requires_grad_(False).to(device)
         self.size, self.batch_size, self.device = size, batch_size, device
-        self.attributes, self.protocol = attributes, protocol
+        self.attributes, self.nuisances, self.protocol = attributes, nuisances, protocol
 
     @torch.no_grad()
     def read(self, batches: Iterable[Tensor], records: Sequence[dict] = ()) -> Judged:
         """Judge batches (B, 3, size, size) uint8, at least one.
 
         Raises:
-            SDGError: the pictures have another size, or the judge says what is no number.
+            SDGError: as :func:`judge_pixels`.
         """
-        parts = []
-        for pixels in batches:
-            judgement = judge_pixels(self.judge, pixels.to(self.device), self.size)
-            _check(judgement)
-            parts.append((answers(judgement).cpu(), judgement.nuisances.cpu(), judgement.features.cpu()))
-        attributes, nuisances, features = zip(*parts, strict=True)
-        return Judged(torch.cat(attributes), torch.cat(nuisances), torch.cat(features), records)
+        said = [judge_pixels(self.judge, pixels.to(self.device), self.size).cpu() for pixels in batches]
+        return self.judged(torch.cat(said), records)
+
+    def judged(self, said: Tensor, records: Sequence[dict] = ()) -> Judged:
+        """What :func:`judge_pixels` gave of N pictures, (N, V + K + D), as readings."""
+        judgement = judgement_of(said, self.attributes, self.nuisances)
+        return Judged(answers(judgement), judgement.nuisances, judgement.features, records)
 
     def faces(self, numbers: Tensor, mentioned: Tensor | None = None) -> Judged:
         """Judge renders that no network was trained on.
@@ -134,15 +155,6 @@ class JudgeReader:
         attributes = torch.where(mentioned < 0, sample_attributes(0, index), mentioned)
         images = render(attributes, sample_nuisances(0, index), side)
         return to_bytes(images)
-
-
-def _check(judgement: Judgement) -> None:
-    """Raise SDGError unless all is finite: of NaN, the most probable value would be the first."""
-    every = [*judgement.attributes.values(), judgement.nuisances, judgement.features]
-    if not all(each.isfinite().all() for each in every):
-        raise SDGError(
-            "what the judge says of some pictures is not finite: look at the pictures, and at its weights"
-        )
 
 
 def true_nuisances(numbers: Tensor) -> Tensor:

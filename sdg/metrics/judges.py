@@ -9,7 +9,7 @@ from torch import nn
 from sdg.checkpoints import load_weights
 from sdg.checkpoints.face_api import PACKAGE, face_api_hash, find_face_api, load_face_api
 from sdg.checkpoints.places import find_file
-from sdg.data.toyfaces import ATTRIBUTES
+from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.files import file_hash
 from sdg.networks.face_judge import FaceJudge
 from sdg.networks.judge import Judge
@@ -21,6 +21,7 @@ class JudgeSource(ABC):
     Args:
         name: what protocols call it.
         attributes: the values that it tells apart, by attribute.
+        nuisances: how many it reads.
         features: what its features are, in words.
         size: side of the pictures it takes; None: any.
         place: where its weights are, as the user gave it.
@@ -30,11 +31,13 @@ class JudgeSource(ABC):
         self,
         name: str,
         attributes: Mapping[str, Sequence[str]],
+        nuisances: int,
         features: str,
         size: int | None,
         place: str | Path | None,
     ):
-        self.name, self.attributes, self.features = name, attributes, features
+        self.name, self.features = name, features
+        self.attributes, self.nuisances = attributes, nuisances
         self.size, self.place = size, place
 
     @abstractmethod
@@ -57,7 +60,7 @@ class ToyfacesJudge(JudgeSource):
 
     def __init__(self, network: Judge, checkpoint: str | Path | None, size: int):
         features = "features of the toyfaces judge, not resized"
-        super().__init__("the toyfaces judge", ATTRIBUTES, features, size, checkpoint)
+        super().__init__("the toyfaces judge", ATTRIBUTES, len(NUISANCES), features, size, checkpoint)
         self.network = network
 
     def load(self) -> nn.Module:
@@ -77,7 +80,7 @@ class FaceApiJudge(JudgeSource):
 
     def __init__(self, network: FaceJudge, folder: str | Path | None):
         features = f"embedding of identity by {PACKAGE}, pictures resized to 150 px as there"
-        super().__init__(f"{PACKAGE}'s face networks", network.attributes, features, None, folder)
+        super().__init__(f"{PACKAGE}'s face networks", network.attributes, 0, features, None, folder)
         self.network = network
 
     def load(self) -> nn.Module:

@@ -61,15 +61,17 @@ class FeatureReader:
         Raises:
             SDGError: as :meth:`extractor`; also if features are not finite.
         """
-        if not self.extractor(name).kept:
-            return torch.cat(list(self.batches(name, pictures, rows)))
-        if (name, pictures) not in self._mapped:
-            self._mapped[name, pictures] = self._stored(name, pictures)
-        return self._mapped[name, pictures][list(rows)]
+        extractor = self.extractor(name)
+        if not extractor.kept:
+            return extractor.of(torch.cat(list(self._read(name, pictures, rows))))
+        key = extractor.keeps or name, pictures
+        if key not in self._mapped:
+            self._mapped[key] = self._stored(name, pictures)
+        return extractor.of(self._mapped[key][list(rows)])
 
     @torch.no_grad()
-    def batches(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Iterator[Tensor]:
-        """The same features in batches, which are not kept."""
+    def _read(self, name: str, pictures: Pictures, rows: Sequence[int]) -> Iterator[Tensor]:
+        """What an extractor reads, in batches."""
         extractor, what = self.extractor(name), f"{name} of {Path(pictures.source).name}"
         bar = Bar(total=len(rows), desc=what, unit="pictures", leave=False, disable=len(rows) < _LONG)
         for batch in pictures.batches(rows, _AT_ONCE):
@@ -94,10 +96,11 @@ class FeatureReader:
 
     def reference_moments(self, name: str, reference: Pictures) -> Moments:
         """Moments of all pictures of a reference, from the cache if it has them."""
-        path = self._cached(name, reference, "moments")
+        origin = self._origin(name, reference)
+        path = self._cached(origin, "moments")
         if (found := load_moments(path)) is None:
             found = self.moments(name, reference, range(len(reference)))
-            save_moments(path, found, self._origin(name, reference))
+            save_moments(path, found, origin)
         return found
 
     def reference_features(self, name: str, reference: Pictures, most: int) -> Tensor:
@@ -114,17 +117,20 @@ class FeatureReader:
         return path.read_text(encoding="utf-8")
 
     def _stored(self, name: str, pictures: Pictures) -> Tensor:
-        """Features (N, D) of all pictures, mapped from their file, which is written first if need be."""
-        path = self._cached(name, pictures, "features")
+        """What is kept (N, K) of all pictures, mapped from its file, which is written first if need be."""
+        origin = self._origin(name, pictures)
+        if shared := self.extractor(name).keeps:
+            origin |= {"features": shared, "protocol": "all that the network says"}
+        path = self._cached(origin, "features")
         if not path.is_file():
-            count, origin = len(pictures), self._origin(name, pictures)
-            save_features(path, count, self.batches(name, pictures, range(count)), origin)
+            count = len(pictures)
+            save_features(path, count, self._read(name, pictures, range(count)), origin)
         return load_features(path)
 
-    def _cached(self, name: str, pictures: Pictures, kind: str) -> Path:
+    def _cached(self, origin: Mapping[str, str], kind: str) -> Path:
         """A file named by everything that its content depends on."""
-        origin = "\n".join(self._origin(name, pictures).values())
-        return self.cache / f"{name}-{kind}-{hashlib.sha256(origin.encode()).hexdigest()[:32]}.safetensors"
+        digest = hashlib.sha256("\n".join(origin.values()).encode()).hexdigest()[:32]
+        return self.cache / f"{origin['features']}-{kind}-{digest}.safetensors"
 
     def _origin(self, name: str, pictures: Pictures) -> dict[str, str]:
         extractor = self.extractor(name)

@@ -4,7 +4,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +22,7 @@ from sdg.files import file_hash, write_whole
 from sdg.locks import locked_folder
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.extractor import Extractor
+from sdg.metrics.judge_features import OUTPUTS, JudgeOutputs
 from sdg.metrics.judged import JudgeReader
 from sdg.metrics.judges import JudgeSource
 from sdg.metrics.measure import Measure, Metric
@@ -109,7 +110,10 @@ def gather(config: DictConfig) -> Evidence:
             # A picture that samples aim at would be near them for that alone.
             aims = {path for record in samples.records if (path := record.get("reference")) is not None}
             reference = reference.without(aims) if aims else reference
-    extractors = {name: partial(_extractor, node) for name, node in (config.features or {}).items()}
+    extractors: dict[str, Callable[[], Extractor]] = {
+        name: partial(_extractor, node) for name, node in (config.features or {}).items()
+    }
+    extractors[OUTPUTS] = partial(JudgeOutputs, judge_source(config))
     reader = FeatureReader(extractors, cache, _device(config.device))
     return Evidence(samples, mentions, partial(load_judge, config), reader, reference)
 
@@ -183,7 +187,8 @@ def load_judge(config: DictConfig) -> JudgeReader:
     source = judge_source(config)
     judge, protocol = source.load(), f"{source.name}, weights {source.digest()[:_SHOWN]}"
     device = _device(config.device)
-    return JudgeReader(judge, source.size, config.batch_size, device, source.attributes, protocol)
+    values = source.attributes, source.nuisances
+    return JudgeReader(judge, source.size, config.batch_size, device, *values, protocol)
 
 
 def _extractor(node: DictConfig) -> Extractor:

@@ -83,8 +83,12 @@ def test_the_judges_answers_fit_texts_by_their_mutual_information(tmp_path: Path
 
     hat = information("hat", "yes")
     expected = torch.stack([information("hair_color", "red") + hat, hat], dim=1)
-    torch.testing.assert_close(extractor(pictures) @ extractor.texts(["red, hat", "hat"]).T, expected)
-    torch.testing.assert_close(JudgeFeatures(source)(pictures), judgement.features)
+    kept = extractor(pictures)
+    torch.testing.assert_close(extractor.of(kept) @ extractor.texts(["red, hat", "hat"]).T, expected)
+    features = JudgeFeatures(source)
+    torch.testing.assert_close(features.of(kept), judgement.features)
+    torch.testing.assert_close(features.judgement(kept).nuisances, judgement.nuisances)
+    assert torch.equal(features(pictures), kept)
     with pytest.raises(SDGError, match="does not say what 'beard' mentions"):
         extractor.texts(["beard"])
     with pytest.raises(SDGError, match="reads pictures of 16x16"):

@@ -28,7 +28,7 @@ from sdg.metrics.pictures import open_samples
 from sdg.metrics.run import evaluate, measure_all, table
 from sdg.metrics.score import GuideScore
 from sdg.metrics.spread import NuisanceSpread
-from sdg.networks.judge import Judge
+from sdg.networks.judge import Judge, Judgement
 from tests.metrics.examples import SIZE, LookupJudge, face, pixels, record, write_mentions, write_run
 
 MENTIONS = {"a hat": {"hat": "yes"}, "red hair and a smile": {"hair_color": "red", "expression": "smiling"}}
@@ -151,6 +151,26 @@ def test_writes_what_it_measured_and_how(run: Path, mentions: Path, small_judge:
     (line,) = (line for line in lines if line.startswith("alignment/all "))
     assert f"{report['measures']['alignment/all']['value']:.4g}" in line
     assert "unguided" in line
+
+
+def test_the_judge_looks_once_whatever_asks_it(
+    run: Path, mentions: Path, small_judge: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine pictures, by its answers, its features and their mutual information; another evaluation, never."""
+    seen, forward = [], Judge.forward
+
+    def looks(judge: Judge, images: torch.Tensor) -> Judgement:
+        seen.append(len(images))
+        return forward(judge, images)
+
+    monkeypatch.setattr(Judge, "forward", looks)
+    asked = "alignment,drift,diversity_judge,vendi_judge,retrieval_judge"
+    words = [f"samples='{run}'", f"mentions='{mentions}'", f"cache='{tmp_path}/cache'", f"metrics=[{asked}]"]
+    first = evaluate(config(*words, "metrics.retrieval_judge.least=2", *small_judge)).whole()
+    assert seen == [9]
+    again = evaluate(config(*words, "metrics.retrieval_judge.least=2", *small_judge)).whole()
+    assert seen == [9]
+    assert again.report["measures"] == first.report["measures"]
 
 
 def test_where_there_is_no_interval_it_says_why(run: Path, knowing: LookupJudge) -> None:
