@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from sdg.report.charts import Chart
 from sdg.report.runs import Column, Run, words
 
-LOWER = ("fid*", "fd_*", "kid*", "kd_*", "*distance*")
+LOWER = ("fid*", "fd_*", "kid*", "kd_*", "md_*", "drift*", "gap_*", "marginals*", "*distance*")
 """Measures for which lower is better."""
 
 

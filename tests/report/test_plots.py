@@ -34,7 +34,13 @@ def test_every_run_is_a_point_with_its_numbers() -> None:
 
 @pytest.mark.parametrize(
     "measure, best",
-    [("cost", ["middle", "high"]), ("fd_judge", ["low", "high"]), ("kid", ["low", "high"])],
+    [
+        ("cost", ["middle", "high"]),
+        *(
+            (least, ["low", "high"])
+            for least in ("fd_judge", "kid", "md_clip", "drift/all", "gap_judge/top_1")
+        ),
+    ],
 )
 def test_best_is_most_or_least_as_the_measure_wants_and_a_line_joins_the_best(
     measure: str, best: list[str]
