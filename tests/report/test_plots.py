@@ -38,7 +38,7 @@ def test_every_run_is_a_point_with_its_numbers() -> None:
         ("cost", ["middle", "high"]),
         *(
             (least, ["low", "high"])
-            for least in ("fd_judge", "kid", "md_clip", "drift/all", "gap_judge/top_1")
+            for least in ("fd_judge", "kid", "md_clip", "drift", "gap_judge")
         ),
     ],
 )
