@@ -56,6 +56,7 @@ class SampleConfig:
     seed: int = 0
     batch_size: int = 8
     group: int | None = None
+    side_by_side: bool | None = None
     dtype: str = "float32"
     channels_last: bool = False
     compile: bool = False

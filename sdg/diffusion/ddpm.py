@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
 from sdg.diffusion.level import Level
+from sdg.diffusion.look import Look
 from sdg.diffusion.sampler import Sampler, Taken
 from sdg.diffusion.timeline import Step
 from sdg.errors import SDGError
@@ -36,10 +37,10 @@ class DDPM(Sampler):
             raise SDGError(f"sampler.rule.gradient_at={gradient_at} is unknown: use x_t or mean")
         self.fixed, self.gradient_at = variance, gradient_at
 
-    def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:
+    def guided_at(self, look: Look) -> tuple[Tensor, Level]:
         if self.gradient_at == "mean":
-            return self.mean(x_t, prediction, step), step.level_s
-        return x_t, step.level
+            return self.mean(look.x_t, look.prediction, look.step), look.step.level_s
+        return super().guided_at(look)
 
     def guide(self, prediction: Prediction, gradient: Tensor, step: Step) -> Prediction:
         # A gradient at x_t stands for one at x_s: of states of another scale, it has another length.

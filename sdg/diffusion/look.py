@@ -1,8 +1,11 @@
 """Look: what the prior says at one state of a chain, and how that changes with the state."""
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
+from sdg.diffusion.branches import InTurn
 from sdg.diffusion.denoiser import Denoiser, Prediction
 from sdg.diffusion.timeline import Step
 
@@ -13,18 +16,36 @@ class Look:
     Args:
         x_t: (B, C, H, W).
         graph: keep what :meth:`pull` needs: the activations of the network, until this object is gone.
+        branches: how the network runs beside those who do not need its answer yet.
     """
 
-    def __init__(self, denoiser: Denoiser, x_t: Tensor, step: Step, graph: bool = False):
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        x_t: Tensor,
+        step: Step,
+        graph: bool = False,
+        branches: InTurn | None = None,
+    ):
         self.denoiser, self.x_t, self.step = denoiser, x_t, step
-        with torch.set_grad_enabled(graph):
-            self._x = x_t.detach().requires_grad_() if graph else x_t
-            self._free = denoiser.free(self._x, step)
-            self._bound = denoiser.bound(self._free)
-        self.prediction = _detached(self._bound)
+        self._x = x_t.detach().requires_grad_() if graph else x_t
+
+        def ask() -> tuple[Prediction, Prediction]:
+            with torch.set_grad_enabled(graph):
+                free = denoiser.free(self._x, step)
+                return free, denoiser.bound(free)
+
+        self._answer = (branches or InTurn()).begin(ask)
+
+    @cached_property
+    def prediction(self) -> Prediction:
         """As the sampler is given it: x̂_0 clamped if the prior clamps."""
-        self.free = _detached(self._free)
+        return _detached(self._answer()[1])
+
+    @cached_property
+    def free(self) -> Prediction:
         """The same before x̂_0 is clamped."""
+        return _detached(self._answer()[0])
 
     @property
     def loudness(self) -> Tensor:
@@ -42,7 +63,8 @@ class Look:
             bound: a direction at x̂_0 as it is clamped; nothing comes back from where the clamp bites.
             free: one at x̂_0 before the clamp; with both, their sum is pulled.
         """
-        given = [(out.x0, v) for out, v in ((self._bound, bound), (self._free, free)) if v is not None]
+        asked, clamped = self._answer()
+        given = [(out.x0, v) for out, v in ((clamped, bound), (asked, free)) if v is not None]
         outputs, directions = zip(*given, strict=True)
         (back,) = torch.autograd.grad(outputs, self._x, directions)
         return back

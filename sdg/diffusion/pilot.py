@@ -73,5 +73,5 @@ class ByGradient(Pilot):
         self.guide = guide
 
     def __call__(self, look: Look, sampler: Sampler, noise: Tensor) -> Push | None:
-        gradient = self.guide(*sampler.guided_at(look.x_t, look.prediction, look.step))
+        gradient = self.guide(*sampler.guided_at(look))
         return None if gradient is None else Push(sampler.guide(look.prediction, gradient, look.step))

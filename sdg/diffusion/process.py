@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sdg.diffusion.branches import branches
 from sdg.diffusion.denoiser import Denoiser, Prediction
 from sdg.diffusion.look import Look
 from sdg.diffusion.noise import NoiseSource
@@ -49,11 +50,15 @@ def walk(
     start: Tensor | None = None,
     constrain: Constraint | None = None,
     device: torch.device | str = "cpu",
+    side_by_side: bool = False,
 ) -> Generator[Moment, Tensor | None]:
     """The chain of :func:`generate`, one step at a time; closing the iterator ends it.
 
     The ``x_s`` of the last moment is the finished image. Sent rows of the batch, (N,) int64, the chain goes
     on with these samples, in this order; whoever sends them tells guide and constraint.
+
+    Args:
+        side_by_side: whether the prior looks at x_t while the guide does (:mod:`sdg.diffusion.branches`).
     """
     if sampler.correct is not None and not timeline.corrected:
         raise SDGError("this rule corrects its steps: make its Timeline with correct=sampler.correct")
@@ -65,29 +70,31 @@ def walk(
     elif (scale := timeline.start.scale) != 1:
         x = scale * x
     previous, none = None, torch.zeros((), device=device)
-    for step in timeline:
-        needed = sampler.stochastic and not step.last
-        # One draw for each step, whatever guides it: so a picture keeps the noise of its unguided twin.
-        own = noise.normal(shape, device) if needed else none
-        for left in reversed(range(pilot.turns(step) if pilot else 1)):
-            z = extra.normal(shape, device) if left and needed else own
-            look = Look(denoiser, x, step, graph=pilot is not None and pilot.pulls(step))
-            push = (pilot(look, sampler, z) if pilot else None) or Push()
-            guided = push.prediction or look.prediction
-            origin, z = x if push.x_t is None else push.x_t, z if push.noise is None else push.noise
-            x_s = sampler.step(origin, guided, step, z, previous)
-            if push.shift is not None:
-                x_s = x_s + push.shift
-            if constrain is not None:
-                x_s = constrain(x_s, step)
-            if left:
-                again = back(x_s, step, extra.normal(shape, device))
-                x = again if pilot is None or pilot.active is None else torch.where(pilot.active, again, x)
-        rows = yield Moment(step, x_s, look.prediction, guided, look.x_t, z, previous)
-        if rows is not None:
-            x_s, guided, noise, extra = x_s[rows], guided.keep(rows), noise.keep(rows), extra.keep(rows)
-            origin = origin[rows]
-        x, previous = x_s, Taken(step, guided, origin)
+    with branches(device, side_by_side) as apart:
+        for step in timeline:
+            needed = sampler.stochastic and not step.last
+            # One draw for each step, whatever guides it: so a picture keeps the noise of its unguided twin.
+            own = noise.normal(shape, device) if needed else none
+            for left in reversed(range(pilot.turns(step) if pilot else 1)):
+                z = extra.normal(shape, device) if left and needed else own
+                with apart.step():
+                    look = Look(denoiser, x, step, pilot is not None and pilot.pulls(step), apart)
+                    push = (pilot(look, sampler, z) if pilot else None) or Push()
+                    guided = push.prediction or look.prediction
+                origin, z = x if push.x_t is None else push.x_t, z if push.noise is None else push.noise
+                x_s = sampler.step(origin, guided, step, z, previous)
+                if push.shift is not None:
+                    x_s = x_s + push.shift
+                if constrain is not None:
+                    x_s = constrain(x_s, step)
+                if left:
+                    again, active = back(x_s, step, extra.normal(shape, device)), pilot and pilot.active
+                    x = again if active is None else torch.where(active, again, x)
+            rows = yield Moment(step, x_s, look.prediction, guided, look.x_t, z, previous)
+            if rows is not None:
+                x_s, guided, noise, extra = x_s[rows], guided.keep(rows), noise.keep(rows), extra.keep(rows)
+                origin = origin[rows]
+            x, previous = x_s, Taken(step, guided, origin)
 
 
 def generate(

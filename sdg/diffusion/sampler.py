@@ -20,6 +20,7 @@ from torch import Tensor
 
 from sdg.diffusion.denoiser import Prediction
 from sdg.diffusion.level import Level
+from sdg.diffusion.look import Look
 from sdg.diffusion.timeline import Correct, Step
 
 
@@ -55,9 +56,12 @@ class Sampler(ABC):
         """How a timeline's steps are corrected (:class:`Timeline`); None: they are not."""
         return None
 
-    def guided_at(self, x_t: Tensor, prediction: Prediction, step: Step) -> tuple[Tensor, Level]:
-        """Where guidance is evaluated: a state (B, C, H, W) and its noise level; x_t by default."""
-        return x_t, step.level
+    def guided_at(self, look: Look) -> tuple[Tensor, Level]:
+        """Where guidance is evaluated: a state (B, C, H, W) and its noise level; x_t by default.
+
+        One that does not depend on ``look.prediction`` need not wait for it.
+        """
+        return look.x_t, look.step.level
 
     @abstractmethod
     def step(

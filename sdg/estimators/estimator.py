@@ -59,6 +59,8 @@ class Estimator(ABC):
     """What F is taken of: states, by an encoder that has learned to read noise, or predicted pictures."""
     pulls: bool = False
     """Whether gradients go back through the prior, whose activations must then be kept."""
+    apart: ClassVar[bool] = False
+    """Whether it finds its directions at x_t without an answer of the prior: both may work at once."""
     turns_noise: ClassVar[bool] = False
     """Whether it changes the noise of a step, and so needs a sampler that adds some."""
 

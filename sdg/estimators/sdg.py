@@ -8,7 +8,7 @@ through the port of the prediction: the mean shift under DDPM, the score correct
 shipped toy encoder, 1.7 % of gradients are over five times the median of their step, and the worst moves ε̂
 by its own length. ``estimator=sdg_clamped`` limits each sample's relative dose, and only bites there.
 
-Cost: one forward of the prior, one pass of the guide. Any sampler.
+Cost: one forward of the prior, one pass of the guide, which may run side by side. Any sampler.
 """
 
 from typing import Literal
@@ -32,6 +32,7 @@ class SDG(Estimator):
     """
 
     reads = "noisy"
+    apart = True
 
     def __init__(
         self,
@@ -60,4 +61,4 @@ class SDG(Estimator):
 
 def _place(here: Here) -> tuple[Tensor, Level]:
     """The state that F is asked of, and its noise level."""
-    return here.sampler.guided_at(here.look.x_t, here.look.prediction, here.look.step)
+    return here.sampler.guided_at(here.look)

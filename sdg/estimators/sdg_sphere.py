@@ -17,6 +17,7 @@ class SDGSphere(Estimator):
     """
 
     reads = "noisy"
+    apart = True
     turns_noise = True
 
     def __init__(self, share: float = 0.15, recurrence: Recurrence | None = None):

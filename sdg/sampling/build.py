@@ -37,7 +37,7 @@ def build_method(config: DictConfig, networks: Networks | None = None, samples: 
     A method whose constructor has an argument ``networks`` is given what is loaded.
 
     Args:
-        config: its ``group``, if it has none, is set.
+        config: its ``group`` and its ``side_by_side``, where they are null, are set.
         networks: where networks are kept; by default they are loaded for this method alone.
         samples: how many are asked for. Fewer than :data:`GROUP` do not pay for a whole group.
 
@@ -50,6 +50,8 @@ def build_method(config: DictConfig, networks: Networks | None = None, samples: 
         each = (config.get("population") or {}).get("particles", 1)
         config.group = each * min(GROUP, 1 << max(samples - 1, 0).bit_length())
     method: Method = build(config.method, **({"networks": networks} if keeps else {}))
+    if "side_by_side" in config and config.side_by_side is None:
+        config.side_by_side = method.side_by_side
     return method.to(networks.device)
 
 

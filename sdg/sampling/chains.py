@@ -26,6 +26,9 @@ from sdg.sampling.plan import PlanEntry
 from sdg.sampling.start import Start
 from sdg.sampling.trace import Trace
 
+SMALL = 64
+"""Side of the largest pictures, in pixels, whose networks gain on a processor from running side by side."""
+
 
 class GuidedSampling(Method):
     """One chain of the prior per sample.
@@ -38,10 +41,13 @@ class GuidedSampling(Method):
         population: several chains for each picture; ``group`` counts chains.
         snapshots: keep x̂_0 every this many steps; 0 keeps none.
         trace: whether records include the numbers of every step.
+        side_by_side: whether prior and encoder run at once on a processor with two threads or more, each on
+            half of them (:mod:`sdg.diffusion.branches`); None: for guided pictures up to :data:`SMALL`.
 
     Raises:
         SDGError: the encoder reads pictures of another size than the prior draws, estimator or population
-            does not suit the chain, the other, or what the encoder is shown, or a number is invalid.
+            does not suit the chain, the other, or what the encoder is shown, or a number is invalid; or
+            the estimator waits for what the prior says, and is to run beside it.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class GuidedSampling(Method):
         group: int = 4,
         snapshots: int = 0,
         trace: bool = True,
+        side_by_side: bool | None = False,
     ):
         guidance = aims.guidance if aims else None
         scale = guidance.scale if guidance else 0.0
@@ -87,6 +94,12 @@ class GuidedSampling(Method):
         self.constraints = constraints or Constraints(self.start)
         self.constraints.fit(denoiser.codec)
         self.snapshots, self.trace = snapshots, trace
+        self.side_by_side = self._apart(guidance) if side_by_side is None else side_by_side
+        if self.side_by_side and not self.estimator.apart:
+            raise SDGError(
+                f"{type(self.estimator).__name__} waits for what the prior says, and cannot run beside it: "
+                "use side_by_side=null, or estimator=sdg"
+            )
 
     @property
     def codec(self) -> Codec:
@@ -132,6 +145,7 @@ class GuidedSampling(Method):
             start=None if begun is None else self.codec.encode(begun),
             constrain=held,
             device=self.device,
+            side_by_side=self.side_by_side,
         )
         rows: Tensor | None = None
         for number in range(1, self.steps + 1):
@@ -153,6 +167,14 @@ class GuidedSampling(Method):
                 score.keep(rows)
         scores = score.finished(self.codec.settle(images)) if score else {}
         return self._finish(entries, self.codec.decode(images), scores, trace)
+
+    def _apart(self, guidance: Guidance | None) -> bool:
+        """Whether the networks of a step gain from running side by side.
+
+        Not where nothing is guided: such pictures are those of no guidance at all, to the bit.
+        """
+        guided = guidance and guidance.scale and not all(guidance.rests(step.level) for step in self.timeline)
+        return bool(guided) and self.estimator.apart and self.size <= SMALL
 
     def _steer(self, entries: Sequence[PlanEntry], score: Aimed | None, noise: NoiseSource) -> Steer | None:
         """What steers the group; None if nothing does."""

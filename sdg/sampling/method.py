@@ -57,6 +57,9 @@ class Method(nn.Module, ABC):
             visible: only a fixed group size reproduces a picture bit for bit.
     """
 
+    side_by_side: bool = False
+    """Whether the networks of a step run at once, which affects the last bits."""
+
     def __init__(self, size: int, steps: int, scale: float, group: int):
         super().__init__()
         if group < 1:

@@ -54,8 +54,9 @@ def sample(config: DictConfig) -> Path:
     references = [str(path) for given in config.references for path in list_pictures(given)]
     check_numbers(config)
     folder = Path(config.output_dir)
-    if config.group is None and (known := read_record(folder)):
-        config.group = known.get("group")
+    for name in ("group", "side_by_side"):
+        if config[name] is None and (known := read_record(folder)):
+            config[name] = known.get(name)
     asked = SamplePlan(prompts, references, config.samples_per_prompt, config.seed, 0.0, config.unguided)
     method = build_method(config, samples=len(asked))
     settings, plan = settle(
