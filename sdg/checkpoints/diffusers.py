@@ -100,6 +100,8 @@ def _denoiser(
 class _Samples(nn.Module):
     """A network of diffusers that gives its output itself, not the record around it."""
 
+    wraps = "unet"
+
     def __init__(self, unet: nn.Module, size_multiple: int):
         super().__init__()
         self.unet, self.size_multiple = unet, size_multiple

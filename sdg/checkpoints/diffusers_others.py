@@ -106,6 +106,8 @@ def read_process(settings: Mapping[str, Any] | None, where: str) -> Process:
 class _Score(nn.Module):
     """ε from the score of pixels from 0 to 1."""
 
+    wraps = "unet"
+
     def __init__(self, unet: nn.Module):
         super().__init__()
         self.unet = unet
@@ -117,6 +119,8 @@ class _Score(nn.Module):
 
 
 class _Negated(nn.Module):
+    wraps = "unet"
+
     def __init__(self, unet: nn.Module):
         super().__init__()
         self.unet = unet

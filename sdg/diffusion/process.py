@@ -88,7 +88,8 @@ def walk(
                 if constrain is not None:
                     x_s = constrain(x_s, step)
                 if left:
-                    again, active = back(x_s, step, extra.normal(shape, device)), pilot and pilot.active
+                    again = back(x_s, step, extra.normal(shape, device))
+                    active = None if pilot is None else pilot.active
                     x = again if active is None else torch.where(active, again, x)
             rows = yield Moment(step, x_s, look.prediction, guided, look.x_t, z, previous)
             if rows is not None:

@@ -39,6 +39,8 @@ class Foreign(nn.Module):
         SDGError: a range, a time or a shape that means nothing.
     """
 
+    wraps = "network"
+
     def __init__(
         self,
         network: nn.Module,

@@ -26,6 +26,8 @@ class RefinedUNet(nn.Module):
         depth: its layers between the first and the last.
     """
 
+    wraps = "unet"
+
     def __init__(self, unet: ADMUNet, patch: int = 2, width: int = 64, depth: int = 2):
         super().__init__()
         self.unet, self.patch = unet, patch
