@@ -11,6 +11,7 @@ from sdg.baselines.clip_loss import CLIPLoss
 from sdg.baselines.latent import LatentSearch
 from sdg.baselines.latent_space import LatentSpace
 from sdg.config import build
+from sdg.diffusion.reuse import reuse
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.schedule import Schedule
 from sdg.diffusion.spacing import Spacing
@@ -109,7 +110,13 @@ def guided_sampling(
         constraint = {**constraint, "image_size": denoiser.image_size}
     constraints = Constraints(begin, None if constraint is None else build(constraint))
     crowd = None if population is None else build(population)
-    return GuidedSampling(denoiser, rule, timeline, aims, begin, constraints, steering, crowd, **drawing)
+    # A picture of before there was such a setting does not have it among its own.
+    again = reuse(sampler.get("reuse"), sampler.get("reuse_blocks", 1))
+    if again and how.compile:
+        raise SDGError("compile=true compiles the prior whole: use sampler.reuse=none, or compile=false")
+    return GuidedSampling(
+        denoiser, rule, timeline, aims, begin, constraints, steering, crowd, **drawing, reuse=again
+    )
 
 
 def _timeline(own: Schedule, sampler: Settings, rule: Sampler, strength: float) -> Timeline:

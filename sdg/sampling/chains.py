@@ -9,6 +9,7 @@ from sdg.diffusion.codec import Codec
 from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.process import Moment, walk
+from sdg.diffusion.reuse import Reuse
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
@@ -17,6 +18,7 @@ from sdg.estimators.sdg import SDG
 from sdg.estimators.steer import Steer
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.score import Aimed, Said
+from sdg.networks.split import Split
 from sdg.pixels import to_bytes
 from sdg.populations.population import Crowd, Population, Selection
 from sdg.sampling.aims import Aims
@@ -43,11 +45,12 @@ class GuidedSampling(Method):
         trace: whether records include the numbers of every step.
         side_by_side: whether prior and encoder run at once on a processor with two threads or more, each on
             half of them (:mod:`sdg.diffusion.branches`); None: for guided pictures up to :data:`SMALL`.
+        reuse: at which steps the prior's inner blocks are not computed; None: at none.
 
     Raises:
         SDGError: the encoder reads pictures of another size than the prior draws, estimator or population
             does not suit the chain, the other, or what the encoder is shown, or a number is invalid; or
-            the estimator waits for what the prior says, and is to run beside it.
+            the estimator needs what it cannot have, beside a prior or through one that is not computed whole.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class GuidedSampling(Method):
         snapshots: int = 0,
         trace: bool = True,
         side_by_side: bool | None = False,
+        reuse: Reuse | None = None,
     ):
         guidance = aims.guidance if aims else None
         scale = guidance.scale if guidance else 0.0
@@ -100,6 +104,9 @@ class GuidedSampling(Method):
                 f"{type(self.estimator).__name__} waits for what the prior says, and cannot run beside it: "
                 "use side_by_side=null, or estimator=sdg"
             )
+        self.reuse = reuse
+        if reuse:
+            self._check_reuse(reuse)
 
     @property
     def codec(self) -> Codec:
@@ -136,8 +143,9 @@ class GuidedSampling(Method):
         )
         choice = self._selection(entries, score)
         begun = self.start.picture(self.size, self.device)
+        split = Split(self.denoiser.network, self.reuse.blocks) if self.reuse else None
         moments = walk(
-            self.denoiser,
+            self.denoiser.around(split) if split else self.denoiser,
             self.sampler,
             self.timeline,
             noise,
@@ -148,7 +156,9 @@ class GuidedSampling(Method):
             side_by_side=self.side_by_side,
         )
         rows: Tensor | None = None
-        for number in range(1, self.steps + 1):
+        for number, step in enumerate(self.timeline, start=1):
+            if split and self.reuse:
+                split.fresh = self.reuse.whole(step)
             moment = moments.send(rows)
             said = score.said if score and steer and steer.found else None
             trace(moment, None if steer and steer.reusing else said)
@@ -156,7 +166,7 @@ class GuidedSampling(Method):
             yield self._view(number, moment, said, trace.clipped[-1], len(entries))
             rows = choice(moment) if choice else None
             if rows is not None:
-                for part in (steer or score, held, trace):
+                for part in (steer or score, held, trace, split):
                     if part is not None:
                         part.keep(rows)
         if choice:
@@ -167,6 +177,16 @@ class GuidedSampling(Method):
                 score.keep(rows)
         scores = score.finished(self.codec.settle(images)) if score else {}
         return self._finish(entries, self.codec.decode(images), scores, trace)
+
+    def _check_reuse(self, reuse: Reuse) -> None:
+        """Raises SDGError if the chain, the prior or the estimator does not go with it."""
+        if self.estimator.pulls:
+            raise SDGError(
+                f"{type(self.estimator).__name__} takes gradients through the prior, of which sampler.reuse "
+                "computes only a part: use sampler.reuse=none, or estimator=sdg"
+            )
+        reuse.fit(self.timeline)
+        Split(self.denoiser.network, reuse.blocks)
 
     def _apart(self, guidance: Guidance | None) -> bool:
         """Whether the networks of a step gain from running side by side.
@@ -217,6 +237,8 @@ class GuidedSampling(Method):
             if entry.scale == 0:
                 # Whether the guide scores an unguided sample depends on the others in its group.
                 steps[i].pop("guided", None)
+            if self.reuse:
+                steps[i]["reused"] = [step.t for step in self.timeline if not self.reuse.whole(step)]
             record = {
                 "scores": {name: round(value[i], 4) for name, value in values.items()} if entry.aimed else {},
                 "trace": steps[i] if self.trace else None,
