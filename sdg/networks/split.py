@@ -18,7 +18,7 @@ from sdg.networks.unet import ADMUNet
 
 
 class Split(nn.Module):
-    """A network for one chain: whole while ``fresh``; else its outer blocks, around what the others gave last.
+    """A network for one chain: whole while ``fresh``, else its outer blocks around what the others gave last.
 
     The blocks are the network's own, with its weights and its code; nothing of it is changed.
 

@@ -1,4 +1,4 @@
-"""Which steps of a chain compute the prior whole: counted by hand, and refused where nothing could be reused."""
+"""Which steps of a chain compute the prior whole: counted by hand, and refused where none could be saved."""
 
 import math
 from typing import Any
