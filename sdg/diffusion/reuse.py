@@ -1,4 +1,4 @@
-"""Reuse: at which steps of a chain the prior's network is computed whole, and at which only its outer blocks."""
+"""Reuse: at which steps of a chain the prior is computed whole, and at which only its outer blocks."""
 
 from typing import Literal
 
@@ -41,7 +41,8 @@ class Reuse:
         """
         if isinstance(self.every, int) and self.every > len(timeline):
             raise SDGError(
-                f"sampler.reuse={self.every} is more than the chain's {len(timeline)} steps: use less, or none"
+                f"sampler.reuse={self.every} is more than the chain's {len(timeline)} steps: "
+                "use less, or none"
             )
         whole, used = set[int](), 0
         for step in timeline:

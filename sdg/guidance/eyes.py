@@ -12,7 +12,8 @@ class Eyes(nn.Module):
     """An encoder that is shown states: decoded to pictures first, unless it has learned to read states.
 
     All that an encoder must offer is ``forward(x, t)``, with pictures x (B, 3, S, S) about [-1, 1] and
-    t (1,) int64, giving :class:`Features`, and the ``image_size`` S that it takes. One that reads a prior's
+    t (1,) int64, giving :class:`Features`, and the ``image_size`` S that it takes. One with ``stops = True``
+    is also told the depth that is read, as a third argument. One that reads a prior's
     states says so by ``reads_states = True``, and has their number of ``channels``.
 
     Args:
@@ -49,16 +50,16 @@ class Eyes(nn.Module):
                 "choose a prior and an encoder that match, or an estimator that reads clean pictures, which "
                 "are resized"
             )
-        self.takes = takes
+        self.takes, self.stops = takes, bool(getattr(encoder, "stops", False))
 
-    def forward(self, states: Tensor, t: Tensor) -> Features:
-        """What the encoder sees of states (B, C, s, s), differentiable."""
+    def forward(self, states: Tensor, t: Tensor, *depth: int) -> Features:
+        """What the encoder sees of states (B, C, s, s), differentiable; ``depth`` if it ``stops``."""
         if self.reads_states:
-            return self.encoder(states, t)
+            return self.encoder(states, t, *depth)
         pictures = self.codec.decode(states)
         if pictures.shape[-1] != self.takes:
             pictures = F.interpolate(pictures, (self.takes, self.takes), mode="bicubic", antialias=True)
-        return self.encoder(pictures, t)
+        return self.encoder(pictures, t, *depth)
 
 
 def _check_states(encoder: nn.Module, side: int, channels: int) -> None:

@@ -99,7 +99,7 @@ class Guidance(nn.Module):
         self.contrast, self.contrast_weight = contrast, number(contrast_weight, "guidance.contrast_weight")
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
-        self.every = every
+        self.every, self.depth = every, max(term.depth for term in self.terms.values())
         self.rescaled = None if schedule is None else Rescaling(schedule)
 
     def seen(self, level: Level) -> Level:
@@ -229,5 +229,6 @@ class Guidance(nn.Module):
     def _see(self, x: Tensor, level: Level) -> Features:
         """The encoder's features in the dtype of x; the encoder computes in the dtype of its weights."""
         shown = x if self.rescaled is None else self.rescaled(x, level)
-        stages, pooled = self.encoder(shown, Conditioning().at(self.seen(level), x.device))
+        depth = [self.depth] if getattr(self.encoder, "stops", False) else []
+        stages, pooled = self.encoder(shown, Conditioning().at(self.seen(level), x.device), *depth)
         return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))

@@ -30,6 +30,11 @@ class StageWeights:
                 f"stages weighs nothing: give for example {{layer3: 1}} out of {', '.join(STAGES)}"
             )
 
+    @property
+    def depth(self) -> int:
+        """The deepest stage in use, of 0 … 4."""
+        return max(self.weights)
+
     def pairs(self, features: Features, target: Features) -> Sequence[tuple[float, Tensor, Tensor]]:
         """(weight, map of x_t, map of the target) for every stage in use; maps (B or 1, C, H, W).
 

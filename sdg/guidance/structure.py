@@ -35,6 +35,10 @@ class Structure(Term):
         super().__init__(weight, target)
         self.stages = StageWeights(stages)
 
+    @property
+    def depth(self) -> int:
+        return self.stages.depth
+
     def __call__(self, features: Features, target: Features) -> Tensor:
         pairs = self.stages.pairs(features, target)
         means = [w * (own - wanted).square().mean(dim=(1, 2, 3)) for w, own, wanted in pairs]

@@ -55,6 +55,10 @@ class Style(Term):
         self.stages = StageWeights(stages or dict.fromkeys(STAGES, 1.0))
         self.distance = gram_distance if gram == "sample" else released_gram_distance
 
+    @property
+    def depth(self) -> int:
+        return self.stages.depth
+
     def __call__(self, features: Features, target: Features) -> Tensor:
         pairs = self.stages.pairs(features, target)
         distances = torch.stack([w * self.distance(own, wanted) for w, own, wanted in pairs])

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sdg.diffusion.level import Level
 from sdg.guidance.weight import Visible, Weight, number
+from sdg.networks.time_encoder import POOLED
 
 
 class Term(ABC):
@@ -35,6 +36,11 @@ class Term(ABC):
     def weight_at(self, level: Level) -> float:
         """w_k at a noise level of the chain."""
         return self.weight.at(level) if isinstance(self.weight, Weight) else self.weight
+
+    @property
+    def depth(self) -> int:
+        """The deepest of the encoder's stages that it reads, of 0 … 4; or the embedding behind them."""
+        return POOLED
 
     @abstractmethod
     def __call__(self, features: Any, target: Any) -> Tensor:

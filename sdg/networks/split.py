@@ -1,8 +1,8 @@
 """Split: a UNet whose inner blocks need not be computed every time.
 
-Along a chain, what a UNet's inner blocks give changes slowly and what its outer ones give does not (Ma et al.
-2023, "DeepCache", arXiv 2312.00858). With the ``blocks`` outermost blocks on the way down and on the way up, and
-everything between left out, the way up begins with what it was handed when all was computed last:
+Along a chain, what a UNet's inner blocks give changes slowly and what its outer ones give does not (Ma et
+al. 2023, "DeepCache", arXiv 2312.00858). With the outermost ``blocks`` on the way down and on the way up
+alone, the way up begins with what it was handed when all was computed last:
 
     x_t -> in -> [outer down] -> (inner down, middle, inner up) -> [outer up] -> out
                                    kept from an earlier step

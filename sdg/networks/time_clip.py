@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sdg.errors import SDGError
 from sdg.networks.clip_blocks import AttentionPool, FiLM, make_stage, modulated_norm
-from sdg.networks.time_encoder import Features, TimeEncoder
+from sdg.networks.time_encoder import POOLED, Features, TimeEncoder
 
 CLIP_TO_TIME = {
     "conv1": "visual_frozen.0",
@@ -94,16 +94,16 @@ class TimeResNet(TimeEncoder):
         ]
         self.add_time_layers([norm.num_features for norm in norms], time_dim)
 
-    def encode(self, x: Tensor, film: FiLM) -> Features:
+    def encode(self, x: Tensor, film: FiLM, depth: int) -> Features:
         *stem, layer1, layer2, layer3 = self.visual_frozen
         for module in stem:
             x = modulated_norm(module, x, film) if isinstance(module, nn.BatchNorm2d) else module(x)
         stages = [x]
-        for stage in (layer1, layer2, layer3, self.layer4):
+        for stage in (layer1, layer2, layer3, self.layer4)[:depth]:
             for block in stage.children():
                 x = block(x, film)
             stages.append(x)
-        return Features(tuple(stages), self.attn_pool(x))
+        return Features(tuple(stages), self.attn_pool(x) if depth == POOLED else x.new_empty(len(x), 0))
 
     def clip_state(self, visual: nn.Module) -> dict[str, Tensor]:
         self.check_pixels(visual)

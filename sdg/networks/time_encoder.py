@@ -26,9 +26,13 @@ class Features(NamedTuple):
     """What one forward of the encoder gives to all guidance terms."""
 
     stages: tuple[Tensor, ...]
-    """Five maps (B, C_k, H_k, W_k), in order from input to embedding."""
+    """Five maps (B, C_k, H_k, W_k), in order from input to embedding, or as many as are read."""
     pooled: Tensor
-    """CLIP's image embedding (B, D), not normalised."""
+    """CLIP's image embedding (B, D), not normalised; (B, 0) if it is not read."""
+
+
+POOLED = 5
+"""Depth of the embedding, after the five stages 0 … 4."""
 
 
 class TimeEncoder(nn.Module, ABC):
@@ -48,6 +52,9 @@ class TimeEncoder(nn.Module, ABC):
     Raises:
         SDGError: An image size that the tower cannot take, or pictures that are not of three channels.
     """
+
+    stops = True
+    """Whether ``forward`` can be told the depth that is read."""
 
     entrance: str
     """Name of the first convolution's weight, the only one shaped by the channels."""
@@ -86,7 +93,7 @@ class TimeEncoder(nn.Module, ABC):
         )
         self.emb_layers = nn.Sequential(nn.ReLU(), nn.Linear(time_dim, 2 * sum(channels)))
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Features:
+    def forward(self, x_t: Tensor, t: Tensor, depth: int = POOLED) -> Features:
         """Encode noisy images.
 
         Args:
@@ -94,6 +101,7 @@ class TimeEncoder(nn.Module, ABC):
                 dtype of the weights.
             t: Original timesteps 0..999, never respaced indices, of shape (B,); or (1,) if all images share
                 one, which computes the modulation once and folds it into the norms.
+            depth: The deepest stage that is read, of 0 … 4, or :data:`POOLED`; what lies beyond is left out.
 
         Raises:
             SDGError: A tensor of the wrong shape.
@@ -107,10 +115,10 @@ class TimeEncoder(nn.Module, ABC):
                 f"the encoder takes one t per image or one for all, got {tuple(t.shape)}: pass ({len(x_t)},)"
             )
         x = x_t.to(self.normalise.mean.dtype)
-        return self.encode(x if self.reads_states else self.normalise(x), self._film(t))
+        return self.encode(x if self.reads_states else self.normalise(x), self._film(t), depth)
 
     @abstractmethod
-    def encode(self, x: Tensor, film: FiLM) -> Features:
+    def encode(self, x: Tensor, film: FiLM, depth: int) -> Features:
         """The features of images (B, 3, S, S) normalised for CLIP; ``film`` has a pair for each norm."""
 
     @abstractmethod

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from sdg.errors import SDGError
 from sdg.networks.clip_blocks import FiLM
-from sdg.networks.time_encoder import Features, TimeEncoder
+from sdg.networks.time_encoder import POOLED, Features, TimeEncoder
 
 
 class TimeViT(TimeEncoder):
@@ -79,20 +79,22 @@ class TimeViT(TimeEncoder):
             self.visual.conv1 = nn.Conv2d(channels, width, patch, patch, bias=False)
         self.add_time_layers([width] * (2 * layers + 1), time_dim)
 
-    def encode(self, x: Tensor, film: FiLM) -> Features:
+    def encode(self, x: Tensor, film: FiLM, depth: int) -> Features:
         visual = self.visual
         patches = visual.conv1(x)
         tokens = torch.cat([visual.class_embedding.expand(len(x), 1, -1), patches.flatten(2).mT], dim=1)
         x = visual.ln_pre(tokens + visual.positional_embedding)
-        states = [x]
-        for block in visual.transformer.resblocks:
+        states, stages = [x], self.stages[: depth + 1]
+        read = len(visual.transformer.resblocks) if depth == POOLED else max(stages)
+        for block in visual.transformer.resblocks[:read]:
             h = modulated_layer_norm(block.ln_1, x, film)
             x = x + block.attn(h, h, h, need_weights=False)[0]
             x = x + block.mlp(modulated_layer_norm(block.ln_2, x, film))
             states.append(x)
-        pooled = modulated_layer_norm(visual.ln_post, x[:, :1], film)[:, 0] @ visual.proj
-        maps = (states[place][:, 1:].mT.unflatten(2, patches.shape[2:]) for place in self.stages)
-        return Features(tuple(maps), pooled)
+        maps = tuple(states[place][:, 1:].mT.unflatten(2, patches.shape[2:]) for place in stages)
+        if depth < POOLED:
+            return Features(maps, x.new_empty(len(x), 0))
+        return Features(maps, modulated_layer_norm(visual.ln_post, x[:, :1], film)[:, 0] @ visual.proj)
 
     def clip_state(self, visual: nn.Module) -> dict[str, Tensor]:
         self.check_pixels(visual)
