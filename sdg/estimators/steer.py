@@ -9,6 +9,7 @@ from sdg.diffusion.pilot import Pilot, Push
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Step
 from sdg.estimators.estimator import Estimator, Found, Here
+from sdg.guidance.rarer import Rarer
 from sdg.guidance.score import Score
 
 
@@ -28,7 +29,7 @@ class Steer(Pilot):
         estimator: Estimator,
         score: Score,
         draws: NoiseSource,
-        every: int = 1,
+        every: int | Rarer = 1,
         active: Tensor | None = None,
         to_the_end: bool = True,
     ):
@@ -47,7 +48,7 @@ class Steer(Pilot):
         return self.uses > 1
 
     def pulls(self, step: Step) -> bool:
-        return self.estimator.pulls and not self._rests(step, step.level) and not self._enough()
+        return self.estimator.pulls and not self._rests(step, step.level) and not self._enough(step)
 
     def turns(self, step: Step) -> int:
         return 1 if self._rests(step, step.level) else self.estimator.turns(step)
@@ -57,7 +58,7 @@ class Steer(Pilot):
         if self._rests(look.step, self.estimator.level(here)):
             self.found = None
             return None
-        if not self._enough():
+        if not self._enough(look.step):
             self.found, self.uses = self.estimator.find(here), 0
         assert self.found is not None  # for the type checker
         self.uses += 1
@@ -72,5 +73,6 @@ class Steer(Pilot):
     def _rests(self, step: Step, level: Level) -> bool:
         return self.score.rests(level) or (step.last and not self.to_the_end)
 
-    def _enough(self) -> bool:
-        return self.found is not None and self.uses < self.every
+    def _enough(self, step: Step) -> bool:
+        every = self.every if isinstance(self.every, int) else self.every(step.level)
+        return self.found is not None and self.uses < every
