@@ -1,0 +1,149 @@
+"""Seconds to a picture of equal quality: ``python -m experiments.benchmark.equal`` (see ``--help``).
+
+Times whole chains of ours and of others on the same weights, in turns within one process, beside what the
+judge says of their pictures. With ``--draw``, those are drawn and judged first, which takes hours and can be
+interrupted; otherwise ``equal.json`` says what was found. Writes ``equal.md``.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.benchmark.chains import Chain, chains, race
+from experiments.benchmark.report import relative
+from experiments.command import add_output, add_report, add_settings, add_sizes, command
+from experiments.grid import Study, Way
+from experiments.matched import DISTANCE
+from experiments.pages import head, table
+from experiments.results import save_page
+from experiments.running import invocation, launch
+from sdg.errors import SDGError
+from sdg.files import write_whole
+
+FOLDER = Path(__file__).parent
+METRICS = ["metrics=[alignment,drift]", DISTANCE]
+MEASURES = {
+    "alignment/mentioned": ("mentioned right", 1),
+    "drift/all": ("drift", -1),
+    "distance": ("distance", -1),
+}
+"""What is measured, its name, and whether more or less of it is better."""
+LATE = "guidance.every={_target_: sdg.guidance.rarer.Rarer, every: 3, start: 0.6}"
+PLAIN, EXACT, FEW = "side_by_side=false", "sampler=ddpm", "sampler=dpmpp_2m_sde"
+WAYS = [
+    Way("100 steps", [EXACT, PLAIN]),
+    Way("100 steps, side by side", [EXACT]),
+    Way("100 steps, reuse 2", [EXACT, PLAIN, "sampler.reuse=2"]),
+    Way("100 steps, encoder rarer", [EXACT, PLAIN, LATE]),
+    Way("20 steps", [FEW, PLAIN]),
+    Way("20 steps, reuse 2", [FEW, PLAIN, "sampler.reuse=2"]),
+    Way("20 steps, all", [FEW, "sampler.reuse=2", LATE]),
+    Way("15 steps, all", [FEW, "sampler.steps=15", "sampler.reuse=2", LATE]),
+]
+"""The first is the yardstick, each of the others leaves out something of it; the last two, all of that."""
+FREE = [
+    Way("unguided, 100 steps", ["method=unguided", EXACT]),
+    Way("unguided, 20 steps", ["method=unguided", FEW]),
+]
+
+Quality = Mapping[str, Mapping[str, Sequence[float]]]
+"""Way -> measure -> value and the ends of its 95 % interval."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    if min(options.rounds, *options.pictures) < 1:
+        raise SDGError("there is nothing to time: use --rounds and --pictures from 1")
+    file = options.report / "equal.json"
+    if options.draw:
+        draw(options, file)
+    quality: Quality = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    times = {n: race(chains(WAYS, FREE, n, options.sample), options.rounds) for n in options.pictures}
+    lines = [
+        *head("Seconds to equal quality", invocation("benchmark.equal", arguments)),
+        *page(quality, times),
+    ]
+    print(f"look at {save_page(options.report / 'equal.md', lines, __package__)}")
+
+
+def draw(options: argparse.Namespace, file: Path) -> None:
+    """Draw and judge every way that is asked for, keeping what is known of the others."""
+    study = Study(options, METRICS)
+    asked = [way for way in WAYS if way.name in options.draw or "all" in options.draw]
+    for way in asked:
+        point = study(way)
+        known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        known[way.name] = {name: [point.value(name), *point.ends(name)] for name in MEASURES}
+        known[way.name]["pictures"] = [point.report["counts"]["guided"]] * 3
+        write_whole(file, json.dumps(known, indent=1) + "\n")
+
+
+def page(quality: Quality, times: Mapping[int, Mapping[Chain, list[float]]]) -> list[str]:
+    """The table, and what it takes to be of equal quality."""
+    first, free = WAYS[0], FREE[1]
+    rows = []
+    some = next(iter(times.values()))
+    for chain in some:
+        cells = [chain.name]
+        for taken in times.values():
+            own = {one.name: seconds for one, seconds in taken.items()}
+            each = own[chain.name]
+            cells.append(f"{sorted(each)[len(each) // 2]:.2f}")
+            for base in (first.name, free.name):
+                middle, least, most = relative(each, own[base])
+                cells.append(f"{middle:.2f} ({least:.2f} … {most:.2f})" if most > least else f"{middle:.2f}")
+        found = quality.get(chain.name)
+        cells += [_value(found, name) for name in MEASURES]
+        cells.append(
+            "–" if found is None or first.name not in quality else _verdict(found, quality[first.name])
+        )
+        rows.append(cells)
+    heads = ["chain"]
+    for n in times:
+        heads += [f"{n}: seconds", f"of {first.name}", f"of {free.name}"]
+    heads += [*(name for name, _ in MEASURES.values()), "equal"]
+    count = quality.get(first.name, {}).get("pictures", [0])[0]
+    return [
+        f"Seconds are of whole chains of so many pictures at a time, ratios within a round: the median of "
+        f"the rounds, least and most. Quality is of {count:.0f} pictures of held-out prompts of each way, "
+        f"as in [few_steps](../few_steps/README.md); *equal* means that none of the three lies outside of "
+        f"the 95 % interval of *{first.name}* on the worse side. A dash: not drawn, since its pictures are no "
+        "guided ones or those of another row but for rounding.",
+        "",
+        *table(heads, rows),
+    ]
+
+
+def _value(found: Mapping[str, Sequence[float]] | None, name: str) -> str:
+    if found is None:
+        return "–"
+    value, low, high = found[name]
+    return f"{value:.3g} ({low:.3g} … {high:.3g})"
+
+
+def _verdict(found: Mapping[str, Sequence[float]], plain: Mapping[str, Sequence[float]]) -> str:
+    worse = [
+        words
+        for name, (words, sign) in MEASURES.items()
+        if sign * found[name][0] < min(sign * end for end in plain[name][1:])
+    ]
+    return f"no: {', '.join(worse)}" if worse else "yes"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = command("benchmark.equal", "Time whole chains beside the quality of their pictures. Resumable.")
+    add = parser.add_argument
+    words = "draw and judge these ways first (names as in the table), or all of them"
+    add("--draw", nargs="*", default=[], metavar="WAY", help=words)
+    add("--pictures", nargs="+", type=int, default=[1, 4], help="pictures at a time that are timed")
+    add("--rounds", type=int, default=3, help="times that each chain is timed, in turns")
+    add_sizes(parser, prompts=48, samples=8, parts=6, seed=27)
+    add_output(parser, "outputs/equal")
+    add_report(parser, FOLDER, "table and what was measured")
+    add_settings(parser, "sample", "evaluate")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    launch(main)
