@@ -29,17 +29,17 @@ MEASURES = {
     "distance": ("distance", -1),
 }
 """What is measured, its name, and whether more or less of it is better."""
-LATE = "guidance.every={_target_: sdg.guidance.rarer.Rarer, every: 3, start: 0.6}"
+LATE = ["guidance.every=3", "guidance.every_from=0.6"]
 PLAIN, EXACT, FEW = "side_by_side=false", "sampler=ddpm", "sampler=dpmpp_2m_sde"
 WAYS = [
     Way("100 steps", [EXACT, PLAIN]),
     Way("100 steps, side by side", [EXACT]),
     Way("100 steps, reuse 2", [EXACT, PLAIN, "sampler.reuse=2"]),
-    Way("100 steps, encoder rarer", [EXACT, PLAIN, LATE]),
+    Way("100 steps, encoder rarer", [EXACT, PLAIN, *LATE]),
     Way("20 steps", [FEW, PLAIN]),
     Way("20 steps, reuse 2", [FEW, PLAIN, "sampler.reuse=2"]),
-    Way("20 steps, all", [FEW, "sampler.reuse=2", LATE]),
-    Way("15 steps, all", [FEW, "sampler.steps=15", "sampler.reuse=2", LATE]),
+    Way("20 steps, all", [FEW, "sampler.reuse=2", *LATE]),
+    Way("15 steps, all", [FEW, "sampler.steps=15", "sampler.reuse=2", *LATE]),
 ]
 """The first is the yardstick, each of the others leaves out something of it; the last two, all of that."""
 FREE = [
@@ -108,7 +108,7 @@ def page(quality: Quality, times: Mapping[int, Mapping[Chain, list[float]]]) -> 
         f"Seconds are of whole chains of so many pictures at a time, ratios within a round: the median of "
         f"the rounds, least and most. Quality is of {count:.0f} pictures of held-out prompts of each way, "
         f"as in [few_steps](../few_steps/README.md); *equal* means that none of the three lies outside of "
-        f"the 95 % interval of *{first.name}* on the worse side. A dash: not drawn, since its pictures are no "
+        f"the 95 % interval of *{first.name}* on the worse side. A dash: not drawn, as its pictures are no "
         "guided ones or those of another row but for rounding.",
         "",
         *table(heads, rows),

@@ -9,7 +9,6 @@ from sdg.diffusion.pilot import Pilot, Push
 from sdg.diffusion.sampler import Sampler
 from sdg.diffusion.timeline import Step
 from sdg.estimators.estimator import Estimator, Found, Here
-from sdg.guidance.rarer import Rarer
 from sdg.guidance.score import Score
 
 
@@ -22,6 +21,7 @@ class Steer(Pilot):
         draws: the samples' noise for the estimator's own use.
         active: which samples are guided at all, (B, 1, 1, 1) bool; None: all.
         to_the_end: whether the last step is guided, too.
+        every_from: progress from which on the estimator is asked less often; before, it is at every step.
     """
 
     def __init__(
@@ -29,12 +29,13 @@ class Steer(Pilot):
         estimator: Estimator,
         score: Score,
         draws: NoiseSource,
-        every: int | Rarer = 1,
+        every: int = 1,
         active: Tensor | None = None,
         to_the_end: bool = True,
+        every_from: float = 0.0,
     ):
         self.estimator, self.score, self.draws, self.every = estimator, score, draws, every
-        self._active, self.to_the_end = active, to_the_end
+        self._active, self.to_the_end, self.every_from = active, to_the_end, every_from
         self.found: Found | None = None
         self.uses = 0
 
@@ -74,5 +75,5 @@ class Steer(Pilot):
         return self.score.rests(level) or (step.last and not self.to_the_end)
 
     def _enough(self, step: Step) -> bool:
-        every = self.every if isinstance(self.every, int) else self.every(step.level)
+        every = self.every if step.level.progress >= self.every_from else 1
         return self.found is not None and self.uses < every

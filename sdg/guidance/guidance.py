@@ -19,7 +19,6 @@ from sdg.diffusion.parameterisation import Conditioning
 from sdg.diffusion.rescaling import Rescaling
 from sdg.diffusion.schedule import Schedule
 from sdg.errors import SDGError
-from sdg.guidance.rarer import Rarer, number_of_steps
 from sdg.guidance.term import Term
 from sdg.guidance.weight import Window, number
 from sdg.networks.time_encoder import Features
@@ -59,9 +58,10 @@ class Guidance(nn.Module):
         scale: s, the default overall strength; each sample may have its own.
         clamp: the largest rms that a sample's gradient may have; longer gradients are scaled down to it.
         normalise: rescale every gradient to the rms s.
-        every: evaluate guidance only at the first of each group of ``every`` guided steps, which may depend
-            on the noise (:class:`~sdg.guidance.rarer.Rarer`), and reuse its
+        every: evaluate guidance only at the first of each group of ``every`` guided steps, and reuse its
             result at the others; left to what runs along the chain (:class:`sdg.estimators.steer.Steer`).
+        every_from: from which progress of the chain on that is so, 0 (pure noise) to 1; before, guidance is
+            evaluated at every step.
         contrast: what every prompt is contrasted with: a sentence, ``"mean"`` for the mean of a set of
             captions, ``"opposite"`` for what each of its parts was told from, or None; left to whoever makes
             the targets (:class:`sdg.guidance.targets.TextTargets`).
@@ -70,7 +70,7 @@ class Guidance(nn.Module):
 
     Raises:
         SDGError: no terms, a scale that is not finite, a clamp that is not above 0, an ``every`` that is not
-            a positive integer, or a contrast that nothing reads.
+            a positive integer or begins outside of the chain, or a contrast that nothing reads.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class Guidance(nn.Module):
         scale: float,
         clamp: float | None = None,
         normalise: bool = False,
-        every: int | Rarer = 1,
+        every: int = 1,
+        every_from: float = 0.0,
         contrast: str | None = None,
         contrast_weight: float = 1.0,
         schedule: Schedule | None = None,
@@ -92,6 +93,12 @@ class Guidance(nn.Module):
             raise SDGError(f"guidance.scale={scale} is not a number: use for example 100")
         if clamp is not None and not clamp > 0:
             raise SDGError(f"guidance.clamp={clamp} leaves no gradient: use a number above 0, or null")
+        if not isinstance(every, int) or every < 1:
+            raise SDGError(f"guidance.every={every} is no number of steps: use 1 (every step) or more")
+        if not 0 <= every_from <= 1:
+            raise SDGError(
+                f"guidance.every_from={every_from} is no progress: use 0 (pure noise) to 1 (the end)"
+            )
         if contrast is not None and not any(term.reads == "prompt" for term in terms.values()):
             raise SDGError(
                 f"guidance.contrast={contrast} is contrasted with nothing, no term reads a prompt: use null"
@@ -99,7 +106,7 @@ class Guidance(nn.Module):
         self.contrast, self.contrast_weight = contrast, number(contrast_weight, "guidance.contrast_weight")
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
-        self.every = every if isinstance(every, Rarer) else number_of_steps(every)
+        self.every, self.every_from = every, every_from
         self.depth = max(term.depth for term in self.terms.values())
         self.rescaled = None if schedule is None else Rescaling(schedule)
 

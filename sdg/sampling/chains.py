@@ -203,7 +203,8 @@ class GuidedSampling(Method):
             return None
         active = None if all(scales) else torch.tensor(scales, device=self.device)[:, None, None, None]
         draws, end = noise.other("estimate"), not (self.population and self.population.untwisted_end)
-        return Steer(self.estimator, score, draws, score.guidance.every, active, end)
+        guidance = score.guidance
+        return Steer(self.estimator, score, draws, guidance.every, active, end, guidance.every_from)
 
     def _selection(self, entries: Sequence[PlanEntry], score: Aimed | None) -> Selection | None:
         """What chooses among the particles of the group; None if each picture has one chain."""

@@ -20,7 +20,6 @@ from sdg.errors import SDGError
 from sdg.estimators.sdg import SDG
 from sdg.estimators.steer import Steer
 from sdg.guidance.guidance import Guidance
-from sdg.guidance.rarer import Rarer
 from sdg.guidance.score import Aimed
 from sdg.guidance.targets import Aim
 from sdg.guidance.text import Text
@@ -57,10 +56,10 @@ class Still(nn.Module):
 PRIOR = Denoiser(Still(), NoiseSchedule.linear(), 2, channels=1, parameterisation="x0")
 
 
-def steer(every: int | Rarer, terms: dict[str, Text] | None = None) -> Steer:
+def steer(every: int, terms: dict[str, Text] | None = None, since: float = 0.0) -> Steer:
     guidance = Guidance(Pixels(), terms or {"text": Text()}, scale=1.0, every=every)
     aim = Aim(guidance.encode, dict.fromkeys(guidance.terms, TARGET), {})
-    return Steer(SDG(), Aimed(guidance, aim, SCALE), NoiseSource([(0, 0), (0, 1)]), every)
+    return Steer(SDG(), Aimed(guidance, aim, SCALE), NoiseSource([(0, 0), (0, 1)]), every, every_from=since)
 
 
 def asked_of(steer: Steer) -> Iterator[tuple[Push | None, bool]]:
@@ -96,19 +95,16 @@ def test_after_a_rest_the_encoder_is_asked_anew() -> None:
     assert said == [False, True] + [None] * 3 + [False, True, True]
 
 
-def test_every_may_follow_the_noise() -> None:
+def test_steps_may_be_asked_less_often_from_some_progress_on() -> None:
     """Each of the first five states, whose progress lies below 0.6; then at every third."""
-    said = [reused for _, reused in asked_of(steer(Rarer(3, 0.6)))]
+    said = [reused for _, reused in asked_of(steer(3, since=0.6))]
     assert said == [False] * 5 + [True, True, False]
 
 
-@pytest.mark.parametrize(
-    "every, start, line",
-    [(0, 0.5, r"guidance\.every=0 is no"), (2, 1.5, r"guidance\.every\.start=1.5 is no")],
-)
-def test_a_rarer_that_means_nothing_is_refused(every: int, start: float, line: str) -> None:
-    with pytest.raises(SDGError, match=line):
-        Rarer(every, start)
+@pytest.mark.parametrize("since", [-0.1, 1.5, float("nan")])
+def test_they_are_from_within_the_chain(since: float) -> None:
+    with pytest.raises(SDGError, match=rf"guidance\.every_from={since} is no progress"):
+        Guidance(Pixels(), {"text": Text()}, 1.0, every_from=since)
 
 
 @pytest.mark.parametrize("every", [0, -1, 1.5])
