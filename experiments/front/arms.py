@@ -78,13 +78,13 @@ ARMS: dict[str, Arm] = {
     ),
     "spectral": Arm("encoder", ("estimator=spectral",), "estimator.strength", _around(32), adds=True),
     "mpgd_encoder": Arm(
-        "encoder", ("estimator=mpgd", "method.guide=encoder"), "estimator.strength", _around(1.6), adds=True
+        "encoder", ("estimator=mpgd", "method.guide=encoder"), "estimator.strength", _around(0.4), adds=True
     ),
     "dps_encoder": Arm(
         "encoder",
         ("estimator=dps", "method.guide=encoder"),
         "estimator.strength",
-        _around(1.2),
+        _around(0.6),
         pulls=1,
         adds=True,
     ),
@@ -99,7 +99,7 @@ ARMS: dict[str, Arm] = {
         looks=0.1,
     ),
     # plain CLIP guides
-    "clip_x0": Arm("clip", ("estimator=clip_x0",), "guidance.scale", _around(1600), pulls=1),
+    "clip_x0": Arm("clip", ("estimator=clip_x0",), "guidance.scale", _around(800), pulls=1),
     "universal": Arm(
         "clip",
         ("estimator=universal", "estimator.inner=3", "estimator.recurrence.turns=1"),
@@ -108,12 +108,12 @@ ARMS: dict[str, Arm] = {
         pulls=1,
         passes=4,
     ),
-    "dps": Arm("clip", ("estimator=dps",), "estimator.strength", _around(3.0), pulls=1, adds=True),
+    "dps": Arm("clip", ("estimator=dps",), "estimator.strength", _around(0.75), pulls=1, adds=True),
     "lgd": Arm(
         "clip",
         ("estimator=lgd", "estimator.draws=2", "estimator.radius=0.2"),
         "estimator.strength",
-        _around(3.0),
+        _around(0.75),
         pulls=1,
         passes=2,
         adds=True,
@@ -122,17 +122,17 @@ ARMS: dict[str, Arm] = {
         "clip",
         ("estimator=freedom", "estimator.recurrence.turns=1"),
         "estimator.size",
-        _around(0.1),
+        _around(0.05),
         pulls=1,
         adds=True,
     ),
-    "dsg": Arm("clip", ("estimator=dsg",), "estimator.share", _around(0.2), pulls=1),
-    "mpgd": Arm("clip", ("estimator=mpgd",), "estimator.strength", _around(2.4), adds=True),
+    "dsg": Arm("clip", ("estimator=dsg",), "estimator.share", _around(0.1), pulls=1),
+    "mpgd": Arm("clip", ("estimator=mpgd",), "estimator.strength", _around(0.3), adds=True),
     "tfg": Arm(
         "clip",
-        ("estimator=tfg", "estimator.rho=2", "estimator.inner=2", "estimator.radius=0"),
+        ("estimator=tfg", "estimator.rho=0.5", "estimator.inner=2", "estimator.radius=0"),
         "estimator.mu",
-        _around(0.1),
+        _around(0.05),
         pulls=1,
         passes=3,
         adds=True,
