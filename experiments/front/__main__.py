@@ -22,14 +22,14 @@ from experiments.front.best import choose
 from experiments.front.figure import draw_front, draw_pictures
 from experiments.front.table import write_results, write_sweep
 from experiments.grid import TUNING, Point, Study
-from experiments.matched import DISTANCE
+from experiments.matched import DISTANCE, TORN
 from experiments.running import invocation, launch
 from sdg.errors import SDGError
 from sdg.files import write_whole
 
 FOLDER = Path(__file__).parent
 DOSES = FOLDER / "doses.json"
-METRICS = ["metrics=[alignment,drift,spread]", "metrics.spread.renders=256", DISTANCE]
+METRICS = ["metrics=[alignment,drift,spread]", "metrics.spread.renders=256", DISTANCE, TORN]
 """Of nuisances, 256 renders tell which the judge reads well."""
 
 

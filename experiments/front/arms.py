@@ -108,12 +108,12 @@ ARMS: dict[str, Arm] = {
         pulls=1,
         passes=4,
     ),
-    "dps": Arm("clip", ("estimator=dps",), "estimator.strength", _around(0.75), pulls=1, adds=True),
+    "dps": Arm("clip", ("estimator=dps",), "estimator.strength", _around(0.2), pulls=1, adds=True),
     "lgd": Arm(
         "clip",
         ("estimator=lgd", "estimator.draws=2", "estimator.radius=0.2"),
         "estimator.strength",
-        _around(0.75),
+        _around(0.2),
         pulls=1,
         passes=2,
         adds=True,
@@ -130,7 +130,7 @@ ARMS: dict[str, Arm] = {
     "mpgd": Arm("clip", ("estimator=mpgd",), "estimator.strength", _around(0.3), adds=True),
     "tfg": Arm(
         "clip",
-        ("estimator=tfg", "estimator.rho=0.5", "estimator.inner=2", "estimator.radius=0"),
+        ("estimator=tfg", "estimator.rho=0.2", "estimator.inner=2", "estimator.radius=0"),
         "estimator.mu",
         _around(0.05),
         pulls=1,

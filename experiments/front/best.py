@@ -5,19 +5,18 @@ from collections.abc import Sequence
 from experiments.front.arms import Way
 from experiments.grid import SPREAD_TO_KEEP, Point
 
-RIGHT, DRIFT, DISTANCE = "alignment/mentioned", "drift/all", "distance"
+RIGHT, TORN, DRIFT = "torn/right", "torn", "drift/all"
+"""What is right counts in pictures that are not torn: :class:`~experiments.matched.Redrawn`."""
 CLOSE = 0.05
 """Of what is mentioned: doses that get this near to the best one are alike in what is right."""
 
 
 def choose(points: Sequence[Point[Way]]) -> Point[Way]:
-    """The dose nearest to renders of those that are alike in what is right, among those that keep the
-    nuisances' spread, if any does: one that tears pictures may be read as well, but is far from renders."""
+    """The dose that tears pictures least of those that are alike in what is right, among those that keep the
+    nuisances' spread, if any does."""
     wide = [point for point in points if point.value("spread/all") >= SPREAD_TO_KEEP] or points
     most = max(point.value(RIGHT) for point in wide)
-    return min(
-        (point for point in wide if point.value(RIGHT) >= most - CLOSE), key=lambda p: p.value(DISTANCE)
-    )
+    return min((p for p in wide if p.value(RIGHT) >= most - CLOSE), key=lambda p: p.value(TORN))
 
 
 def front(points: Sequence[Point[Way]]) -> list[Point[Way]]:
@@ -30,9 +29,9 @@ def front(points: Sequence[Point[Way]]) -> list[Point[Way]]:
 
 
 def undominated(points: Sequence[Point[Way]]) -> list[Point[Way]]:
-    """Those that no other is at least as good as in what is right, in drift and in distance, and better in
-    one of them."""
-    scores = [(-p.value(RIGHT), p.value(DRIFT), p.value(DISTANCE)) for p in points]
+    """Those that no other is at least as good as in what is right, in drift and in what is torn, and better
+    in one of them."""
+    scores = [(-p.value(RIGHT), p.value(DRIFT), p.value(TORN)) for p in points]
 
     def beaten(own: tuple[float, ...]) -> bool:
         return any(other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in scores)

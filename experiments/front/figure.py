@@ -61,7 +61,7 @@ def _against_cost(axes: Axes, points: Sequence[Point[Way]]) -> None:
         axes.plot(x, y, color=colour, linewidth=1.4, marker="o", markersize=4, label=name)
     axes.set_xscale("log")
     axes.set_xlabel("cost of a picture, in forwards of the prior")
-    axes.set_ylabel("mentioned right")
+    axes.set_ylabel("right, in pictures that are not torn")
     ticks = sorted({round(p.way.cost) for p in points if p.way.arm == points[0].way.arm})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()

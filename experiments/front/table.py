@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.front.arms import ARMS, PRICES, STEPS, Way
-from experiments.front.best import RIGHT, front, undominated
+from experiments.front.best import RIGHT, TORN, front, undominated
 from experiments.grid import Point
 from experiments.pages import cell, change, head, protocols, table
 from experiments.results import save_page
@@ -12,8 +12,9 @@ from experiments.results import save_page
 GUIDES = {"encoder": "The time-dependent encoder guides", "clip": "Plain CLIP guides"}
 YARDSTICK = {"encoder": "sdg", "clip": "clip_x0"}
 COLUMNS = {
-    RIGHT: ("mentioned right", ".3f"),
-    "alignment/all": ("all right", ".3f"),
+    RIGHT: ("right, not torn", ".3f"),
+    "alignment/mentioned": ("mentioned right", ".3f"),
+    TORN: ("torn", ".1f"),
     "drift/all": ("drift", ".3f"),
     "spread/all": ("spread", ".2f"),
     "distance": ("distance", ".3g"),
@@ -43,7 +44,7 @@ def write_results(points: Mapping[float, Sequence[Point[Way]]], folder: Path, co
         for budget, some in own.items():
             lines += [f"### {budget:g} forwards of the prior", "", *_table(some, YARDSTICK[guide])]
             names = ", ".join(p.way.arm for p in undominated(some))
-            lines += [f"No other is as good in what is right, in drift and in distance: {names}.", ""]
+            lines += [f"No other is as good in what is right, in drift and in what is torn: {names}.", ""]
         best = front([point for some in own.values() for point in some])
         steps = (f"{p.way.arm} in {p.way.steps} steps ({p.way.cost:.0f}: {p.value(RIGHT):.3f})" for p in best)
         lines += [f"On the front of what is right against cost: {', '.join(steps)}.", ""]
@@ -62,8 +63,8 @@ def write_sweep(
     what = (
         f"{counts['prompts']} prompts that no result is measured on, {counts['guided'] // counts['prompts']} "
         f"pictures of each in {points[0].way.steps} steps. Doses are those of {STEPS} steps: where pushes "
-        "add up, fewer take more. Bold: the nearest to renders of those alike in what is right that keep the "
-        "spread; kept in `doses.json`."
+        "add up, fewer take more. Bold: the least torn of those alike in what is right that keep the spread; "
+        "kept in `doses.json`."
     )
     lines = [
         *head("Doses of the ways to guide", command, what),

@@ -39,7 +39,7 @@ def test_a_budget_pays_for_whole_steps_and_doses_that_add_up_shrink() -> None:
     assert STEPS == 20
 
 
-NAMES = ("alignment/mentioned", "spread/all", "drift/all", "distance")
+NAMES = ("torn/right", "spread/all", "drift/all", "torn")
 
 
 def point(way: Way, right: float, spread: float = 1.0, drift: float = 0.0, away: float = 0.0) -> Point[Way]:
@@ -53,7 +53,7 @@ def test_on_the_front_is_what_nothing_cheaper_matches() -> None:
     assert [p.way.steps for p in front(measured)] == [5, 10, 21]
 
 
-def test_the_dose_is_the_nearest_to_renders_of_those_that_are_read_as_well() -> None:
+def test_the_dose_tears_least_of_those_that_are_read_as_well() -> None:
     """The strongest is read best, by a little, but tears pictures; a narrow one has no spread."""
     doses = {1.0: (0.5, 0.9, 0.0, 80.0), 2.0: (0.90, 0.9, 0.0, 10.0), 4.0: (0.93, 0.85, 0.0, 60.0)}
     points = [point(Way("sdg", 20, dose), *rest) for dose, rest in doses.items()]
