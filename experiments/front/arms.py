@@ -49,7 +49,8 @@ class Arm(NamedTuple):
             dose: at :data:`STEPS` steps.
         """
         here = dose * STEPS / steps if self.adds else dose
-        return [*self.words, f"sampler.steps={steps}", f"{self.knob}={here:.6g}"]
+        plain = [] if any(word.startswith("guidance=") for word in self.words) else ["guidance=text_paper"]
+        return [*plain, *self.words, f"sampler.steps={steps}", f"{self.knob}={here:.6g}"]
 
 
 def _around(middle: float) -> tuple[float, ...]:
@@ -68,6 +69,12 @@ ARMS: dict[str, Arm] = {
     "sdg_clamped": _ours("estimator=sdg_clamped"),
     "sdg_capped": _ours("estimator=sdg_clamped", "estimator.dose.high=0.05"),
     "sdg_seen": _ours("guidance=text_seen"),
+    "sdg_opposite": _ours(
+        "guidance=text_paper",
+        "guidance.contrast=opposite",
+        "guidance.terms.text.weight=visible",
+        like="sdg",
+    ),
     "sdg_interval": _ours(
         "guidance.terms.text.weight={_target_: sdg.guidance.weight.Window, start: 0.1, stop: 0.8}",
         like="sdg",
@@ -147,7 +154,7 @@ ARMS: dict[str, Arm] = {
     ),
 }
 SAMPLER = "sampler=dpmpp_2m_sde"
-"""Of every arm."""
+"""Of every arm. Where an arm's words don't name another, F is the paper's, ``guidance=text_paper``."""
 
 
 class Way(NamedTuple):
