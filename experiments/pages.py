@@ -38,8 +38,11 @@ def cell(measure: Measure | None, form: str = ".2f") -> str:
 
 def change(measure: Measure, form: str = "+.3f") -> str:
     """A difference with its sign and its interval."""
-    low, high = measure.interval or (measure.value, measure.value)
-    return f"{measure.value:{form}} ({low:{form}} … {high:{form}})"
+    value = format(measure.value, form)
+    if measure.interval is None:
+        return value
+    low, high = measure.interval
+    return f"{value} ({low:{form}} … {high:{form}})"
 
 
 def protocols(told: Mapping[str, str], over: str | None = None) -> list[str]:
