@@ -36,10 +36,7 @@ def test_every_run_is_a_point_with_its_numbers() -> None:
     "measure, best",
     [
         ("cost", ["middle", "high"]),
-        *(
-            (least, ["low", "high"])
-            for least in ("fd_judge", "kid", "md_clip", "drift", "gap_judge")
-        ),
+        *((least, ["low", "high"]) for least in ("fd_judge", "kid", "md_clip", "drift", "gap_judge")),
     ],
 )
 def test_best_is_most_or_least_as_the_measure_wants_and_a_line_joins_the_best(
