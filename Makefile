@@ -36,8 +36,9 @@ matrix: $(ENV)  ## run the tests under other arithmetic, orders and releases (ar
 mutants: $(ENV)  ## change the source in many places and see whether the tests notice (about an hour)
 	$(PY) tests/mutants.py $(args)
 
-bench: $(ENV)  ## time a step against other ways to compute it
+bench: $(ENV)  ## time a step against other ways to compute it, and whole chains beside their quality
 	$(PY) -m experiments.benchmark
+	$(PY) -m experiments.benchmark.equal
 
 bench-gpu: $(ENV)  ## the same at full size on a GPU: fills the GPU's rows of its targets
 	$(PY) -m experiments.benchmark.gpu

@@ -1,8 +1,7 @@
 """Whole chains that are timed: ours as ``sample.py`` draws them, and others with the same weights."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,61 +11,25 @@ from torch import Tensor, nn
 from experiments.benchmark.released import ReleasedLoop
 from experiments.benchmark.rival import diffusers_unet, rival
 from experiments.grid import Way
+from experiments.racing import PROMPT, Run, drawing
 from experiments.running import configuration
 from sdg.diffusion.noise import NoiseSource
 from sdg.diffusion.timeline import Timeline
-from sdg.sampling.build import build_method
 from sdg.sampling.networks import Compute, Networks
-from sdg.sampling.plan import PlanEntry
 
-PROMPT, STEPS = "a smiling face", 100
-
-
-class Chain(NamedTuple):
-    """A way to draw some pictures."""
-
-    name: str
-    run: Callable[[], object]
-    """Draws them from noise to the end."""
+STEPS = 100
 
 
-def chains(guided: Sequence[Way], free: Sequence[Way], pictures: int, settings: Sequence[str]) -> list[Chain]:
-    """All chains, for so many pictures at a time."""
+def chains(ways: Sequence[Way], pictures: int, settings: Sequence[str]) -> dict[str, Run]:
+    """All chains by name, of so many pictures at a time."""
     networks = Networks("cuda" if torch.cuda.is_available() else "cpu")
-    found = [
-        _ours(way, pictures, settings, networks, guides) for ways, guides in ((guided, True), (free, False))
-        for way in ways
-    ]  # fmt: skip
-    return [*found, *_others(pictures, settings, networks)]
+    ours = {
+        way.name: drawing([*way.settings, *settings, f"group={pictures}"], networks) for way in ways
+    }  # fmt: skip
+    return ours | _others(pictures, settings, networks)
 
 
-def race(found: Sequence[Chain], rounds: int) -> Mapping[Chain, list[float]]:
-    """Seconds of each chain in each round, in turns; each has been run once before."""
-    times: dict[Chain, list[float]] = {chain: [] for chain in found}
-    min(found, key=_seconds)  # warms up
-    for number in range(rounds):
-        print(f"timing round {number + 1} of {rounds}", flush=True)
-        for chain in found if number % 2 else reversed(found):
-            times[chain].append(_seconds(chain))
-    return times
-
-
-def _seconds(chain: Chain) -> float:
-    start = time.perf_counter()
-    chain.run()
-    return time.perf_counter() - start
-
-
-def _ours(way: Way, pictures: int, settings: Sequence[str], networks: Networks, guides: bool) -> Chain:
-    config = configuration("sample", [*way.settings, *settings, f"group={pictures}"])
-    method = build_method(config, networks)
-    prompt = PROMPT if guides else None
-    method.check([PROMPT] if guides else [], [])  # encodes it
-    entries = [PlanEntry(i, prompt, None, 0, i, method.scale) for i in range(pictures)]
-    return Chain(way.name, lambda: method.draw(entries))
-
-
-def _others(pictures: int, settings: Sequence[str], networks: Networks) -> list[Chain]:
+def _others(pictures: int, settings: Sequence[str], networks: Networks) -> dict[str, Run]:
     """Habits of the released code around our networks; diffusers' UNet and scheduler with a cond_fn."""
     config = configuration("sample", list(settings))
     prior, encoder = (_plain(config[name]) for name in ("prior", "encoder"))
@@ -77,15 +40,25 @@ def _others(pictures: int, settings: Sequence[str], networks: Networks) -> list[
     theirs = rival(denoiser.network, prior["denoiser"]["network"], diffusers_unet)
     target = clip.encode_text(prompts)
     shape = (pictures, denoiser.channels, denoiser.image_size, denoiser.image_size)
-    return [
-        Chain("as released, 100 steps", lambda: loop(NoiseSource(keys), scale, prompts)),
-        Chain("diffusers and a cond_fn, 100 steps", lambda: cond_fn(theirs, tower, target, scale, shape)),
-    ]
+
+    def by_diffusers() -> Tensor:
+        return cond_fn(theirs, tower, target, scale, shape, STEPS, torch.Generator().manual_seed(0))
+
+    return {
+        "as released, 100 steps": lambda: loop(NoiseSource(keys), scale, prompts),
+        "diffusers and a cond_fn, 100 steps": by_diffusers,
+    }
 
 
 @torch.no_grad()
 def cond_fn(
-    unet: nn.Module, encoder: nn.Module, target: Tensor, scale: float, shape: Sequence[int]
+    unet: nn.Module,
+    encoder: nn.Module,
+    target: Tensor,
+    scale: float,
+    shape: Sequence[int],
+    steps: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """Classifier guidance as a user of diffusers writes it, with CLIP in place of the classifier.
 
@@ -93,15 +66,14 @@ def cond_fn(
         unet: predicts x_0 from (x_t, t), on the linear schedule of 1000 timesteps.
         encoder: of x_t; its cosine with ``target``, (B, D), is what is raised.
         shape: of what is drawn, (B, C, S, S).
+        generator: on the host.
     """
     from diffusers import DDPMScheduler
 
-    scheduler: Any = DDPMScheduler(
-        1000, 1e-4, 0.02, "linear", prediction_type="sample", timestep_spacing="linspace"
-    )
-    scheduler.set_timesteps(STEPS)
+    settings = {"beta_schedule": "linear", "prediction_type": "sample", "timestep_spacing": "linspace"}
+    scheduler: Any = DDPMScheduler(1000, 1e-4, 0.02, **settings)
+    scheduler.set_timesteps(steps)
     device = target.device
-    generator = torch.Generator().manual_seed(0)
     x = torch.randn(tuple(shape), generator=generator).to(device)
     for t in scheduler.timesteps:
         at = t.view(1).to(device)
@@ -109,8 +81,8 @@ def cond_fn(
             shown = x.detach().requires_grad_()
             likeness = F.cosine_similarity(encoder(shown, at).pooled, target, dim=-1)
             (gradient,) = torch.autograd.grad(likeness.sum(), shown)
-        mean = scheduler.step(unet(x, at), t, x, generator=generator).prev_sample
-        x = mean + scheduler._get_variance(t).to(device) * scale * gradient
+        after = scheduler.step(unet(x, at), t, x, generator=generator).prev_sample
+        x = after + scheduler._get_variance(t).to(device) * scale * gradient
     return x
 
 

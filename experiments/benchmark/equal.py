@@ -7,15 +7,17 @@ interrupted; otherwise ``equal.json`` says what was found. Writes ``equal.md``.
 
 import argparse
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from experiments.benchmark.chains import Chain, chains, race
+from experiments.benchmark.chains import chains
 from experiments.benchmark.report import relative
 from experiments.command import add_output, add_report, add_settings, add_sizes, command
 from experiments.grid import Study, Way
 from experiments.matched import DISTANCE
 from experiments.pages import head, table
+from experiments.racing import race
 from experiments.results import save_page
 from experiments.running import invocation, launch
 from sdg.errors import SDGError
@@ -59,7 +61,10 @@ def main(arguments: Sequence[str]) -> None:
     if options.draw:
         draw(options, file)
     quality: Quality = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    times = {n: race(chains(WAYS, FREE, n, options.sample), options.rounds) for n in options.pictures}
+    times = {}
+    for n in options.pictures:
+        runs = chains([*WAYS, *FREE], n, options.sample)
+        times[n] = race(runs, options.output / f"times_{n}.json", options.rounds, WAYS[-1].name)
     lines = [
         *head("Seconds to equal quality", invocation("benchmark.equal", arguments)),
         *page(quality, times),
@@ -79,22 +84,19 @@ def draw(options: argparse.Namespace, file: Path) -> None:
         write_whole(file, json.dumps(known, indent=1) + "\n")
 
 
-def page(quality: Quality, times: Mapping[int, Mapping[Chain, list[float]]]) -> list[str]:
+def page(quality: Quality, times: Mapping[int, Mapping[str, Sequence[float]]]) -> list[str]:
     """The table, and what it takes to be of equal quality."""
     first, free = WAYS[0], FREE[1]
     rows = []
-    some = next(iter(times.values()))
-    for chain in some:
-        cells = [chain.name]
-        for taken in times.values():
-            own = {one.name: seconds for one, seconds in taken.items()}
-            each = own[chain.name]
-            cells.append(f"{sorted(each)[len(each) // 2]:.2f}")
+    for name in next(iter(times.values())):
+        cells = [name]
+        for own in times.values():
+            cells.append(f"{statistics.median(own[name]):.2f}")
             for base in (first.name, free.name):
-                middle, least, most = relative(each, own[base])
+                middle, least, most = relative(own[name], own[base])
                 cells.append(f"{middle:.2f} ({least:.2f} … {most:.2f})" if most > least else f"{middle:.2f}")
-        found = quality.get(chain.name)
-        cells += [_value(found, name) for name in MEASURES]
+        found = quality.get(name)
+        cells += [_value(found, measure) for measure in MEASURES]
         cells.append(
             "–" if found is None or first.name not in quality else _verdict(found, quality[first.name])
         )

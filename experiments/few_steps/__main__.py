@@ -9,15 +9,18 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from experiments.command import add_output, add_pairs, add_report, add_settings, add_sizes, command
 from experiments.few_steps.figure import draw_curve
 from experiments.few_steps.table import cheapest, write_table
-from experiments.few_steps.times import race
 from experiments.few_steps.ways import ways
 from experiments.grid import Study
 from experiments.matched import DISTANCE
+from experiments.racing import drawing, race
 from experiments.running import invocation, launch
 from sdg.errors import SDGError
+from sdg.sampling.networks import Networks
 
 FOLDER = Path(__file__).parent
 METRICS = ["metrics=[alignment,diversity_judge]", DISTANCE]
@@ -29,7 +32,10 @@ def main(arguments: Sequence[str]) -> None:
         raise SDGError("there is nothing to compare: use --rounds from 1")
     compared, study = ways(options), Study(options, METRICS)
     points = study.all(compared)
-    times = race(compared, options)
+    networks = Networks("cuda" if torch.cuda.is_available() else "cpu")
+    runs = {w.name: drawing([*w.settings, *options.sample], networks, options.seed) for w in compared}
+    quickest = min(compared, key=lambda way: way.steps).name
+    times = race(runs, options.output / "times.json", options.rounds, quickest)
 
     draw_curve(points, times, options.report)
     path = write_table(points, times, options.report, invocation("few_steps", arguments))

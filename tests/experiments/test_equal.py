@@ -1,0 +1,65 @@
+"""Seconds to equal quality: what counts as equal, and that a rival draws the same pictures as we do."""
+
+import pytest
+import torch
+
+from experiments.benchmark.chains import cond_fn
+from experiments.benchmark.equal import FREE, MEASURES, WAYS, page
+from sdg.diffusion.ddpm import DDPM
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.noise import NoiseSource
+from sdg.diffusion.process import generate
+from sdg.diffusion.schedule import NoiseSchedule
+from sdg.diffusion.timeline import Timeline
+from sdg.guidance.guidance import Guidance
+from sdg.guidance.text import Text
+from sdg.networks.time_clip import TimeResNet
+from sdg.networks.unet import ADMUNet
+from sdg.randomness import keyed_generator
+from tests.golden.fill import fill_state_dict
+
+PLAIN = {"alignment/mentioned": (0.9, 0.85, 0.95), "drift/all": (0.2, 0.1, 0.3), "distance": (10.0, -5.0, 40.0)}
+
+
+def verdict(**changed: float) -> str:
+    """Of one way whose measures are those of the plain chain but for these."""
+    names = {"mentioned": "alignment/mentioned", "drift": "drift/all", "distance": "distance"}
+    other = PLAIN | {names[key]: (value, value, value) for key, value in changed.items()}
+    quality = {WAYS[0].name: PLAIN | {"pictures": (8, 8, 8)}, "other": other}
+    seconds = {WAYS[0].name: [2.0, 4.0], FREE[1].name: [0.5, 0.5], "other": [1.0, 1.0]}
+    (row,) = [line for line in page(quality, {4: seconds}) if line.startswith("| other")]
+    cells = row.strip("| ").split(" | ")
+    assert cells[1:4] == ["1.00", "0.38 (0.25 … 0.50)", "2.00"], "seconds, of plain, of unguided"
+    return cells[-1]
+
+
+def test_equal_is_what_no_measure_finds_worse_than_the_interval_of_the_plain_chain() -> None:
+    assert [*MEASURES] == [*PLAIN]
+    assert verdict() == "yes"
+    assert verdict(mentioned=0.86, drift=0.29, distance=39.0) == "yes"
+    assert verdict(mentioned=0.99, drift=0.0, distance=-9.0) == "yes", "better is not unequal"
+    assert verdict(mentioned=0.84) == "no: mentioned right"
+    assert verdict(drift=0.31, distance=41.0) == "no: drift, distance"
+
+
+@pytest.mark.slow
+def test_diffusers_and_a_cond_fn_draw_what_we_draw() -> None:
+    """The same noise, networks, timesteps and mean shift, by their scheduler and by ours."""
+    pytest.importorskip("diffusers")
+    unet = ADMUNet(32, 1, (1, 2), (2,), head_channels=32, out_channels=3)
+    encoder = TimeResNet((1, 1, 1, 1), 4, 4, 8, image_size=32, sinusoid_dim=8, time_dim=8)
+    for network in (unet, encoder):
+        network.load_state_dict(fill_state_dict(network.state_dict()))
+        network.eval().requires_grad_(False)
+    target, scale = torch.nn.functional.normalize(torch.ones(1, 8)), 50.0
+    schedule, key = NoiseSchedule.linear(), (0, 3)
+    guidance = Guidance(encoder, {"text": Text()}, scale)
+    ours = generate(
+        Denoiser(unet, schedule, 32, parameterisation="x0"),
+        DDPM("small"),
+        Timeline(schedule, 4),
+        NoiseSource([key]),
+        lambda x, level: guidance(x, level, {"text": target}, torch.tensor([scale])).gradient,
+    )
+    theirs = cond_fn(unet, encoder, target, scale, (1, 3, 32, 32), 4, keyed_generator("x_t", *key))
+    torch.testing.assert_close(theirs, ours, atol=1e-3, rtol=1e-3)
