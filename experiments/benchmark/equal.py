@@ -11,6 +11,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
+
 from experiments.benchmark.chains import chains
 from experiments.benchmark.report import relative
 from experiments.command import add_output, add_report, add_settings, add_sizes, command
@@ -35,7 +37,7 @@ LATE = ["guidance.every=3", "guidance.every_from=0.6"]
 PLAIN, EXACT, FEW = "side_by_side=false", "sampler=ddpm", "sampler=dpmpp_2m_sde"
 WAYS = [
     Way("100 steps", [EXACT, PLAIN]),
-    Way("100 steps, side by side", [EXACT]),
+    Way("100 steps, side by side", [EXACT, "side_by_side=true"]),
     Way("100 steps, reuse 2", [EXACT, PLAIN, "sampler.reuse=2"]),
     Way("100 steps, encoder rarer", [EXACT, PLAIN, *LATE]),
     Way("20 steps", [FEW, PLAIN]),
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.draw:
         draw(options, file)
     quality: Quality = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    torch.set_flush_denormal(True)  # as in sample.py
     times = {}
     for n in options.pictures:
         runs = chains([*WAYS, *FREE], n, options.sample)

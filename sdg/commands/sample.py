@@ -19,8 +19,12 @@ def main(config: DictConfig) -> None:
     check_weights(settings)
     if not started_by_first():
         print(f"loading what will draw into {config.output_dir}", flush=True)
-    from sdg.sampling.run import first_process, sample  # imports torch
+    import torch
 
+    from sdg.sampling.run import first_process, sample
+
+    # The threads that PyTorch starts from now on take after this one: see sdg/diffusion/branches.py.
+    torch.set_flush_denormal(True)
     page = sample(config)
     if first_process():
         print(f"look at {page}")

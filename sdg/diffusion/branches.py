@@ -18,7 +18,11 @@ T = TypeVar("T")
 class InTurn:
     """One branch after the other; a context that ends what was begun in it."""
 
+    flushes = False
+    """Whether the calling thread takes tiny numbers for 0 anyway."""
+
     def __enter__(self) -> Self:
+        self.flushes = bool(torch.full((1,), 1e-39, device="cpu") * 1 == 0)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -31,8 +35,17 @@ class InTurn:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """What is computed in here shares the processor with what has begun, which ends in here."""
-        yield
+        """What is computed in here shares the processor with what has begun, which ends in here.
+
+        Numbers too small to be normal, below 1.2e-38 in float32, are 0. Where a softmax is sure of itself,
+        its gradient is full of them; a processor multiplies them a hundred times more slowly than others,
+        and nothing that they are added to would change.
+        """
+        torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            torch.set_flush_denormal(self.flushes)
 
 
 class SideBySide(InTurn):
@@ -41,7 +54,7 @@ class SideBySide(InTurn):
     def __init__(self) -> None:
         self.threads = torch.get_num_threads()
         self.each = max(1, self.threads // 2)
-        self._worker = ThreadPoolExecutor(1, "prior", torch.set_num_threads, (self.each,))
+        self._worker = ThreadPoolExecutor(1, "prior", _prepare, (self.each,))
         self._begun: list[Future[Any]] = []
 
     def __exit__(self, *error: object) -> None:
@@ -57,11 +70,18 @@ class SideBySide(InTurn):
         # Before anything begins and until it has ended: part of what PyTorch sets is common to all threads.
         torch.set_num_threads(self.each)
         try:
-            yield
+            with super().step():
+                yield
         finally:
             wait(self._begun)
             self._begun.clear()
             torch.set_num_threads(self.threads)
+
+
+def _prepare(threads: int) -> None:
+    """What PyTorch keeps for each thread, in a new one."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
 
 
 def branches(device: torch.device | str, side_by_side: bool) -> InTurn:

@@ -29,7 +29,7 @@ from sdg.sampling.start import Start
 from sdg.sampling.trace import Trace
 
 SMALL = 64
-"""Side of the largest pictures, in pixels, whose networks gain on a processor from running side by side."""
+"""Side in pixels of the largest picture, one at a time, whose networks gain from running side by side."""
 
 
 class GuidedSampling(Method):
@@ -44,7 +44,8 @@ class GuidedSampling(Method):
         snapshots: keep x̂_0 every this many steps; 0 keeps none.
         trace: whether records include the numbers of every step.
         side_by_side: whether prior and encoder run at once on a processor with two threads or more, each on
-            half of them (:mod:`sdg.diffusion.branches`); None: for guided pictures up to :data:`SMALL`.
+            half of them (:mod:`sdg.diffusion.branches`); None: for a guided picture up to :data:`SMALL`,
+            drawn alone.
         reuse: at which steps the prior's inner blocks are not computed; None: at none.
 
     Raises:
@@ -98,7 +99,7 @@ class GuidedSampling(Method):
         self.constraints = constraints or Constraints(self.start)
         self.constraints.fit(denoiser.codec)
         self.snapshots, self.trace = snapshots, trace
-        self.side_by_side = self._apart(guidance) if side_by_side is None else side_by_side
+        self.side_by_side = group == 1 and self._apart(guidance) if side_by_side is None else side_by_side
         if self.side_by_side and not self.estimator.apart:
             raise SDGError(
                 f"{type(self.estimator).__name__} waits for what the prior says, and cannot run beside it: "

@@ -1,5 +1,6 @@
 """Prior and guide side by side: at once, on half of the threads each, with no trace but the time."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 
@@ -161,3 +162,29 @@ def test_one_thread_takes_turns_and_so_does_a_gpu() -> None:
     assert type(branches("cuda", True)) is InTurn
     torch.set_num_threads(1)
     assert type(branches("cpu", True)) is InTurn
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("apart", [False, True])
+def test_tiny_numbers_are_nothing_within_a_step_and_as_before_outside(before: bool, apart: bool) -> None:
+    """A processor takes a hundred times as long for them."""
+
+    def nothing() -> bool:
+        return bool(torch.full((64,), 1e-39).mul(1).eq(0).all())
+
+    if not torch.set_flush_denormal(before):
+        pytest.skip("this processor cannot")
+    seen, schedule = [], NoiseSchedule.linear()
+
+    def guide(x: Tensor, level: Level) -> Tensor:
+        seen.append(nothing())
+        return zero(x, level)
+
+    denoiser = Denoiser(Prior(lambda: seen.append(nothing())), schedule, 4, parameterisation="x0")
+    noise = NoiseSource([(0, 0)])
+    try:
+        for _ in walk(denoiser, DDPM(), Timeline(schedule, 2), noise, guide, side_by_side=apart):
+            assert nothing() == before
+        assert seen == [True] * 4
+    finally:
+        torch.set_flush_denormal("SDG_TEST_FLUSH_DENORMALS" in os.environ)

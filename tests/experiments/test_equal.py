@@ -18,7 +18,11 @@ from sdg.networks.unet import ADMUNet
 from sdg.randomness import keyed_generator
 from tests.golden.fill import fill_state_dict
 
-PLAIN = {"alignment/mentioned": (0.9, 0.85, 0.95), "drift/all": (0.2, 0.1, 0.3), "distance": (10.0, -5.0, 40.0)}
+PLAIN = {
+    "alignment/mentioned": (0.9, 0.85, 0.95),
+    "drift/all": (0.2, 0.1, 0.3),
+    "distance": (10.0, -5.0, 40.0),
+}
 
 
 def verdict(**changed: float) -> str:

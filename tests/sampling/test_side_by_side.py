@@ -31,8 +31,10 @@ def said(folder: Path) -> bool | None:
 
 
 @pytest.mark.slow
-def test_small_guided_pictures_are_drawn_side_by_side_and_say_so(weights: list[str], tmp_path: Path) -> None:
-    common = ["prompts=[a face]", "sampler.steps=2", "samples_per_prompt=2"]
+def test_a_small_guided_picture_alone_is_drawn_side_by_side_and_says_so(
+    weights: list[str], tmp_path: Path
+) -> None:
+    common = ["prompts=[a face]", "sampler.steps=2", "samples_per_prompt=2", "group=1"]
     run(weights, tmp_path / "whole", *common)
     run(weights, tmp_path / "parts", *common, "batch_size=1")
     whole = pictures(tmp_path / "whole")
@@ -47,10 +49,11 @@ def test_small_guided_pictures_are_drawn_side_by_side_and_say_so(weights: list[s
 
 
 def test_where_nothing_guides_the_prior_has_all_threads(weights: list[str], tmp_path: Path) -> None:
-    common = ["sampler.steps=2", "samples_per_prompt=2"]
+    common = ["sampler.steps=2", "samples_per_prompt=1"]
     run(weights, tmp_path / "zero", *common, "prompts=[a face]", "guidance.scale=0", "unguided=false")
     run(weights, tmp_path / "none", *common, "method=unguided")
-    assert said(tmp_path / "zero") is said(tmp_path / "none") is False
+    run(weights, tmp_path / "many", *common, "prompts=[a face]", "guidance.scale=9", "samples_per_prompt=2")
+    assert [said(tmp_path / name) for name in ("zero", "none", "many")] == [False] * 3
     assert [*pictures(tmp_path / "zero").values()] == [*pictures(tmp_path / "none").values()]
 
 
