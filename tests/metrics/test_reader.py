@@ -110,6 +110,8 @@ def test_a_subset_does_not_follow_the_plan() -> None:
     assert len(rows) == 10_000
     of_noise = torch.bincount(torch.tensor(rows) % 5)
     assert (of_noise - 2000).abs().max() < 4 * 40  # hypergeometric: a standard deviation of 36
+    of_fifth = torch.bincount(torch.tensor(rows) // 10_000)
+    assert (of_fifth - 2000).abs().max() < 4 * 40  # not the first ones, either
     assert subset(3, 3) == subset(3, 5) == [0, 1, 2]
 
 
