@@ -64,7 +64,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     if (smaller := min(a.count, b.count)) <= len(a.total):
         raise SDGError(
             f"a Fréchet distance of {len(a.total)} features needs more than {len(a.total)} pictures a set, "
-            f"here are {smaller}: draw more samples, or leave this metric out"
+            f"here are {smaller}: draw more samples or use a larger reference, or leave this metric out"
         )
     # With Σ_a = R Rᵀ, Σ_a Σ_b has the eigenvalues of the symmetric Rᵀ Σ_b R: no matrix square root needed.
     root = _root(a.covariance)

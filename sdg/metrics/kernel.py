@@ -98,7 +98,7 @@ def subset_mmd(a: Tensor, b: Tensor, size: int, subsets: int, units: Units | Non
     if (least := min(len(a), len(b))) < size:
         raise SDGError(
             f"a kernel distance by subsets of {size} needs {size} pictures a set or more, here are {least}: "
-            "draw more samples, or lower subset_size of this metric"
+            "draw more samples or use a larger reference, or lower subset_size of this metric"
         )
     if size < 2:
         raise SDGError(f"subset_size={size} leaves nothing to compare: use 2 or more")

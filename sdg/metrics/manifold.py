@@ -65,7 +65,7 @@ def prdc(
     if (least := min(len(samples), len(reference))) <= max(k, k_density):
         raise SDGError(
             f"precision, recall, density and coverage need more than {max(k, k_density)} pictures a set, "
-            f"here are {least}: draw more samples, or leave this metric out"
+            f"here are {least}: draw more samples or use a larger reference, or leave this metric out"
         )
     samples, reference = samples.double(), reference.double()
     own = _radii(samples, k)
