@@ -19,6 +19,8 @@ from sdg.diffusion.parameterisation import Conditioning
 from sdg.diffusion.rescaling import Rescaling
 from sdg.diffusion.schedule import Schedule
 from sdg.errors import SDGError
+from sdg.guidance.held import Held
+from sdg.guidance.targets import Target
 from sdg.guidance.term import Term
 from sdg.guidance.weight import Window, number
 from sdg.networks.time_encoder import Features
@@ -66,6 +68,8 @@ class Guidance(nn.Module):
             captions, ``"opposite"`` for what each of its parts was told from, or None; left to whoever makes
             the targets (:class:`sdg.guidance.targets.TextTargets`).
         contrast_weight: c, how much of it is subtracted.
+        contrast_sharpness: with opposites, how much more of what is subtracted is what a picture looks like
+            (:class:`sdg.guidance.held.Held`); 0: the mean of all of a part's opposites.
         schedule: on which the encoder has learned noise; None: that of whatever it is shown.
 
     Raises:
@@ -84,6 +88,7 @@ class Guidance(nn.Module):
         every_from: float = 0.0,
         contrast: str | None = None,
         contrast_weight: float = 1.0,
+        contrast_sharpness: float = 30.0,
         schedule: Schedule | None = None,
     ):
         super().__init__()
@@ -104,6 +109,12 @@ class Guidance(nn.Module):
                 f"guidance.contrast={contrast} is contrasted with nothing, no term reads a prompt: use null"
             )
         self.contrast, self.contrast_weight = contrast, number(contrast_weight, "guidance.contrast_weight")
+        self.contrast_sharpness = number(contrast_sharpness, "guidance.contrast_sharpness")
+        if self.contrast_sharpness < 0:
+            raise SDGError(
+                f"guidance.contrast_sharpness={contrast_sharpness} prefers what a picture doesn't look like: "
+                "use 0 or more"
+            )
         self.encoder = encoder.eval().requires_grad_(False)
         self.terms, self.scale, self.clamp, self.normalise = dict(terms), scale, clamp, normalise
         self.every, self.every_from = every, every_from
@@ -122,7 +133,7 @@ class Guidance(nn.Module):
         self,
         x_t: Tensor,
         level: Level,
-        targets: Mapping[str, Tensor | Features],
+        targets: Mapping[str, Target],
         scale: Tensor,
         factors: Mapping[str, Tensor | float] | None = None,
     ) -> Steering:
@@ -142,7 +153,7 @@ class Guidance(nn.Module):
         self,
         x: Tensor,
         level: Level,
-        targets: Mapping[str, Tensor | Features],
+        targets: Mapping[str, Target],
         scale: Tensor,
         factors: Mapping[str, Tensor | float] | None = None,
         clean: bool = False,
@@ -170,7 +181,7 @@ class Guidance(nn.Module):
         self,
         x: Tensor,
         level: Level,
-        targets: Mapping[str, Tensor | Features],
+        targets: Mapping[str, Target],
         scale: Tensor,
         factors: Mapping[str, Tensor | float] | None = None,
         clean: bool = False,
@@ -184,9 +195,9 @@ class Guidance(nn.Module):
         """The encoder's features of images (B, C, H, W) noised to ``level``, without a gradient."""
         return self._see(x, level)
 
-    def scores(self, features: Features, targets: Mapping[str, Tensor | Features]) -> dict[str, Tensor]:
+    def scores(self, features: Features, targets: Mapping[str, Target]) -> dict[str, Tensor]:
         """F_k, (B,), by term, for images with these features."""
-        return {name: term(features, targets[name]) for name, term in self.terms.items()}
+        return {name: term(features, _readable(targets[name], term)) for name, term in self.terms.items()}
 
     def check(self, levels: Sequence[Level]) -> None:
         """Raise SDGError if a term has a window in which none of a chain's levels lies."""
@@ -240,3 +251,7 @@ class Guidance(nn.Module):
         depth = [self.depth] if getattr(self.encoder, "stops", False) else []
         stages, pooled = self.encoder(shown, Conditioning().at(self.seen(level), x.device), *depth)
         return Features(tuple(stage.to(x.dtype) for stage in stages), pooled.to(x.dtype))
+
+
+def _readable(target: Target, term: Term) -> Target:
+    return target.vectors() if isinstance(target, Held) and not term.holds else target

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from sdg.diffusion.level import CLEAN, Level
 from sdg.guidance.guidance import Guidance
-from sdg.guidance.targets import Aim
-from sdg.networks.time_encoder import Features
+from sdg.guidance.targets import Aim, Target
 
 
 class Rise(NamedTuple):
@@ -99,7 +98,7 @@ class Aimed(Score):
         self.guidance, self.aim, self.scale, self.clean = guidance, aim, scale, clean
         self.said: Said | None = None
         self._at: Level | None = None
-        self._targets: Mapping[str, Tensor | Features] = {}
+        self._targets: Mapping[str, Target] = {}
         self._factors: Mapping[str, Tensor | float] = {}
         self._scores: dict[str, Tensor] = {}
 

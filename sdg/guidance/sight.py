@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,6 +40,22 @@ class Curve:
         return low if r <= s else low + (high - low) * (t - s) / (r - s)
 
 
+class Part(NamedTuple):
+    """What a sentence says of what was measured: it is like one of the measured sentences."""
+
+    vector: Tensor
+    """(D,), its share of the sentence's embedding: ``size`` (``own`` less the mean of its opposites)."""
+    curve: Curve
+    """Where it is seen."""
+    size: float
+    own: Tensor
+    """(D,), the measured sentence's embedding."""
+    opposites: Tensor
+    """(K, D), of those that it was told from; zeros where it has fewer than another of this encoder."""
+    shares: Tensor
+    """(K,), log of one over their number; minus infinity where there is none."""
+
+
 class Sight:
     """What an encoder sees, sentence by sentence.
 
@@ -72,13 +89,14 @@ class Sight:
         ]
         self.curves = [Curve(levels, mean) for mean in means]
         self.whole = Curve(levels, _mean(means))
-        self.directions = torch.nn.functional.normalize(
-            torch.stack([embeddings[name] - _opposite(name, embeddings, accuracies) for name in self.names]),
-            dim=-1,
-        )
+        self.own = torch.stack([embeddings[name] for name in self.names])
+        self.opposites, self.shares = _opposites(self.names, embeddings, accuracies)
+        apart = self.own - (self.shares.exp()[..., None] * self.opposites).sum(dim=1)
+        self.lengths = apart.norm(dim=-1)
+        self.directions = torch.nn.functional.normalize(apart, dim=-1)
 
-    def parts(self, embedding: Tensor) -> list[tuple[Tensor, Curve]]:
-        """The parts (D,) of a sentence's embedding that say what measured sentences say, with their curves.
+    def parts(self, embedding: Tensor) -> list[Part]:
+        """The parts of a sentence, given as its embedding, that say what measured sentences say.
 
         A direction is from the mean of a sentence's opposites, those that it was told from, to itself: what
         it has in common with them, the form of its words, is in no part. Matching pursuit (Mallat & Zhang
@@ -87,7 +105,7 @@ class Sight:
         """
         whole = embedding - self.mean
         found: list[int] = []
-        left, parts = whole, torch.empty(0)
+        left, sizes = whole, whole.new_empty(0)
         while len(found) < len(self.names):
             likeness = self.directions @ left / whole.norm().clamp(min=1e-12)
             best = int(likeness.argmax())
@@ -95,10 +113,20 @@ class Sight:
                 break
             found.append(best)
             chosen = self.directions[found]
-            sizes = torch.linalg.lstsq(chosen.T, whole[:, None]).solution
-            parts = sizes * chosen
-            left = whole - parts.sum(dim=0)
-        return [(part, self.curves[i]) for part, i in zip(parts, found, strict=True)]
+            sizes = torch.linalg.lstsq(chosen.T, whole[:, None]).solution[:, 0]
+            left = whole - (sizes[:, None] * chosen).sum(dim=0)
+        return [self.part(i, size) for size, i in zip(sizes, found, strict=True)]
+
+    def part(self, number: int, length: Tensor) -> Part:
+        """The part that is like the sentence of this number, of this length."""
+        return Part(
+            length * self.directions[number],
+            self.curves[number],
+            float(length / self.lengths[number]),
+            self.own[number],
+            self.opposites[number],
+            self.shares[number],
+        )
 
 
 class SeenWords:
@@ -137,11 +165,18 @@ class SeenWords:
         self.parts, self.curves = [self.parts[i] for i in kept], [self.curves[i] for i in kept]
 
 
-def _opposite(
-    name: str, embeddings: Mapping[str, Tensor], pairs: Mapping[tuple[str, str], Sequence[float]]
-) -> Tensor:
-    others = [b if a == name else a for a, b in pairs if name in (a, b)]
-    return torch.stack([embeddings[other] for other in others]).mean(dim=0)
+def _opposites(
+    names: Sequence[str], embeddings: Mapping[str, Tensor], pairs: Mapping[tuple[str, str], Sequence[float]]
+) -> tuple[Tensor, Tensor]:
+    """Of each name, those that it was told from (N, K, D), and the log of their shares (N, K)."""
+    others = [[b if a == name else a for a, b in pairs if name in (a, b)] for name in names]
+    like = next(iter(embeddings.values()))
+    found = like.new_zeros(len(names), max(map(len, others)), *like.shape)
+    shares = like.new_full(found.shape[:2], -torch.inf)
+    for row, each in enumerate(others):
+        found[row, : len(each)] = torch.stack([embeddings[other] for other in each])
+        shares[row, : len(each)] = -torch.tensor(float(len(each))).log()
+    return found, shares
 
 
 def _mean(rows: Sequence[Sequence[float]]) -> list[float]:

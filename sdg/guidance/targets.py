@@ -1,7 +1,7 @@
 """What a group of samples is guided towards: words, encoded once, and pictures, noised anew at every step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +9,25 @@ from torch import Tensor, nn
 from sdg.diffusion.level import Level
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
+from sdg.guidance.held import Held, SeenHeld, hold
 from sdg.guidance.prompt import weighted_sentences
-from sdg.guidance.sight import Curve, SeenWords, Sight
+from sdg.guidance.sight import Curve, Part, SeenWords, Sight
 from sdg.networks.time_encoder import Features
 
 if TYPE_CHECKING:  # it imports open_clip, which takes seconds
     from sdg.networks.clip import CLIP
+
+
+class Opposites(NamedTuple):
+    """A contrast that each part of a sentence has of its own: what it was told from."""
+
+    sight: Sight
+    sharpness: float
+    """How much more of it is what a picture looks like; see :class:`~sdg.guidance.held.Held`."""
+
+
+Contrast = str | Tensor | Opposites
+"""What sentences are contrasted with: the sentence or (D,) e_0, or each part's opposites."""
 
 
 class TextTargets(nn.Module):
@@ -25,15 +38,13 @@ class TextTargets(nn.Module):
 
     Args:
         clip: frozen here.
-        contrast: e_0, (D,), or the sentence whose embedding it is; None for no contrast. A :class:`Sight`
-            knows the parts of a sentence, each of which is contrasted with its opposites; what is left beside
-            them is subtracted. A sentence of which it knows nothing is contrasted with its mean.
+        contrast: e_0, (D,), or the sentence whose embedding it is; None for no contrast. With opposites, each
+            part of a sentence is contrasted with its own; what is left beside the parts is subtracted. A
+            sentence of which nothing is known is contrasted with the mean of sentences.
         contrast_weight: c.
     """
 
-    def __init__(
-        self, clip: "CLIP", contrast: str | Tensor | Sight | None = None, contrast_weight: float = 1.0
-    ):
+    def __init__(self, clip: "CLIP", contrast: Contrast | None = None, contrast_weight: float = 1.0):
         super().__init__()
         self.clip = clip.eval().requires_grad_(False)
         self.contrast, self.contrast_weight = contrast, contrast_weight
@@ -44,35 +55,42 @@ class TextTargets(nn.Module):
         """Where CLIP's weights are."""
         return next((parameter.device for parameter in self.clip.parameters()), torch.device("cpu"))
 
-    def against(self, contrast: str | Tensor | Sight | None, weight: float = 1.0) -> "TextTargets":
+    def against(self, contrast: Contrast | None, weight: float = 1.0) -> "TextTargets":
         """The same with another contrast; the two share CLIP and the sentences that it has read."""
         other = TextTargets(self.clip, contrast, weight)
         other.embeddings = self.embeddings
         return other
 
     @torch.no_grad()
-    def forward(self, prompts: Sequence[str | None]) -> Tensor:
+    def forward(self, prompts: Sequence[str | None]) -> Tensor | Held:
         """(B, D): unit vectors, less the contrast; for a weighted prompt, the weighted sum of such vectors;
-        without a prompt, zeros, which have no effect.
+        without a prompt, zeros, which have no effect. With opposites, words that are held against them.
 
         Raises:
             SDGError: a prompt has an empty part, is too long for the tokenizer, or is the contrast itself.
         """
+        if isinstance(self.contrast, Opposites):
+            return self._held(prompts, self.contrast)[0]
         return torch.stack([self._target(prompt) for prompt in prompts])
 
     @torch.no_grad()
-    def seen(self, prompts: Sequence[str | None], sight: Sight) -> SeenWords:
+    def seen(self, prompts: Sequence[str | None], sight: Sight) -> SeenWords | SeenHeld:
         """The same targets, with the parts of sentences that ``sight`` knows weighted by their visibility.
 
         Raises:
             SDGError: as :meth:`forward`.
         """
-        parts = [
-            [(weight * part, curve) for text, weight in _sentences(prompt)
-             for part, curve in sight.parts(self.embedding(text))]
+        if isinstance(self.contrast, Opposites):
+            held, parts = self._held(prompts, self.contrast)
+            left = 1 - self.contrast_weight
+            words = [[(left * weight * part.vector, part.curve) for weight, part in row] for row in parts]
+            return SeenHeld(held, SeenWords(held.rest, words))
+        words = [
+            [(weight * part.vector, part.curve) for text, weight in _sentences(prompt)
+             for part in sight.parts(self.embedding(text))]
             for prompt in prompts
         ]  # fmt: skip
-        return SeenWords(self(prompts), parts)
+        return SeenWords(torch.stack([self._target(prompt) for prompt in prompts]), words)
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Words of a prompt, and of the sentence it is contrasted with, that the tokenizer does not know."""
@@ -104,9 +122,7 @@ class TextTargets(nn.Module):
         if self.contrast is None:
             return embedding
         other = self.contrast
-        if isinstance(other, Sight):
-            parts = [part for part, _ in other.parts(embedding)]
-            other = embedding - torch.stack(parts).sum(dim=0) if parts else other.mean
+        assert not isinstance(other, Opposites)
         other = self.embedding(other) if isinstance(other, str) else other.to(embedding.device)
         if torch.equal(embedding, other):
             raise SDGError(
@@ -115,10 +131,29 @@ class TextTargets(nn.Module):
             )
         return embedding - self.contrast_weight * other
 
+    def _held(
+        self, prompts: Sequence[str | None], contrast: Opposites
+    ) -> tuple[Held, list[list[tuple[float, Part]]]]:
+        """The prompts held against their opposites, and their parts (weight in the prompt, part)."""
+        rest = torch.zeros(len(prompts), self.clip.embed_dim, device=self.device)
+        found: list[list[tuple[float, Part]]] = [[] for _ in prompts]
+        for row, prompt in enumerate(prompts):
+            for sentence, weight in _sentences(prompt):
+                embedding = self.embedding(sentence)
+                parts = contrast.sight.parts(embedding)
+                other = embedding if parts else contrast.sight.mean
+                rest[row] += weight * (embedding - self.contrast_weight * other)
+                found[row] += [(weight, part) for part in parts]
+        sized = [[(self.contrast_weight * weight, part) for weight, part in row] for row in found]
+        return hold(rest, sized, *contrast), found
+
 
 def _sentences(prompt: str | None) -> list[tuple[str, float]]:
     return [] if prompt is None else weighted_sentences(prompt)
 
+
+Target = Tensor | Held | Features
+"""What a term compares a picture with, a row for each sample."""
 
 Encode = Callable[[Tensor, Level], Features]
 """(images (B, C, H, W), their noise level) -> the encoder's features."""
@@ -175,22 +210,22 @@ class Aim:
     def __init__(
         self,
         encode: Encode,
-        constant: Mapping[str, Tensor],
+        constant: Mapping[str, Tensor | Held],
         references: Mapping[str, Reference],
-        seen: Mapping[str, SeenWords] | None = None,
+        seen: Mapping[str, SeenWords | SeenHeld] | None = None,
         curves: Mapping[str, Curve] | None = None,
     ):
         self.encode, self.constant, self.references = encode, constant, references
         self.seen, self.curves = seen or {}, curves or {}
 
-    def steering(self, level: Level) -> tuple[dict[str, Tensor | Features], dict[str, Tensor | float]]:
+    def steering(self, level: Level) -> tuple[dict[str, Target], dict[str, Tensor | float]]:
         """The target of every term for states of noise level ``level``, and the factors of their weights."""
         seen = {name: words.at(level) for name, words in self.seen.items()}
         targets = self.at(level) | {name: target for name, (target, _) in seen.items()}
         factors: dict[str, Tensor | float] = {name: factor for name, (_, factor) in seen.items()}
         return targets, factors | {name: curve(level.t) for name, curve in self.curves.items()}
 
-    def at(self, level: Level) -> dict[str, Tensor | Features]:
+    def at(self, level: Level) -> dict[str, Target]:
         """The target of every term at ``level``, all of it, seen or not: what a finished image is held to."""
         # Ask each object only once: a second call would draw new noise.
         distinct = {id(reference): reference for reference in self.references.values()}

@@ -27,6 +27,10 @@ class Term(ABC):
     reads: ClassVar[Literal["prompt", "reference"]]
     """What a target is made from: words, by the text encoder, or a picture, by the encoder of x_t."""
 
+    holds: ClassVar[bool] = False
+    """Whether words may come held against their opposites (:class:`~sdg.guidance.held.Held`); otherwise they
+    always come as vectors (B, D)."""
+
     def __init__(self, weight: float | Weight | Literal["visible"] = 1.0, target: str | None = None):
         self.weight = Visible() if weight == "visible" else weight
         if not isinstance(self.weight, Weight):

@@ -11,6 +11,7 @@ from sdg.diffusion.codec import Codec, Pixels
 from sdg.diffusion.noise import NoiseSource
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
+from sdg.guidance.held import Held, SeenHeld
 from sdg.guidance.score import Aimed
 from sdg.guidance.sight import Curve, SeenWords, Sight
 from sdg.guidance.targets import Aim, Reference, TextTargets
@@ -83,8 +84,8 @@ class Aims(nn.Module):
 
     def forward(self, entries: Sequence[PlanEntry]) -> Aimed:
         """F for the samples of ``entries``, each towards its own targets."""
-        prompts: dict[str, Tensor] = {}
-        seen: dict[str, SeenWords] = {}
+        prompts: dict[str, Tensor | Held] = {}
+        seen: dict[str, SeenWords | SeenHeld] = {}
         for name, term in self._reading("prompt").items():
             texts = [term.target or entry.prompt for entry in entries]
             if self.sight and isinstance(term.weight, Visible):

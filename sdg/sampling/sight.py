@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from sdg.checkpoints import locate
 from sdg.checkpoints.card import REMEDY, Card, read_card
 from sdg.errors import SDGError
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.sight import Sight
-from sdg.guidance.targets import TextTargets
+from sdg.guidance.targets import Contrast, Opposites, TextTargets
 from sdg.guidance.weight import Visible
 
 MEAN = "mean"
@@ -33,7 +31,7 @@ def read_words(
         SDGError: a card is needed and there is none, or it is of other weights.
     """
     follows = not clean and any(isinstance(term.weight, Visible) for term in guidance.terms.values())
-    contrast: str | Tensor | Sight | None = guidance.contrast
+    contrast: Contrast | None = guidance.contrast
     if not follows and contrast not in (MEAN, OPPOSITE):
         return texts.against(contrast, guidance.contrast_weight), None
     card = _card(encoder)
@@ -42,8 +40,8 @@ def read_words(
     sight = _sight(card, texts, encoder["card"]) if follows or contrast == OPPOSITE else None
     if contrast == MEAN:
         contrast = card.mean.to(texts.device)
-    elif contrast == OPPOSITE:
-        contrast = sight
+    elif contrast == OPPOSITE and sight is not None:
+        contrast = Opposites(sight, guidance.contrast_sharpness)
     return texts.against(contrast, guidance.contrast_weight), sight if follows else None
 
 

@@ -10,6 +10,7 @@ from sdg.checkpoints.card import Card, read_card, write_card
 from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 from sdg.files import file_hash
+from sdg.guidance.held import Held
 from sdg.guidance.text import Text
 from sdg.networks.time_encoder import Features
 from sdg.sampling.build import build_method
@@ -65,10 +66,14 @@ def test_a_contrast_is_subtracted_from_the_target(weights: list[str]) -> None:
     made = method(weights, "guidance.contrast=opposite", "guidance.terms.text.weight=visible")
     assert made.aims is not None
     assert made.aims.sight is not None
-    parts = [part for part, _ in made.aims.sight.parts(plain)]
-    torch.testing.assert_close(target(made), torch.stack(parts).sum(dim=0))
+    parts = [part.vector for part in made.aims.sight.parts(plain)]
     # Nothing needs to be visible to be contrasted.
-    assert torch.equal(target(method(weights, "guidance.contrast=opposite")), target(made))
+    for held in (made, method(weights, "guidance.contrast=opposite")):
+        assert held.aims is not None
+        words = held.aims.texts([PROMPT])
+        assert isinstance(words, Held)
+        torch.testing.assert_close(words.vectors()[0], torch.stack(parts).sum(dim=0))
+        assert words.sharpness == held.aims.guidance.contrast_sharpness
     # What is kept from one run to the next has no contrast.
     assert torch.equal(target(method(weights)), plain)
 
@@ -97,8 +102,11 @@ def test_a_sentence_is_contrasted_without_a_card(weights: list[str]) -> None:
     torch.testing.assert_close(target(without), target(method(weights, f"guidance.contrast='{OTHER}'")))
 
 
-def test_a_sample_drawn_where_it_is_seen_does_not_depend_on_its_neighbours(weights: list[str]) -> None:
-    made = method(weights, "guidance.terms.text.weight=visible", "guidance.contrast=mean", "group=3")
+@pytest.mark.parametrize("contrast", ["mean", "opposite"])
+def test_a_sample_drawn_where_it_is_seen_does_not_depend_on_its_neighbours(
+    weights: list[str], contrast: str
+) -> None:
+    made = method(weights, "guidance.terms.text.weight=visible", f"guidance.contrast={contrast}", "group=3")
     entries = [PlanEntry(i, p, None, 0, i, 50.0) for i, p in enumerate((PROMPT, OTHER, PROMPT))]
     together = [sample.image for sample in made.draw(entries)]
     for i, entry in enumerate(entries):

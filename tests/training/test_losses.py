@@ -77,6 +77,19 @@ def test_siblings_are_asked_for_the_teachers_step():
     assert float(shift_loss(student.roll(1, 0), teacher.roll(1, 0))) != pytest.approx(1.5)
 
 
+def test_even_steps_are_measured_by_the_teachers_own():
+    """The first pair misses all of its step (0.06, 0.08), the second half of (0, 1)."""
+    teacher = torch.tensor([[0.6, 0.0], [0.54, 0.08], [0.0, 1.0], [0.0, 0.0]])
+    student = torch.tensor([[0.3, 0.1], [0.3, 0.1], [0.0, 0.5], [0.0, 0.0]])
+    assert float(shift_loss(student, teacher, even=True)) == pytest.approx((1 + 0.25) / 2)
+    # A step that the teacher doesn't take at all is no measure.
+    still = torch.tensor([[0.6, 0.8], [0.6, 0.8]])
+    apart = torch.tensor([[0.6, 0.8], [0.6, 0.7]])
+    assert float(shift_loss(apart, still, even=True)) == pytest.approx(1.0)
+    even, plain = (Distillation(shift=3.0, even=even)(student, teacher, True)[0] for even in (True, False))
+    assert float(even - plain) == pytest.approx(3 * (0.625 - (0.01 + 0.25) / 2))
+
+
 def test_shift_counts_only_for_siblings():
     student, teacher = unit(6, 8), unit(6, 8, key=1)
     objective = Distillation(shift=3.0)
