@@ -33,16 +33,22 @@ class CLIPTraining(Training):
         word_loss: weight of the words' binary cross-entropy, summed over the vocabulary; 0 gives CLIP's loss.
         word_dropout: share of words replaced by the unknown-word token, so that unknown words in prompts do
             less harm.
+        contrast: weight of CLIP's own loss.
+        cosine_loss: weight of 1 - cos(picture, its caption), averaged. At its minimum a caption is the direction
+            of the mean of all the pictures that it is true of, so that what it leaves open, it does not say:
+            by CLIP's loss alone, a face of no expression in particular and a neutral one are hardly told apart.
         pair_loss: weight of :func:`pair_loss` between siblings, pictures that differ in one attribute, whose
             words are read through the same map. Two values that neither tower tells apart stay together:
             the pull of one on the other is proportional to what the other knows. This breaks the tie.
         margin_loss: weight of :func:`margin_loss` between siblings, by which all that can differ between them
             ends equally far apart: a cosine that hardly moves hardly guides.
-        convolutions: ``trained``, or ``frozen``: what is before the attention pool stays as it is, with the
-            statistics of its norms. Pool and text tower choose what to make of it, at a third of the cost.
+        image_tower: all of it is ``trained``, or the attention ``pool`` alone, which with the text tower
+            chooses what to make of the convolutions at a third of the cost, or nothing (``frozen``): the
+            words learn to say what the pictures show, and copies of the image tower stay right. What is
+            frozen keeps the statistics of its norms.
 
     Raises:
-        SDGError: the tokenizer is not word-level; unknown ``convolutions``, or a tower without any; in
+        SDGError: the tokenizer is not word-level; unknown ``image_tower``, or one without a pool; in
             training, pairs are asked for and the data has none.
     """
 
@@ -54,9 +60,11 @@ class CLIPTraining(Training):
         optimisation: Optimisation,
         word_loss: float = 1.0,
         word_dropout: float = 0.03,
+        contrast: float = 1.0,
+        cosine_loss: float = 0.0,
         pair_loss: float = 0.0,
         margin_loss: float = 0.0,
-        convolutions: Literal["trained", "frozen"] = "trained",
+        image_tower: Literal["trained", "pool", "frozen"] = "trained",
         seed: int = 0,
     ):
         super().__init__()
@@ -67,18 +75,21 @@ class CLIPTraining(Training):
         self.tokenizer = clip.tokenizer
         self.clip, self.optimisation = clip.to(memory_format=torch.channels_last), optimisation
         self.word_loss, self.word_dropout, self.seed = word_loss, word_dropout, seed
+        self.contrast_weight, self.cosine_loss = contrast, cosine_loss
         self.pair_loss, self.margin_loss, self.contrast = pair_loss, margin_loss, Contrast(of_chance=1)
-        self.convolutions = convolutions
+        self.image_tower = image_tower
         self.words = nn.Linear(clip.embed_dim, self.tokenizer.size)
-        if convolutions not in ("trained", "frozen"):
-            raise SDGError(f"model.convolutions={convolutions} is unknown: use trained or frozen")
-        if convolutions == "frozen":
+        if image_tower not in ("trained", "pool", "frozen"):
+            raise SDGError(f"model.image_tower={image_tower} is unknown: use trained, pool or frozen")
+        if image_tower != "trained":
+            clip.model.visual.requires_grad_(False)
+        if image_tower == "pool":
             if not isinstance(clip.model.visual, ImageTower):
-                raise SDGError("model.convolutions=frozen needs a ResNet tower: use trained")
-            clip.model.visual.requires_grad_(False).attnpool.requires_grad_(True)
+                raise SDGError("model.image_tower=pool needs a ResNet tower: use trained or frozen")
+            clip.model.visual.attnpool.requires_grad_(True)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        if self.convolutions == "frozen":
+        if self.image_tower != "trained":
             freeze(self.clip.model.visual)
         generator = keyed_generator("clip", self.seed, batch["step"], device=self.device)
         tokens = self.tokenizer(batch["captions"]).to(self.device)
@@ -96,7 +107,10 @@ class CLIPTraining(Training):
         present = self.tokenizer.bag(batch["descriptions"]).to(logits)
         words_loss = F.binary_cross_entropy_with_logits(logits, present, reduction="sum") / len(logits)
         logs = {"train/loss": loss, "train/words": words_loss}
-        total = loss + self.word_loss * words_loss
+        total = self.contrast_weight * loss + self.word_loss * words_loss
+        if self.cosine_loss:
+            logs["train/cosine"] = (full(image) * full(text)).sum(dim=-1).mean()
+            total = total + self.cosine_loss * (1 - logs["train/cosine"])
         for name, weight in (("pair_loss", self.pair_loss), ("margin_loss", self.margin_loss)):
             if weight and not batch.get("paired"):
                 raise SDGError(f"model.{name} compares siblings: give data.siblings, or use 0")
