@@ -34,9 +34,9 @@ class CLIPTraining(Training):
         word_dropout: share of words replaced by the unknown-word token, so that unknown words in prompts do
             less harm.
         contrast: weight of CLIP's own loss.
-        cosine_loss: weight of 1 - cos(picture, its caption), averaged. At its minimum a caption is the direction
-            of the mean of all the pictures that it is true of, so that what it leaves open, it does not say:
-            by CLIP's loss alone, a face of no expression in particular and a neutral one are hardly told apart.
+        cosine_loss: weight of 1 - cos(picture, its caption), averaged. At its minimum a caption has the
+            direction of the mean of all pictures that it is true of: what it leaves open, it does not say. By
+            CLIP's loss alone, a neutral face and one of no expression in particular are hardly told apart.
         pair_loss: weight of :func:`pair_loss` between siblings, pictures that differ in one attribute, whose
             words are read through the same map. Two values that neither tower tells apart stay together:
             the pull of one on the other is proportional to what the other knows. This breaks the tie.
