@@ -38,14 +38,14 @@ CONTENDERS = {
     ),
     "ilvr": Contender({REFERENCES: ["method=ilvr"]}, None, "constraint.factor", (PRIOR,)),
     "sdg": Contender(
-        {PROMPTS: ["guidance=text"], REFERENCES: ["guidance=content"]},
+        {PROMPTS: ["guidance=text_paper"], REFERENCES: ["guidance=content"]},
         "guide",
         "guidance.scale",
         (PRIOR, CLIP, "encoder.checkpoint"),
     ),
     "clip_x0": Contender(
         {
-            PROMPTS: ["method=clip_x0", "guidance=text"],
+            PROMPTS: ["method=clip_x0", "guidance=text_paper"],
             REFERENCES: ["method=clip_x0", "guidance=content"],
         },
         "clip_guide",

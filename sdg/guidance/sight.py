@@ -10,7 +10,7 @@ from torch import Tensor
 from sdg.diffusion.level import Level
 from sdg.errors import SDGError
 
-LIKE = 0.2
+LIKE = 0.3
 """The least cosine at which a part of a sentence counts as one of the sentences that were measured."""
 
 
