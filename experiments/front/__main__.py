@@ -76,6 +76,7 @@ def _sweep(options: argparse.Namespace) -> Path:
     path = options.report / DOSES.name
     found = _doses(path) | {name: point.way.dose for name, point in best.items()}
     write_whole(path, json.dumps(found, indent=2, sort_keys=True) + "\n")
+    draw_pictures(list(best.values()), study.prompts[:4], options.report / "sweep.png")
     return write_sweep(points, best, options.report, options.command)
 
 
@@ -95,7 +96,7 @@ def _measure(options: argparse.Namespace) -> Path:
     if not points:
         raise SDGError("no arm has three steps at these budgets: use --budgets 20 or more")
     draw_front(points, options.report)
-    draw_pictures(points[max(points)], study.prompts[:4], options.report)
+    draw_pictures(points[max(points)], study.prompts[:4], options.report / "pictures.png")
     return write_results(points, options.report, options.command)
 
 

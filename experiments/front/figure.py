@@ -32,15 +32,15 @@ def draw_front(points: Mapping[float, Sequence[Point[Way]]], folder: Path) -> No
             _against_drift(right, own)
 
 
-def draw_pictures(points: Sequence[Point[Way]], prompts: Sequence[str], folder: Path) -> None:
-    """``pictures.png``: a row for each prompt, a column for each arm, all from the same noise."""
+def draw_pictures(points: Sequence[Point[Way]], prompts: Sequence[str], file: Path) -> None:
+    """A row for each prompt, a column for each arm, all from the same noise."""
     names = ["prior alone", *(point.way.arm for point in points)]
     found = [{r["prompt"]: point.folder / r["file"] for r in _first(point.folder)} for point in points]
     rows = [
         (prompt, [open_picture(found[0][None]), *(open_picture(own[prompt]) for own in found)])
         for prompt in prompts
     ]
-    draw_grid(rows, names, group=len(names)).save(folder / "pictures.png")
+    draw_grid(rows, names, group=len(names)).save(file)
 
 
 def _first(folder: Path) -> list[dict]:

@@ -68,6 +68,8 @@ def write_sweep(
     )
     lines = [
         *head("Doses of the ways to guide", command, what),
+        "![Pictures](sweep.png)",
+        "",
         *table(["arm", "setting", *(title for title, _ in COLUMNS.values())], rows, left=2),
     ]
     return save_page(folder / "sweep.md", lines, __package__)
