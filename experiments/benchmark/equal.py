@@ -108,13 +108,13 @@ def page(quality: Quality, times: Mapping[int, Mapping[str, Sequence[float]]]) -
     for n in times:
         heads += [f"{n}: seconds", f"of {first.name}", f"of {free.name}"]
     heads += [*(name for name, _ in MEASURES.values()), "equal"]
-    count = quality.get(first.name, {}).get("pictures", [0])[0]
+    drawn = sorted({f"{found['pictures'][0]:.0f}" for found in quality.values()})
+    judged = f"Quality is of {' or '.join(drawn)} pictures of held-out prompts. " if drawn else ""
     return [
-        f"Seconds are of whole chains of so many pictures at a time, ratios within a round: the median of "
-        f"the rounds, least and most. Quality is of {count:.0f} pictures of held-out prompts of each way, "
-        f"as in [few_steps](../few_steps/README.md); *equal* means that none of the three lies outside of "
-        f"the 95 % interval of *{first.name}* on the worse side. A dash: not drawn, as its pictures are no "
-        "guided ones or those of another row but for rounding.",
+        "Seconds are of whole chains of so many pictures at a time, ratios within a round: the median of the "
+        f"rounds, least and most. {judged}*Equal* means that none of the three lies outside of the 95 % "
+        f"interval of *{first.name}* on the worse side; without that row, nothing is said. A dash: not drawn "
+        "yet, or nothing to draw, as those pictures are unguided or another row's but for rounding.",
         "",
         *table(heads, rows),
     ]
