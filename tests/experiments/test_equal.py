@@ -29,7 +29,9 @@ def verdict(**changed: float) -> str:
     """Of one way whose measures are those of the plain chain but for these."""
     names = {"mentioned": "alignment/mentioned", "drift": "drift/all", "distance": "distance"}
     other = PLAIN | {names[key]: (value, value, value) for key, value in changed.items()}
-    quality = {WAYS[0].name: PLAIN | {"pictures": (8, 8, 8)}, "other": other}
+    quality = {
+        name: found | {"pictures": (8, 8, 8)} for name, found in ((WAYS[0].name, PLAIN), ("other", other))
+    }
     seconds = {WAYS[0].name: [2.0, 4.0], FREE[1].name: [0.5, 0.5], "other": [1.0, 1.0]}
     (row,) = [line for line in page(quality, {4: seconds}) if line.startswith("| other")]
     cells = row.strip("| ").split(" | ")
