@@ -106,6 +106,10 @@ def _check_devices(trainer: pl.Trainer, model: Training, config: DictConfig) -> 
     check_sweep(trainer)
 
 
+RUN = ("data", "prior", "encoder", "judge", "model", "seed", "warm_start")
+"""Settings that every training's record has; a folder of samples has a record without some of them."""
+
+
 def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
     """The checkpoint that an earlier run with the same settings left, if there is one; writes nothing."""
     if config.resume not in ("auto", False):
@@ -122,7 +126,8 @@ def _find_checkpoint(output_dir: Path, config: DictConfig) -> Path | None:
         raise SDGError(
             f"{output_dir} is already in use: choose another output_dir, or resume=auto to continue"
         )
-    if _settings(plain(OmegaConf.load(record))) != _settings(plain(config)):
+    found = plain(OmegaConf.load(record))
+    if any(name not in found for name in RUN) or _settings(found) != _settings(plain(config)):
         raise SDGError(
             f"{output_dir} holds a run with other settings: choose another output_dir, or remove it"
         )
@@ -141,8 +146,7 @@ def _record(output_dir: Path, record: str) -> None:
 
 def _settings(settings: dict[str, Any]) -> dict[str, Any]:
     """What must not change in a resumed run: networks, data, seed, what a step is; its length may change."""
-    names = ("data", "prior", "encoder", "judge", "model", "seed", "warm_start")
-    kept = {name: settings[name] for name in names} | {"distillation": settings.get("distillation")}
+    kept = {name: settings[name] for name in RUN} | {"distillation": settings.get("distillation")}
     steps = {name: settings["trainer"].get(name) for name in ("accumulate_grad_batches", "gradient_clip_val")}
     # The location of the pictures and how they are read may change, but not which pictures they are.
     return kept | {"data": {k: v for k, v in kept["data"].items() if k not in READING}, "trainer": steps}

@@ -92,3 +92,10 @@ def test_optimisers_that_do_not_exist(settings: dict):
 def test_averages_of_nothing(decay: float):
     with pytest.raises(SDGError, match="averages nothing: use a number from 0 to below 1"):
         exponential_average(nn.Linear(1, 1), decay)
+
+
+def test_a_folder_of_samples_is_no_training_to_go_on_with(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("prompts: [a face]\nseed: 0\n", encoding="utf-8")
+    config = configure("train", [*TRAINING, "trainer.max_steps=1", f"output_dir={tmp_path}"])
+    with pytest.raises(SDGError, match="other settings: choose another output_dir"):
+        train(config)
