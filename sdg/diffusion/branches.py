@@ -6,9 +6,9 @@ network rounds by how many threads it has, so within a chain they are half of th
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import torch
 
@@ -35,7 +35,7 @@ class InTurn:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """What is computed in here shares the processor with what has begun, which ends in here.
+        """What is computed in here shares the processor with what has begun, whose result is taken in here.
 
         Numbers too small to be normal, below 1.2e-38 in float32, are 0. Where a softmax is sure of itself,
         its gradient is full of them; a processor multiplies them a hundred times more slowly than others,
@@ -55,15 +55,12 @@ class SideBySide(InTurn):
         self.threads = torch.get_num_threads()
         self.each = max(1, self.threads // 2)
         self._worker = ThreadPoolExecutor(1, "prior", _prepare, (self.each,))
-        self._begun: list[Future[Any]] = []
 
     def __exit__(self, *error: object) -> None:
         self._worker.shutdown(cancel_futures=True)  # waits for what runs
 
     def begin(self, work: Callable[[], T]) -> Callable[[], T]:
-        begun = self._worker.submit(work)
-        self._begun.append(begun)
-        return begun.result
+        return self._worker.submit(work).result
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -73,8 +70,6 @@ class SideBySide(InTurn):
             with super().step():
                 yield
         finally:
-            wait(self._begun)
-            self._begun.clear()
             torch.set_num_threads(self.threads)
 
 

@@ -80,7 +80,8 @@ def walk(
                 with apart.step():
                     look = Look(denoiser, x, step, pilot is not None and pilot.pulls(step), apart)
                     push = (pilot(look, sampler, z) if pilot else None) or Push()
-                    guided = push.prediction or look.prediction
+                    prior = look.prediction
+                    guided = push.prediction or prior
                 origin, z = x if push.x_t is None else push.x_t, z if push.noise is None else push.noise
                 x_s = sampler.step(origin, guided, step, z, previous)
                 if push.shift is not None:
@@ -91,7 +92,7 @@ def walk(
                     again = back(x_s, step, extra.normal(shape, device))
                     active = None if pilot is None else pilot.active
                     x = again if active is None else torch.where(active, again, x)
-            rows = yield Moment(step, x_s, look.prediction, guided, look.x_t, z, previous)
+            rows = yield Moment(step, x_s, prior, guided, look.x_t, z, previous)
             if rows is not None:
                 x_s, guided, noise, extra = x_s[rows], guided.keep(rows), noise.keep(rows), extra.keep(rows)
                 origin = origin[rows]
