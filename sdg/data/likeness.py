@@ -101,7 +101,8 @@ def _thumbnails(source: PictureSource, workers: int) -> np.ndarray:
     read = loader(Chunks(squares), chunks, workers)
     with Bar(total=len(source), desc="looking at the pictures", unit=" pictures", leave=False) as bar:
         for (start, stop), (pixels, damaged) in zip(chunks, read, strict=True):
-            found[start:stop] = pixels.to(torch.int32).sum(dim=1).div(3, rounding_mode="floor").flatten(1)
+            grey = pixels.to(torch.int32).sum(dim=1).div(3, rounding_mode="floor")
+            found[start:stop] = grey.flatten(1).numpy()
             for index in damaged:
                 found[index] = np.random.default_rng(index).integers(0, 256, SIDE**2)
             bar.update(stop - start)

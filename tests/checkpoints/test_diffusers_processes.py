@@ -22,6 +22,7 @@ from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 
 diffusers = pytest.importorskip("diffusers", reason="there is no diffusers: '.[dev]' brings it")
+OLD = tuple(map(int, diffusers.__version__.split(".")[:2])) < (0, 39)
 
 TINY: dict[str, Any] = {
     "sample_size": 8,
@@ -93,6 +94,7 @@ def check(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> None:
         torch.testing.assert_close(mine, other.double(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.skipif(OLD, reason="diffusers 0.38 filters in float32 alone: runs with a later one")
 @torch.no_grad()
 def test_score_sdes_of_pixels_from_0_to_1(tmp_path: Path) -> None:
     """The predictor of ScoreSdeVePipeline without its noise is the ancestral mean."""

@@ -42,7 +42,17 @@ class Asked(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="runs with a PyTorch that was built for CUDA")
+def pretends() -> bool:
+    """Whether a fake tensor can be on a GPU that is not there; PyTorch 2.8 asks the driver."""
+    try:
+        with FakeTensorMode():
+            torch.empty(1).to("cuda")
+    except (AssertionError, RuntimeError):
+        return False
+    return True
+
+
+@pytest.mark.skipif(not pretends(), reason="runs with a GPU, or PyTorch from 2.9 for CUDA")
 def test_a_gpu_takes_it_from_pinned_memory_without_a_wait() -> None:
     """On fake tensors, which need no GPU to be on one."""
     source = NoiseSource([(0, 0), (0, 1)])
