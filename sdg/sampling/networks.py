@@ -18,6 +18,7 @@ from sdg.diffusion.denoiser import Denoiser
 from sdg.diffusion.schedule import Schedule
 from sdg.errors import SDGError
 from sdg.guidance.targets import TextTargets
+from sdg.networks.by_picture import by_picture
 from sdg.networks.clip import CLIP
 from sdg.networks.fast import quicken
 from sdg.networks.plain import PlainEncoder
@@ -57,7 +58,8 @@ class Compute:
         return getattr(torch, self.dtype)
 
     def __call__(self, network: ModuleT) -> ModuleT:
-        """``network``, made to compute like this in place."""
+        """``network``, made to compute like this in place, each picture alike wherever it is in a group."""
+        by_picture(network)
         quicken(network, channels_last=self.channels_last, compile=self.compile)
         return network
 
