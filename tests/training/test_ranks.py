@@ -1,7 +1,5 @@
 """Two processes with half a batch each do what one does with the whole: loss, gradients, statistics."""
 
-import sys
-
 import pytest
 import torch
 import torch.multiprocessing as mp
@@ -15,7 +13,6 @@ from sdg.training.ranks import Ranks
 from tests.tiny import make_weights
 from tests.training.two_ranks import everything, main, step, training
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 Steps = dict[str, dict[str, Tensor]]
 
 
@@ -28,9 +25,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 def steps(weights: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Steps, list[Steps]]:
     """The steps of one process, and those of each of two."""
     folder = tmp_path_factory.mktemp("ranks")
-    # A fork has imported everything already, which takes longer than the steps.
-    kind = "fork" if sys.platform == "linux" else "spawn"
-    mp.start_processes(main, (folder, weights), nprocs=2, start_method=kind)
+    # Not forked: autograd refuses in a process whose parent has had threads for it, as other tests may have.
+    mp.start_processes(main, (folder, weights), nprocs=2, start_method="spawn")
     return everything(weights), [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
