@@ -22,7 +22,9 @@ from tests.tiny import configure
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux"),
+    pytest.mark.skipif(
+        not Path("/proc/self/status").exists(), reason="runs on Linux, which tells peak memory"
+    ),
 ]
 
 PROGRAM = """

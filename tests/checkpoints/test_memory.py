@@ -16,7 +16,9 @@ from tests.checkpoints.files import save_legacy
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux"),
+    pytest.mark.skipif(
+        not Path("/proc/self/status").exists(), reason="runs on Linux, which tells peak memory"
+    ),
 ]
 
 FFHQ: dict[str, Any] = {"base_channels": 128, "res_blocks": 1, "attention_factors": [16]}

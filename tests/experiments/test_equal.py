@@ -51,7 +51,7 @@ def test_equal_is_what_no_measure_finds_worse_than_the_interval_of_the_plain_cha
 @pytest.mark.slow
 def test_diffusers_and_a_cond_fn_draw_what_we_draw() -> None:
     """The same noise, networks, timesteps and mean shift, by their scheduler and by ours."""
-    pytest.importorskip("diffusers")
+    pytest.importorskip("diffusers", reason="there is no diffusers: '.[dev]' brings it")
     unet = ADMUNet(32, 1, (1, 2), (2,), head_channels=32, out_channels=3)
     encoder = TimeResNet((1, 1, 1, 1), 4, 4, 8, image_size=32, sinusoid_dim=8, time_dim=8)
     for network in (unet, encoder):

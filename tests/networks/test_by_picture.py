@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from sdg.networks.by_picture import LinearByPicture, by_picture
+from sdg.sampling.networks import Compute
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -32,3 +33,8 @@ def test_rows_round_alike_in_every_place(tokens: int) -> None:
     given = layer(x)
     (slope,) = torch.autograd.grad(given.square().sum(), x)
     assert all(torch.equal(given[0], given[k]) and torch.equal(slope[0], slope[k]) for k in (1, 2, 3))
+
+
+def test_networks_that_draw_have_no_other_linear_layers() -> None:
+    network = Compute()(nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 2))))
+    assert {type(layer) for layer in network.modules()} == {nn.Sequential, LinearByPicture}

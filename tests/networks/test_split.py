@@ -131,7 +131,7 @@ def test_what_wraps_a_unet_is_computed_around_it_every_time(make: Any) -> None:
 
 @pytest.fixture(scope="module")
 def diffusers_unet() -> Any:
-    diffusers = pytest.importorskip("diffusers")
+    diffusers = pytest.importorskip("diffusers", reason="there is no diffusers: '.[dev]' brings it")
     return filled(
         diffusers.UNet2DModel(
             sample_size=8,

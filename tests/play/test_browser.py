@@ -25,7 +25,7 @@ pytest.importorskip("gradio", reason="there is no gradio: '.[browser]' brings it
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: apt-get install chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="runs where Chromium is: apt-get install chromium"),
     pytest.mark.xdist_group("browser"),
 ]
 
