@@ -14,16 +14,11 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from experiments.differences import difference
 from experiments.parts import gathered, merge
 from experiments.running import configuration, draw, named, some
-from sdg.composition import ROOT
+from experiments.text_alignment.prompts import HELD_OUT
 from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
-
-TUNING, HELD_OUT = (
-    ROOT / "experiments" / "text_alignment" / f"{name}.jsonl" for name in ("sweep", "prompts")
-)
-"""Prompts for choosing settings, and prompts for results."""
 
 
 class Drawable(Protocol):

@@ -4,16 +4,16 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
 import sdg
-from experiments.dependencies import code, data, weights
+from experiments.dependencies import files, settings_among
 from experiments.running import machine
-from sdg.composition import ROOT
+from sdg.composition import ROOT, composed
 from sdg.files import write_whole
 
 _LIBRARIES = ("torch", "torchvision", "open_clip_torch", "pillow", "numpy")
@@ -21,9 +21,13 @@ FOLDER = ROOT / "experiments"
 _OPENS, _CLOSES = "<!-- made by: ", " -->"
 
 
-def save_page(path: Path, lines: Sequence[str], experiment: str) -> Path:
-    """Write a page of results of ``experiment``, a package, below its head; returns the path."""
-    return save_lines(path, lines, made_by(ROOT.joinpath(*experiment.split("."))))
+def save_page(path: Path, lines: Sequence[str], experiment: str, parts: Iterable[Path] = ()) -> Path:
+    """Write a page of results of ``experiment``, a package, below its head; returns the path.
+
+    Args:
+        parts: pages by other processes that this one is made of. What they composed counts, too.
+    """
+    return save_lines(path, lines, made_by(ROOT.joinpath(*experiment.split(".")), parts))
 
 
 def save_lines(path: Path, lines: Sequence[str], head: dict | None) -> Path:
@@ -43,14 +47,14 @@ def read_head(path: Path) -> dict | None:
     return head
 
 
-def made_by(experiment: Path) -> dict:
-    """The head: command, commit, hashes of code, weights and data, versions, machine and threads."""
+def made_by(experiment: Path, parts: Iterable[Path] = ()) -> dict:
+    """The head: command, commit, hashes of the files that count, versions, machine and threads."""
+    heads = filter(None, map(read_head, parts))
+    settings = {*composed(), *(each for head in heads for each in settings_among(head["files"]))}
     return {
         "command": shlex.join(["python", "-m", f"experiments.{experiment.name}", *sys.argv[1:]]),
         "commit": _commit(),
-        "code": code(experiment),
-        "weights": weights(),
-        "data": data(experiment),
+        "files": files(experiment, settings),
         "versions": _versions(),
         "machine": machine(),
         "threads": torch.get_num_threads(),

@@ -79,6 +79,11 @@ def chosen(command: str, words: Sequence[str] = ()) -> DictConfig:
         return _groups(command, _without_values(words, parsed))
 
 
+def composed() -> list[Path]:
+    """The files that this process has composed configurations of."""
+    return [Path(file) for file in RememberedFiles.parsed]
+
+
 def check(command: str, config: DictConfig) -> None:
     """Raise SDGError for a setting that nothing reads, with the nearest known one; see :mod:`.settings`."""
     known.check(_plain(config), schema.top_level(command), conf_folders())
@@ -184,7 +189,7 @@ def _hydra(command: str, words: Sequence[str]) -> DictConfig:
 class RememberedFiles(FileConfigSource):
     """YAML files, parsed once and again only if they change."""
 
-    _parsed: ClassVar[dict[str, tuple[int, ConfigResult]]] = {}
+    parsed: ClassVar[dict[str, tuple[int, ConfigResult]]] = {}
 
     @staticmethod
     def scheme() -> str:
@@ -193,9 +198,9 @@ class RememberedFiles(FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         file = os.path.join(self.path, self._normalize_file_name(config_path))
         changed = os.stat(file).st_mtime_ns if os.path.exists(file) else 0
-        kept = self._parsed.get(file)
+        kept = self.parsed.get(file)
         if kept is None or kept[0] != changed:
-            kept = self._parsed[file] = changed, super().load_config(config_path)
+            kept = self.parsed[file] = changed, super().load_config(config_path)
         result = kept[1]
         return ConfigResult(result.provider, result.path, copy.deepcopy(result.config), dict(result.header))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import hydra
 import pytest
 
-from sdg.composition import CONF, compose
+from sdg.composition import CONF, compose, composed
 
 TERM = "_target_: sdg.guidance.text.Text\nweight: 3.0\ntarget: null\n"
 
@@ -30,6 +30,8 @@ def plainly(*words: str) -> object:
 def test_values_on_remembered_groups_are_what_hydra_gives(words: tuple[str, ...]) -> None:
     compose("sample")  # whatever was composed before
     assert compose("sample", words) == plainly(*words)
+    names = {path.relative_to(CONF).as_posix() for path in composed() if path.is_relative_to(CONF)}
+    assert {"sample.yaml", "sampler/ddpm.yaml", "guidance/term/text.yaml"} <= names
     config = compose("sample", words)
     config.seed = 99  # a copy of one's own
     assert compose("sample", words) == plainly(*words)

@@ -9,9 +9,10 @@ import torch
 
 from experiments.ablations.page import Point, Values
 from experiments.ablations.plain import plain_clip
-from experiments.baselines.measures import POOL, towards_prompts
+from experiments.baselines.measures import towards_prompts
 from experiments.baselines.runs import Bench, led_by_chance, seconds_per_image, timed
 from experiments.running import named, some
+from experiments.text_alignment.prompts import HELD_OUT
 from sdg.metrics.evidence import Evidence
 from sdg.metrics.kernel import squared_distance
 from sdg.metrics.pictures import open_samples
@@ -53,8 +54,8 @@ class Lab:
     """
 
     def __init__(self, options: argparse.Namespace):
-        self.options, self.prompts = options, some(POOL, options.prompts)
-        self.bench = Bench(options, POOL)
+        self.options, self.prompts = options, some(HELD_OUT, options.prompts)
+        self.bench = Bench(options, HELD_OUT)
         self.points: dict[Setting, Point] = {}
         count = len(self.prompts) * options.samples
         mentioned = self.bench.mentions(self.prompts).repeat_interleave(options.samples, dim=0)

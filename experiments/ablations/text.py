@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from experiments.ablations import page
 from experiments.ablations.lab import GUIDES, RENDERS, TIME_CLIP, Lab, Setting
-from experiments.baselines.measures import POOL
 from experiments.baselines.page import PROTOCOLS
+from experiments.text_alignment.prompts import HELD_OUT
 
 Lines = dict[str, dict[float, Setting]]
 
@@ -91,8 +91,8 @@ def study(options: argparse.Namespace, name: str, lab: Lab) -> Path:
         for label, points in ablation.lines(options).items()
     }
     what = (
-        f"{len(lab.prompts)} prompts of `{POOL.parent.name}/{POOL.name}`, {options.samples} samples of each, "
-        "with the same noises."
+        f"{len(lab.prompts)} prompts of `{HELD_OUT.parent.name}/{HELD_OUT.name}`, {options.samples} samples "
+        "of each, with the same noises."
     )
     title, axis, _, panels = ablation
     curves = page.Curves(name, title, axis, lines, panels, lab.unguided, what, _TOLD, "prompts")

@@ -9,10 +9,11 @@ from PIL import Image
 
 from experiments.baselines import page
 from experiments.baselines.contenders import REFERENCES
-from experiments.baselines.measures import DIVERSITY, POOL, faithful, pixel_distance
+from experiments.baselines.measures import DIVERSITY, faithful, pixel_distance
 from experiments.baselines.runs import Bench, drawn, faces, led_by_chance
 from experiments.pages import head, table
 from experiments.running import configuration, named
+from experiments.text_alignment.prompts import HELD_OUT
 from sdg.baselines.resize import LowPass
 from sdg.data.picture import read_picture
 from sdg.metrics.evidence import Evidence
@@ -38,7 +39,7 @@ def study(options: argparse.Namespace) -> Path:
     """Draw, measure and show every N; returns the page."""
     size = configuration("sample", options.sample).prior.denoiser.image_size
     filters = {factor: LowPass(size, factor) for factor in sorted(set(options.factors))}
-    paths, bench = faces(options.output, options.sample, options.references), Bench(options, POOL)
+    paths, bench = faces(options.output, options.sample, options.references), Bench(options, HELD_OUT)
     print("unguided", flush=True)
     count = len(paths) * options.samples
     free = open_samples(drawn(options, "unguided", ["method=unguided"], count))

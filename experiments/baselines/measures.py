@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.controls.measures import face_attributes, kept_attributes, nuisance_distances
-from experiments.controls.study import PROMPTS as POOL
 from experiments.differences import difference
+from experiments.text_alignment.prompts import HELD_OUT
 from sdg.baselines.resize import LowPass
 from sdg.metrics.alignment import TextAlignment
 from sdg.metrics.diversity import PairwiseDistance
@@ -29,10 +29,10 @@ Measures = Mapping[str, Measure | None]
 
 
 def towards_prompts(evidence: Evidence, guide: str | None) -> Measures:
-    """Measures of samples aimed at prompts of ``POOL``; ``guide`` is what guided them, if anything."""
+    """Measures of samples aimed at prompts of ``HELD_OUT``; ``guide`` is what guided them, if anything."""
     rates = aligned(evidence)
-    by_judge = TextRetrieval("judge_answers", POOL, LEAST)(evidence)[0]
-    gap = AdversarialGap(guide, "judge_answers", POOL, LEAST)(evidence)[0] if guide else None
+    by_judge = TextRetrieval("judge_answers", HELD_OUT, LEAST)(evidence)[0]
+    gap = AdversarialGap(guide, "judge_answers", HELD_OUT, LEAST)(evidence)[0] if guide else None
     return {
         **rates,
         **{name: similarity(evidence, encoder) for name, encoder in GUIDES.items()},

@@ -9,11 +9,12 @@ from PIL import Image
 
 from experiments.baselines import page
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, SWEPT, at_hand, tuned, words
-from experiments.baselines.measures import POOL, Measures, towards_prompts, towards_references
+from experiments.baselines.measures import Measures, towards_prompts, towards_references
 from experiments.baselines.runs import Bench, drawn, faces, led_by_chance, seconds_per_image
 from experiments.differences import difference
 from experiments.pages import head, table
 from experiments.running import named, some
+from experiments.text_alignment.prompts import HELD_OUT
 from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples
 from sdg.report.grid import draw_grid, open_picture
@@ -56,8 +57,8 @@ def study(options: argparse.Namespace) -> Path:
                 f"{name} runs with its configured settings: {options.settings}, which sweep writes, has none"
             )
     references = faces(options.output, options.sample, options.references)
-    targets = {PROMPTS: some(POOL, options.prompts), REFERENCES: references}
-    bench = Bench(options, POOL)
+    targets = {PROMPTS: some(HELD_OUT, options.prompts), REFERENCES: references}
+    bench = Bench(options, HELD_OUT)
     count = options.samples * max(map(len, targets.values()))
     # The first run of a process also waits for late imports.
     drawn(options, "warm_up", ["method=unguided", "sampler.steps=1"], 1)
@@ -99,8 +100,8 @@ def lines(options: argparse.Namespace, runs: Runs) -> list[str]:
     more = {
         "cosine by E', by CLIP": "of sample and target, by the time-dependent encoder at t = 0, which guides "
         "sdg, and by the plain CLIP that it was made from, which guides clip_x0 and stylegan_clip",
-        "found by": f"share of samples whose own target is the most similar one: of {POOL.name}'s prompts "
-        "(what the judge reads, against what they mention), or of the references (cosine of features)",
+        "found by": f"share of samples whose own target is the most similar one: of {HELD_OUT.name}'s "
+        "prompts (what the judge reads, against what they mention), or of references (cosine of features)",
         "adversarial gap": "found by its guide minus found by the judge, which guides nobody",
         "seconds per image": "time of the whole run, loading and writing included, by its images; CPU "
         "seconds are those in which the process had the processor, whatever else ran",

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 from experiments.baselines import page
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, STEPS, Settings, at_hand, brief, words
-from experiments.baselines.measures import DIVERSITY, POOL, aligned
+from experiments.baselines.measures import DIVERSITY, aligned
 from experiments.baselines.runs import Bench, drawn, seconds_per_image
 from experiments.pages import head, table
 from experiments.running import named, some
+from experiments.text_alignment.prompts import TUNING
 from sdg.files import write_whole
 from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples
-
-SWEEP = POOL.with_name("sweep.jsonl")
 
 
 class Point(NamedTuple):
@@ -40,7 +39,7 @@ def study(options: argparse.Namespace) -> Path:
         ],
     }
     names = at_hand(options.methods, options.sample)
-    prompts, bench = some(SWEEP, options.prompts), Bench(options, SWEEP)
+    prompts, bench = some(TUNING, options.prompts), Bench(options, TUNING)
     free = open_samples(drawn(options, "unguided", ["method=unguided"], options.samples))
     points = []
     for name in names:
@@ -78,7 +77,7 @@ def in_steps(points: list[Point]) -> dict[str, Settings]:
 def lines(options: argparse.Namespace, points: list[Point], best: list[Point]) -> list[str]:
     """The page."""
     what = (
-        f"{options.prompts} prompts of `{SWEEP.name}`, on which no result is measured, {options.samples} "
+        f"{options.prompts} prompts of `{TUNING.name}`, on which no result is measured, {options.samples} "
         f"samples of each; chains take {options.steps} steps of ddpm. Bold: the most mentioned attributes "
         "right, kept in `settings.json`, where `methods` finds it; so is the best for each number of search "
         "steps, where `table1` finds it."

@@ -12,8 +12,8 @@ from PIL import Image, ImageChops, ImageStat
 
 import sdg
 from experiments.command import add_report, command
-from experiments.grid import HELD_OUT
 from experiments.running import launch, some
+from experiments.text_alignment.prompts import HELD_OUT
 from sdg.report.grid import draw_grid
 
 FOLDER = Path(__file__).parent

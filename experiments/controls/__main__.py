@@ -12,9 +12,10 @@ from pathlib import Path
 
 from experiments.command import add_output, add_pairs, add_report, add_seed, add_settings, command
 from experiments.controls.blend import draw_blend, measure_blend
-from experiments.controls.study import PROMPTS, measure, take_aim
+from experiments.controls.study import measure, take_aim
 from experiments.controls.table import write_table
 from experiments.running import invocation, launch, load_judge, some
+from experiments.text_alignment.prompts import HELD_OUT
 
 FOLDER = Path(__file__).parent
 
@@ -22,7 +23,7 @@ FOLDER = Path(__file__).parent
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     take_aim(options)
-    options.prompts = some(PROMPTS, options.targets)
+    options.prompts = some(HELD_OUT, options.targets)
 
     judge = load_judge()
     grid = [(c, s, n) for c in options.controls for s in options.samplers for n in options.steps]

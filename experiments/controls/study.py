@@ -10,6 +10,7 @@ from torch import Tensor
 
 from experiments.controls import measures
 from experiments.running import draw, named
+from experiments.text_alignment.prompts import HELD_OUT
 from sdg.data.picture import read_picture
 from sdg.data.toyfaces.references import write_references
 from sdg.data.toyfaces.styles import STYLES
@@ -18,8 +19,6 @@ from sdg.metrics.judged import JudgeReader
 from sdg.metrics.mentions import Mentions
 from sdg.metrics.units import Units
 from sdg.pixels import to_bytes
-
-PROMPTS = Path(__file__).parent.parent / "text_alignment" / "prompts.jsonl"
 
 
 def take_aim(options: argparse.Namespace) -> None:
@@ -75,7 +74,7 @@ def _text(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> dict
     guided, partners, _ = measures.pairs(judged)
     units = measures.units(judged, guided)
     prompts = [judged.records[row]["prompt"] for row in guided]
-    mentioned = Mentions(PROMPTS)(prompts)
+    mentioned = Mentions(HELD_OUT)(prompts)
     shares = []
     for rows in (guided, partners):
         right = (judged.attributes[rows] == mentioned) & (mentioned >= 0)
@@ -135,7 +134,7 @@ def agreement(folder: Path, options: argparse.Namespace, judge: JudgeReader) -> 
     guided, _, names = measures.pairs(judged)
     truth = measures.face_attributes(options.references)
     own = torch.tensor([truth[name] for name in names])
-    mentioned = Mentions(PROMPTS)([judged.records[row]["prompt"] for row in guided])
+    mentioned = Mentions(HELD_OUT)([judged.records[row]["prompt"] for row in guided])
     seen, said = judged.attributes[guided], mentioned >= 0
     disagree = said & (mentioned != own)
     words = (seen == mentioned)[disagree].double().mean()

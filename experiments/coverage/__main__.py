@@ -12,7 +12,7 @@ from pathlib import Path
 from experiments.command import add_output, add_report, command
 from experiments.coverage.study import EFFECTS, LAYOUTS, SHOWN, Count, count
 from experiments.coverage.worlds import Layout
-from experiments.dependencies import code
+from experiments.dependencies import files
 from experiments.results import save_page
 from experiments.running import invocation, launch, machine
 from sdg.files import write_whole
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def kept(path: Path, layout: Layout, name: str, shift: str, runs: int, before: int) -> dict[str, Count]:
     """The counts of one world, from its file if they were made by this code in as many runs."""
-    made_by = {"code": code(FOLDER), "runs": runs, "before": before}
+    made_by = {"files": files(FOLDER), "runs": runs, "before": before}
     if path.is_file():
         file = json.loads(path.read_text("utf-8"))
         if file["made by"] == made_by:

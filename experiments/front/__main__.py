@@ -21,9 +21,10 @@ from experiments.front.arms import ARMS, STEPS, Way
 from experiments.front.best import choose
 from experiments.front.figure import draw_front, draw_pictures
 from experiments.front.table import write_results, write_sweep
-from experiments.grid import TUNING, Point, Study
+from experiments.grid import Point, Study
 from experiments.matched import DISTANCE, TORN
 from experiments.running import invocation, launch
+from experiments.text_alignment.prompts import TUNING
 from sdg.errors import SDGError
 from sdg.files import write_whole
 

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str]) -> None:
     reports = {name: json.loads(_measured(folder).read_text("utf-8")) for name, folder in folders.items()}
     rows = {name: folder / ROW for name, folder in folders.items()}
     lines = document(reports, rows, MACHINES, invocation("machines", arguments))
-    print(f"look at {save_page(options.report / 'results.md', lines, 'experiments.machines')}")
+    tables = [folder / "report" / "toyfaces_quick.md" for folder in folders.values()]
+    print(f"look at {save_page(options.report / 'results.md', lines, 'experiments.machines', tables)}")
 
 
 def run(folder: Path, machine: Mapping[str, str], options: argparse.Namespace) -> None:

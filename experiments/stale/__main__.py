@@ -1,7 +1,7 @@
 """Which results are older than what they depend on: ``python -m experiments.stale``.
 
-Every page of results begins with what made it. This compares the hashes there with those of the code, weights
-and data that stand now, and prints a line for each page that is not of them; then the exit status is 1.
+Every page of results begins with what made it. This compares the hashes there with those of the files that
+stand now, and prints a line for each page that is not of them, with what has changed; then its status is 1.
 """
 
 import sys
@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiments.command import command
-from experiments.dependencies import code, data, weights
+from experiments.dependencies import changed, files, settings_among
 from experiments.results import FOLDER, read_head
 from experiments.running import launch
+
+SHOWN = 5
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,28 +27,21 @@ def main(arguments: Sequence[str]) -> None:
 
 def pages(folder: Path) -> list[Path]:
     """The pages of results in the folders of all experiments."""
-    return sorted(path for path in folder.glob("*/*.md") if path.name != "README.md")
+    return sorted(path for path in folder.glob("*/**/*.md") if path.name != "README.md")
 
 
 def stale(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Pages that are not of the code, weights and data that stand, and what has changed."""
+    """Pages that are not of the files that stand, and what has changed."""
     for path in pages(folder):
         head = read_head(path)
-        if head is None:
+        if head is None or "files" not in head:
             yield path, "it does not say what made it"
-        elif changed := _changed(head, path.parent):
-            yield path, f"{', '.join(changed)} changed since {str(head['commit'])[:12]}"
-
-
-def _changed(head: dict, experiment: Path) -> list[str]:
-    now = {"code": code(experiment), "data": data(experiment)}
-    if any(room in now["code"] for room in ("sdg/checkpoints", "sdg/sampling")):
-        now["weights"] = weights()
-    names = []
-    for kind, hashes in now.items():
-        before = head.get(kind, {})
-        names += [name for name in {**before, **hashes} if before.get(name) != hashes.get(name)]
-    return names
+            continue
+        before = head["files"]
+        experiment = folder / path.relative_to(folder).parts[0]
+        if names := changed(before, files(experiment, settings_among(before))):
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            yield path, f"{', '.join(names[:SHOWN])}{more} changed since {str(head['commit'])[:12]}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from experiments.baselines.runs import timed
+from experiments.running import configuration
 
 LOOKS = 1.0
 """Seconds between two checks of what has been drawn."""
@@ -35,9 +36,14 @@ class Job(NamedTuple):
 def draw_all(jobs: Sequence[Job], processes: int, more: Sequence[str], bar: tqdm, log: Path) -> None:
     """Draw what is left of all jobs. The output of the runs goes to ``log``.
 
+    All their settings are composed here first: a wrong one ends the command before anything is drawn, and the
+    page's head knows them all.
+
     Raises:
         SDGError: that of ``sample.py``, for the first job that fails.
     """
+    for job in jobs:
+        configuration("sample", _settings(job, more))
     threads = max(1, torch.get_num_threads() // processes)
     with _watched(jobs, bar):
         if processes == 1:
@@ -57,7 +63,6 @@ def draw_all(jobs: Sequence[Job], processes: int, more: Sequence[str], bar: tqdm
 def _draw(job: Job, more: Sequence[str], log: Path, threads: int | None) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
-    settings = [f"seed={job.seed}", f"sampler.steps={job.steps}", *job.settings, *more]
     with (
         log.open("a", encoding="utf-8") as file,
         redirect_stdout(file),
@@ -66,7 +71,12 @@ def _draw(job: Job, more: Sequence[str], log: Path, threads: int | None) -> None
     ):
         # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-        timed(job.folder, settings, job.samples)
+        timed(job.folder, _settings(job, more), job.samples)
+
+
+def _settings(job: Job, more: Sequence[str]) -> list[str]:
+    """Of ``sample.py``."""
+    return [f"seed={job.seed}", f"sampler.steps={job.steps}", *job.settings, *more]
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.command import add_output, add_report, add_settings, command
-from experiments.grid import HELD_OUT, TUNING, Point, Study, choose
+from experiments.grid import Point, Study, choose
 from experiments.pages import cell, head, protocols, table
 from experiments.results import save_page
 from experiments.running import invocation, launch
 from experiments.text_alignment.figure import draw_curve
+from experiments.text_alignment.prompts import HELD_OUT, TUNING
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import table as told
 

@@ -13,6 +13,8 @@ from sdg.data.toyfaces import ATTRIBUTES
 from sdg.data.toyfaces.captions import prompt
 
 FOLDER = Path(__file__).parent
+TUNING, HELD_OUT = FOLDER / "sweep.jsonl", FOLDER / "prompts.jsonl"
+"""Prompts for choosing settings, and prompts for results."""
 
 # Every attribute is mentioned equally often alone, in pairs and in threes, and is combined with all others.
 ALONE = [(i,) for i in range(8)] * 2
@@ -39,8 +41,8 @@ def phrase(sets: Sequence[Sequence[int]], seed: int) -> list[dict]:
 def files() -> dict[str, str]:
     """Name and content of each file."""
     lines = {
-        "prompts.jsonl": phrase([*ALONE, *PAIRS, *THREES], seed=0),
-        "sweep.jsonl": phrase([*ALONE[:8], *PAIRS[:8], *THREES[:8]], seed=1),
+        HELD_OUT.name: phrase([*ALONE, *PAIRS, *THREES], seed=0),
+        TUNING.name: phrase([*ALONE[:8], *PAIRS[:8], *THREES[:8]], seed=1),
     }
     return {name: "".join(json.dumps(line) + "\n" for line in entries) for name, entries in lines.items()}
 

@@ -7,81 +7,165 @@ import pytest
 
 import sdg
 from experiments import dependencies, results
-from experiments.dependencies import code
+from experiments.dependencies import changed, files, settings_among
 from experiments.results import read_head, save_page
 from experiments.stale import __main__ as command
-from sdg.composition import ROOT
+from sdg.composition import CONF, ROOT
 from sdg.data.toyfaces import ATTRIBUTES
 from sdg.files import file_hash
 
-SAMPLERS, FEW_STEPS = ROOT / "experiments" / "samplers", ROOT / "experiments" / "few_steps"
+EXPERIMENTS = ROOT / "experiments"
 
 
 def test_a_page_begins_with_what_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["__main__.py", "--runs", "a b"])
-    path = save_page(tmp_path / "new" / "results.md", ["# Results", ""], "experiments.text_alignment")
+    monkeypatch.setattr(results, "composed", lambda: [CONF / "sampler" / "ddpm.yaml", tmp_path / "own.yaml"])
+    path = save_page(tmp_path / "new" / "results.md", ["# Results", ""], "experiments.samplers")
     head, text = read_head(path), path.read_text()
     assert text.endswith("-->\n\n# Results\n")
     assert head is not None
-    assert head["command"] == "python -m experiments.text_alignment --runs 'a b'"
+    assert head["command"] == "python -m experiments.samplers --runs 'a b'"
     assert head["versions"]["sdg"] == sdg.__version__
-    assert head["data"]["prompts.jsonl"] == file_hash(ROOT / "experiments/text_alignment/prompts.jsonl")[:12]
-    shipped = {file.name: file_hash(file)[:12] for file in (ROOT / "checkpoints").rglob("*.safetensors")}
-    assert head["weights"] == shipped != {}
+    assert head["files"].keys() == {"conf/sampler", "experiments/samplers", "sdg", "sdg/diffusion"}
     assert head["threads"] >= 1
-    assert head["code"].keys() >= {"sdg/metrics", "sdg/sampling", "conf", "experiments/text_alignment"}
-    (tmp_path / "old.md").write_text("# Results\n")
-    assert read_head(tmp_path / "old.md") is None
+    old = tmp_path / "old.md"
+    old.write_text("# Results\n")
+    assert read_head(old) is None
+
+    # A page made of it, by a process that composed another sampler.
+    monkeypatch.setattr(results, "composed", lambda: [CONF / "sampler" / "heun.yaml"])
+    whole = read_head(save_page(tmp_path / "whole.md", [], "experiments.samplers", [path, old]))
+    assert whole is not None
+    assert whole["files"]["conf/sampler"].keys() == {"ddpm.yaml", "heun.yaml"}
 
 
-def test_an_experiment_depends_on_what_it_imports() -> None:
-    """The samplers' one draws without networks, settings or measures; few_steps takes all of them."""
-    assert code(SAMPLERS).keys() == {
-        "sdg/diffusion",
-        "sdg/pixels.py",
-        "sdg/randomness.py",
-        "experiments/samplers",
-    }
-    assert code(FEW_STEPS).keys() >= {*dependencies.ROOMS, "experiments/few_steps"}
+def test_an_experiment_depends_on_what_it_imports_and_composes() -> None:
+    """The samplers' one draws without networks, settings or measures."""
+    bare = files(EXPERIMENTS / "samplers")
+    assert bare.keys() == {"sdg", "sdg/diffusion", "experiments/samplers"}
+    found = files(
+        EXPERIMENTS / "samplers", [CONF / "estimator" / "dps.yaml", CONF / "judge" / "toyfaces.yaml"]
+    )
+    assert {"dps.py", "estimator.py"} <= found["sdg/estimators"].keys()
+    assert "sdg.py" not in found["sdg/estimators"]
+    judge = file_hash(ROOT / "checkpoints" / "toyfaces" / "judge.safetensors")
+    assert found["checkpoints/toyfaces"] == {"judge.safetensors": judge[:6]}
+    assert {*bare["sdg/diffusion"].items()} <= {*found["sdg/diffusion"].items()}
 
 
-def test_comments_and_documentation_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+MODULE = '''"""A module."""
+from collections.abc import Sequence
+from sdg.metrics import near
+X = 1  # one
+
+def f(a: int) -> int:
+    """Says."""
+    if a:
+        raise ValueError(f"{a} is wrong")
+    return X
+'''
+CHECKOUT = {
+    "experiments/one/__main__.py": "from sdg.metrics.near import f\nOF = '{_target_: sdg.data.named.It}'\n",
+    "experiments/one/prompts.jsonl": "{}\n",
+    "experiments/two/prompts.jsonl": "{}\n",
+    "sdg/metrics/near.py": "def f():\n    from sdg.metrics import far\n",
+    "sdg/metrics/far.py": MODULE,
+    "sdg/data/named.py": "X = 1\n",
+    "sdg/diffusion/ours.py": "import sdg.diffusion.base\n",
+    "sdg/diffusion/base.py": "X = 1\n",
+    "conf/sampler/ours.yaml": "# a\n_target_: sdg.diffusion.ours.It  # b\nn: 1\nof: toy/a.safetensors\n",
+    "checkpoints/toy/a.safetensors": "a",
+    "checkpoints/toy/a.json": "{}",
+    "checkpoints/toy/b.safetensors": "b",
+}
+
+
+def test_what_is_needed_counts_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependencies, "ROOT", tmp_path)
+    settings = [tmp_path / "conf/sampler/ours.yaml"]
 
-    def said(text: str, name: str = "a.py") -> str:
+    def put(name: str, text: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-        return dependencies._said(tmp_path / name)
 
-    one = said('"""A module."""\nX = 1  # one\n\n\ndef f():\n    """Says."""\n    return X\n')
-    assert said("X = 1\ndef f():\n    return X\n") == one
-    assert said("X = 2\ndef f():\n    return X\n") != one
-    assert said("# a\nx: 1\n", "a.yaml") == said("x: 1\n", "a.yaml") != said("x: 2\n", "a.yaml")
+    def now() -> dependencies.Files:
+        return files(tmp_path / "experiments/one", settings)
+
+    def change(name: str, text: str) -> list[str]:
+        """What counts as changed if a file says ``text``."""
+        put(name, text)
+        found = changed(before, now())
+        put(name, CHECKOUT.get(name, ""))
+        return found
+
+    for name, text in CHECKOUT.items():
+        put(name, text)
+    before = now()
+    assert settings_among(before) == settings
+    for name in (
+        *("sdg/metrics/new.py", "sdg/diffusion/other.py", "sdg/report/new.py", "experiments/two/__main__.py"),
+        *("experiments/two/prompts.jsonl", "conf/sampler/other.yaml", "conf/sampler/ours/more.yaml"),
+        *("checkpoints/toy/b.safetensors", "checkpoints/toy/new.safetensors"),
+    ):
+        assert change(name, "X = 3\n") == [], name
+    for name in (
+        *("sdg/metrics/near.py", "sdg/data/named.py", "sdg/diffusion/base.py"),
+        *("experiments/one/prompts.jsonl", "checkpoints/toy/a.safetensors", "checkpoints/toy/a.json"),
+    ):
+        assert name in change(name, "X = 3\n"), name
+    ours, far = "conf/sampler/ours.yaml", "sdg/metrics/far.py"
+    for name, old, new in (
+        *((ours, "# a\n", "# longer\n\n"), (ours, "# b", "")),
+        *((far, "A module.", "Another."), (far, "# one", "# two"), (far, "Says.", "Tells.")),
+        *(
+            (far, "int", "float"),
+            (far, " is wrong", ""),
+            (far, "Sequence", "Mapping"),
+            (far, "\n\n", "\n\n\n"),
+        ),
+    ):
+        assert change(name, CHECKOUT[name].replace(old, new)) == [], new
+    for name, old, new in (
+        *((ours, "1", "2"), (far, "X = 1", "X = 2"), (far, "if a", "if not a"), (far, "Value", "Type")),
+        *((far, "near", "far"), (far, "f(a", "f(b")),
+    ):
+        assert change(name, CHECKOUT[name].replace(old, new)) == [name], new
+    put("experiments/one/new.py", "")
+    assert changed(before, now()) == ["experiments/one/new.py"]
 
 
-def test_pages_of_other_code_are_named(
+def test_pages_of_other_files_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    ours = files(EXPERIMENTS / "samplers")
     monkeypatch.setattr(command, "FOLDER", tmp_path / "experiments")
-    monkeypatch.setattr(command, "code", lambda folder: code(SAMPLERS))
+    monkeypatch.setattr(command, "files", lambda folder, _: ours if folder.name == "samplers" else {})
+    monkeypatch.setattr(results, "composed", list)
     folder = tmp_path / "experiments" / "samplers"
-    fresh = save_page(folder / "results.md", ["new"], "experiments.samplers")
+    fresh = save_page(folder / "deeper" / "results.md", ["new"], "experiments.samplers")
     (folder / "README.md").write_text("no results")
     with pytest.raises(SystemExit) as ended:
         command.main([])
     assert ended.value.code == 0
     assert "0 of 1 pages" in capsys.readouterr().out
 
-    head = results.made_by(SAMPLERS)
-    head["code"] = head["code"] | {"sdg/diffusion": "of another time"}
-    (folder / "older.md").write_text(f"<!-- made by: {json.dumps(head)} -->\n")
-    (folder / "oldest.md").write_text("# nothing\n")
+    for name, other in (
+        ("one", {"sdg": ours["sdg"] | {"pixels.py": "123456"}}),
+        ("room", {"sdg/diffusion": {"gone.py": "123456"}}),
+    ):
+        head = results.made_by(EXPERIMENTS / "samplers")
+        head["files"] = ours | other
+        (folder / f"{name}.md").write_text(f"<!-- made by: {json.dumps(head)} -->\n")
+    (folder / "silent.md").write_text("# nothing\n")
     with pytest.raises(SystemExit) as ended:
         command.main([])
     assert ended.value.code == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("experiments/samplers/older.md: sdg/diffusion changed since ")
-    assert said[1] == "experiments/samplers/oldest.md: it does not say what made it"
-    assert said[2].startswith("2 of 3 pages")
+    one, room, silent, last = capsys.readouterr().out.splitlines()
+    assert one.startswith("experiments/samplers/one.md: sdg/pixels.py changed since ")
+    assert room.startswith("experiments/samplers/room.md: sdg/diffusion/__init__.py, ")
+    assert f" and {len(ours['sdg/diffusion']) + 1 - 5} more changed since " in room
+    assert silent == "experiments/samplers/silent.md: it does not say what made it"
+    assert last.startswith("3 of 4 pages")
     assert fresh.is_file()
 
 

@@ -7,10 +7,11 @@ import torch
 from omegaconf import DictConfig
 
 from experiments import running
-from experiments.grid import HELD_OUT, TUNING, Point, choose
+from experiments.grid import Point, choose
 from experiments.text_alignment import __main__ as experiment
 from experiments.text_alignment import prompts
 from experiments.text_alignment.__main__ import Way
+from experiments.text_alignment.prompts import HELD_OUT, TUNING
 from sdg.checkpoints import save_weights
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.metrics.measure import Measure
