@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.exchange import lots, spread_of
+from sdg.metrics.exchange import at_least, lots
 from sdg.metrics.intervals import Error, Spread, interval, unknown
 from sdg.metrics.measure import Measure, rooted
 from sdg.metrics.units import Units
@@ -81,9 +81,8 @@ class _Moved(NamedTuple):
     null: Tensor
     """(R,) what it would be after each exchange, but for a constant."""
 
-    def spreads(self, units: Units, factor: float = 1.0) -> tuple[Spread, Spread]:
-        """Those of ``factor`` times the square."""
-        return Spread.of(units, factor * self.parts), spread_of(factor * self.null)
+    def spreads(self, units: Units) -> tuple[Spread, ...]:
+        return at_least(Spread.of(units, self.parts), self.null)
 
 
 def _squares(total: Tensor, exchanged: Tensor, samples: int, sizes: list[int]) -> Tensor:
@@ -121,7 +120,7 @@ def _mean(moved: Sequence[_Moved], measures: Sequence[Measure], units: Units) ->
         factors.append(1 / (2 * max(each.square, error, 1e-12) ** 0.5 * len(moved)))
     parts = sum((f * each.parts for f, each in zip(factors, moved, strict=True)), torch.zeros(()))
     null = sum((f * each.null for f, each in zip(factors, moved, strict=True)), torch.zeros(()))
-    spreads = Spread.of(units, parts), spread_of(null)
+    spreads = at_least(Spread.of(units, parts), null)
     value = sum(each.value for each in measures) / len(measures)
     ends = interval(value, *spreads)
     chance = sum(each.chance**0.5 for each in moved) / len(moved)

@@ -48,11 +48,22 @@ def balanced(count: int) -> Tensor:
     return 1 - 2 * parity.double()
 
 
-def spread_of(exchanged: Tensor) -> Spread:
-    """The spread of an estimate that is what it would be after R exchanges, (R,), where nothing has moved.
+def at_least(own: Spread, exchanged: Tensor) -> tuple[Spread, ...]:
+    """The spreads of an estimated square: by its samples, but no less than where nothing has moved.
 
-    It holds what a derivative does not see: products of two samples' errors.
+    Products of two samples' errors are a part of every square's error. A derivative sees them where the
+    estimate is far enough from 0, and twice there, as it is one at the estimate; near 0 it sees nothing.
+
+    Args:
+        exchanged: what the estimate would be after R exchanges, (R,), but for a constant.
     """
+    null = _spread_of(exchanged)
+    if own.variance == 0:
+        return own, null
+    return (own.scaled(max(1.0, null.variance / own.variance) ** 0.5),)
+
+
+def _spread_of(exchanged: Tensor) -> Spread:
     count = len(exchanged)
     grouping = Grouping(("exchange",), [*range(count)], torch.arange(count))
     return Spread([Part(grouping, (exchanged - exchanged.mean()) / count**0.5)])

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
-from sdg.metrics.exchange import lots, spread_of
+from sdg.metrics.exchange import at_least, lots
 from sdg.metrics.intervals import Spread
 from sdg.metrics.measure import Measure, rooted
 
@@ -66,8 +66,9 @@ class FeatureDrift:
         sizes = deviations * samples / (samples - 1)
         parts = (steps - value * sizes) / (samples * len(prompts) * spread.mean())
         mixed = (lots(evidence) @ changes).square().sum(dim=-1).mean(dim=0)
-        null = spread_of(mixed / (samples * (samples - 1) * spread.mean()))
-        spreads, chance = (Spread.of(evidence.units, parts.flatten()), null), by_chance.mean() / spread.mean()
+        null = mixed / (samples * (samples - 1) * spread.mean())
+        spreads = at_least(Spread.of(evidence.units, parts.flatten()), null)
+        chance = by_chance.mean() / spread.mean()
         return [rooted("", float(value), len(guided), *spreads, by_chance=float(chance))]
 
 

@@ -179,7 +179,8 @@ def share_interval(share: float, *spreads: Spread, level: float = 0.95) -> Inter
         t = quantile(int(count) - 1, level)
     middle = (share + t**2 / (2 * count)) / (1 + t**2 / count)
     reach = t / (1 + t**2 / count) * math.sqrt(share * (1 - share) / count + t**2 / (4 * count**2))
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)
+    # At the ends but for rounding.
+    return max(middle - reach, 0.0) if share > 0 else 0.0, min(middle + reach, 1.0) if share < 1 else 1.0
 
 
 def mean_spread(units: Units, values: Tensor) -> Spread:

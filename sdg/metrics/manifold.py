@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.halves import variances_by_halves
 from sdg.metrics.intervals import Spread, interval, mean_spread, share_interval
 from sdg.metrics.kernel import feature_sets
 from sdg.metrics.measure import Measure, measured
@@ -47,6 +48,10 @@ class Lost(NamedTuple):
     """(M,) without each picture of the reference."""
     coverage: list[Tensor]
     """(G,) likewise."""
+    recall_alone: Tensor
+    """(N,) without each sample."""
+    coverage_alone: Tensor
+    """(N,) likewise."""
 
 
 def prdc(
@@ -71,6 +76,7 @@ def prdc(
     own = _radii(samples, k)
     around, dense = _radii(reference, k), _radii(reference, k_density)
     groups = [each.index for each in (units or Units.alone(len(samples))).groupings]
+    groups.append(torch.arange(len(samples)))
     recall, coverage = ([_Counted(index, len(reference)) for index in groups] for _ in range(2))
     every, held = torch.arange(len(reference)), torch.zeros(len(reference), dtype=torch.float64)
     precision, density, alone = [], [], torch.zeros(len(reference), dtype=torch.float64)
@@ -92,9 +98,10 @@ def prdc(
         coverage[0].by_any.double(),
         Lost(
             alone / len(samples),
-            [each.by_one_alone() / len(reference) for each in recall],
+            [each.by_one_alone() / len(reference) for each in recall[:-1]],
             held / len(samples),
-            [each.by_one_alone() / len(reference) for each in coverage],
+            [each.by_one_alone() / len(reference) for each in coverage[:-1]],
+            *(each[-1].by_one_alone() / len(reference) for each in (recall, coverage)),
         ),
     )
 
@@ -148,12 +155,13 @@ class Manifold:
         self.protocol = (
             f"precision and recall (k = {k}), density and coverage (k = {k_density}) on {features} features "
             f"of samples and reference, at most {most} pictures a set, drawn at random; 95 % intervals over "
-            "targets, noises and the reference's pictures, the balls held fixed"
+            "targets, noises and the reference's pictures, the balls held fixed; what pictures add, each for "
+            "itself, to the shares of pictures in balls, by halves of both sets"
         )
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
         a, b, units = feature_sets(evidence, self.features[0], self.most)
-        found, its = prdc(a, b, self.k, self.k_density, units), Units.alone(len(b))
+        found, each, its = prdc(a, b, self.k, self.k_density, units), Units.alone(len(a)), Units.alone(len(b))
         lost = found.lost
         spreads = {
             "precision": (mean_spread(units, found.precision), Spread.without(its, [lost.precision])),
@@ -161,9 +169,31 @@ class Manifold:
             "density": (mean_spread(units, found.density), Spread.without(its, [lost.density])),
             "coverage": (Spread.without(units, lost.coverage), mean_spread(its, found.coverage)),
         }
+        alone = {
+            "precision": mean_spread(each, found.precision),
+            "recall": Spread.without(each, [lost.recall_alone]),
+            "coverage": Spread.without(each, [lost.coverage_alone]),
+        }
+        for name, variance in variances_by_halves(a, b, self.k, self.k_density).items():
+            spreads[name] = _counted_once(*spreads[name], alone[name], variance)
         measures = []
         for name, both in spreads.items():
-            each: Tensor = getattr(found, name)
+            values: Tensor = getattr(found, name)
             ends_of = interval if name == "density" else share_interval
-            measures.append(measured(name, each.mean().item(), len(each), *both, ends_of=ends_of))
+            measures.append(measured(name, values.mean().item(), len(values), *both, ends_of=ends_of))
         return measures
+
+
+def _counted_once(
+    samples: Spread, reference: Spread, alone: Spread, by_halves: float
+) -> tuple[Spread, Spread]:
+    """The spreads of a share, by samples and by the reference, which count each picture's own chance once.
+
+    Args:
+        alone: by samples as if they shared nothing. What ``samples`` has beyond that is shared.
+        by_halves: the variance that pictures of both sets bring, each for itself.
+    """
+    right = max(samples.variance - alone.variance, 0.0) + by_halves
+    before = samples.variance + reference.variance
+    factor = (right / before) ** 0.5 if before > 0 else 1.0
+    return samples.scaled(factor), reference.scaled(factor)

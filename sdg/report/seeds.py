@@ -8,13 +8,16 @@ from sdg.report.runs import Run
 from sdg.report.student import quantile
 
 SEED = "seed"
+_ROUNDING = 1e-9
+"""Values that differ by less than this share of a value agree but for rounding."""
 
 
 def over_seeds(runs: Sequence[Run]) -> list[Run]:
     """For runs that differ only in their seed, the mean of each measure that all have under one protocol.
 
-    The intervals are Student's, 95 % over the seeds. Runs of other weights or pictures (``contents`` in
-    ``config.yaml``) are not averaged; one without partners is left out, and so are those in :func:`repeated`.
+    The intervals are Student's, 95 % over the seeds, where their values differ at all. Runs of other weights
+    or pictures (``contents`` in ``config.yaml``) are not averaged; one without partners is left out, and so
+    are those in :func:`repeated`.
     """
     draws = [same[0] for same in _draws(runs)]
     groups: dict[tuple, list[Run]] = defaultdict(list)
@@ -62,7 +65,8 @@ def _mean(settings: tuple, group: Sequence[Run]) -> Run:
             middle = sum(values) / len(values)
             error = math.sqrt(sum((v - middle) ** 2 for v in values) / (len(values) - 1) / len(values))
             reach = quantile(len(values) - 1) * error
-            ends = [middle - reach, middle + reach]
-            measures[name] = {"value": middle, "count": len(values), "interval": ends}
+            measures[name] = {"value": middle, "count": len(values)}
+            if reach > _ROUNDING * abs(middle):  # equal values are no certainty
+                measures[name]["interval"] = [middle - reach, middle + reach]
     name = f"mean of {len(group)} seeds: {', '.join(run.name for run in group)}"
     return Run(name, measures, first.protocols, dict(settings))

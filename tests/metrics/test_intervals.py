@@ -23,6 +23,7 @@ from sdg.metrics.intervals import (
     square_interval,
 )
 from sdg.metrics.kernel import squared_distance
+from sdg.metrics.manifold import Manifold
 from sdg.metrics.measure import measured, rooted
 from sdg.metrics.units import Units
 from sdg.report.student import beyond, quantile
@@ -147,6 +148,7 @@ def test_a_share_of_0_or_1_is_not_certain(share: float) -> None:
     t = stats.t.ppf(0.975, 9)
     edge = t**2 / 10 / (1 + t**2 / 10)
     assert found == pytest.approx((0, edge) if share == 0 else (1 - edge, 1))
+    assert found[int(share)] == share  # not but for rounding
 
 
 def test_a_share_of_0_that_could_vary_is_as_sure_as_the_fewest_things() -> None:
@@ -294,6 +296,22 @@ def cubic_distance(mean: Tensor, other: Tensor, deviation: float) -> float:
         binomial / width**power * float((a - b).square().sum())
         for power, (binomial, (a, b)) in enumerate(zip((3, 3, 1), differences, strict=True), start=1)
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [TABLE, LAYOUTS[1]], ids=lambda layout: layout.name)
+def test_intervals_of_pictures_in_balls_cover(layout: Layout) -> None:
+    """They hold the mean over 100 runs: 0.95 ± 0.02. Without halves, precision and recall were held in all of
+    them, by intervals 1.4 times as wide as the central 95 % of the values."""
+    world, runs = World(layout, Effects(0.7, 0.7, 1.0), 0.5, 300, seed=1), 100
+    found = [Manifold("values")(world.evidence()) for _ in range(runs)]
+    for measures in zip(*found, strict=True):
+        values = torch.tensor([each.value for each in measures], dtype=torch.float64)
+        lows, highs = torch.tensor([each.interval for each in measures], dtype=torch.float64).T
+        held = float(((lows <= values.mean()) & (values.mean() <= highs)).double().mean())
+        wide = float((highs - lows).mean() / (2 * 1.96 * values.std()))
+        assert 0.87 <= held <= 0.99, (measures[0].name, held)
+        assert 0.85 < wide < 1.35, (measures[0].name, wide)
 
 
 @pytest.mark.slow

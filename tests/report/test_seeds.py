@@ -27,6 +27,11 @@ def test_the_interval_of_a_mean_is_students(count: int) -> None:
     assert (high - low) / 2 == pytest.approx(reach, rel=1e-4)
 
 
+def test_equal_values_are_no_certainty() -> None:
+    (mean,) = over_seeds(seeds([0.1, 0.1 + 1e-16, 0.1]))
+    assert mean.measures["score"] == {"value": pytest.approx(0.1), "count": 3}
+
+
 def test_only_runs_that_differ_in_their_seed_alone_are_averaged() -> None:
     one, two = seeds([1.0, 3.0])
     other = Run("other", one.measures, one.protocols, {"seed": "2", "scale": "9"})
