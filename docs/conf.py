@@ -17,7 +17,7 @@ version = release = __version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 root_doc = "docs/index"
 include_patterns = [
-    "docs/*.md",
+    "docs/**.md",
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",

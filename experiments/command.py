@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.running import invocation
+from sdg.composition import ROOT
+from sdg.errors import SDGError
+
 
 def command(experiment: str, description: str | None, laid_out: bool = False) -> argparse.ArgumentParser:
     """The command line of ``experiments/<experiment>``.
@@ -18,22 +22,68 @@ def command(experiment: str, description: str | None, laid_out: bool = False) ->
     )
 
 
+def study_command(
+    experiment: str,
+    description: str | None,
+    arguments: Sequence[str],
+    laid_out: bool = False,
+    **sizes: int,
+) -> argparse.ArgumentParser:
+    """The command line of an experiment that is one study; see :func:`add_study`."""
+    parser = command(experiment, description, laid_out)
+    add_study(parser, experiment, arguments, **sizes)
+    return parser
+
+
+def add_study(
+    parser: argparse.ArgumentParser, experiment: str, arguments: Sequence[str], part: str = "", **sizes: int
+) -> None:
+    """The sizes, folders and settings of a :class:`~experiments.grid.Study`, and what was typed.
+
+    Args:
+        part: of the experiment, which has a folder of its own for its samples.
+        sizes: defaults, as of :func:`add_sizes`.
+    """
+    parser.set_defaults(command=invocation(experiment, arguments))
+    add_sizes(parser, **sizes)
+    add_output(parser, Path("outputs") / experiment.replace(".", "_") / part)
+    add_report(parser, ROOT / "experiments" / experiment.partition(".")[0], "results")
+    add_settings(parser, "sample", "evaluate")
+
+
 def add_seed(parser: argparse.ArgumentParser, seed: int, of: str = "samples") -> None:
     """``--seed``"""
     parser.add_argument("--seed", type=int, default=seed, help=f"of the {of}")
 
 
-def add_sizes(
-    parser: argparse.ArgumentParser, prompts: int, samples: int, seed: int, parts: int | None = None
-) -> None:
-    """The sizes of a :class:`~experiments.grid.Study`; ``--parts`` only where a number is given."""
-    add = parser.add_argument
-    add("--prompts", type=int, default=prompts, help="of the file of prompts")
-    add("--samples", type=int, default=samples, help="samples of each")
-    if parts is not None:
-        words = "runs of each way, with prompts and noises of their own"
-        add("--parts", type=int, default=parts, help=words)
-    add_seed(parser, seed)
+def add_sizes(parser: argparse.ArgumentParser, **sizes: int) -> None:
+    """A flag for each number that has a default: sizes of a :class:`~experiments.grid.Study`, and steps."""
+    for name, default in sizes.items():
+        least, words = _SIZES[name]
+        parser.add_argument(f"--{name}", type=whole(f"--{name}", least), default=default, help=words)
+
+
+_SIZES = {
+    "prompts": (1, "of the file of prompts"),
+    "targets": (2, "prompts, and reference faces"),
+    "references": (2, "reference faces"),
+    "samples": (2, "samples of each"),
+    "parts": (1, "runs of each way, with prompts and noises of their own"),
+    "seed": (0, "of the samples"),
+    "steps": (1, "sampling steps of chains"),
+}
+"""The least of each: whether samples differ, and which reference is found, two of them tell."""
+
+
+def whole(flag: str, least: int) -> Callable[[str], int]:
+    """Reads the whole number of a flag; raises SDGError if it is less than ``least``."""
+
+    def count(text: str) -> int:
+        if (number := int(text)) < least:
+            raise SDGError(f"{flag} {number} is too few: use {flag} from {least}")
+        return number
+
+    return count
 
 
 def add_output(parser: argparse.ArgumentParser, folder: str | Path) -> None:

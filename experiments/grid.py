@@ -7,11 +7,12 @@ table and figure show.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from experiments.differences import difference
+from experiments.pages import cell, table
 from experiments.parts import gathered, merge
 from experiments.running import configuration, draw, named, some
 from experiments.text_alignment.prompts import HELD_OUT
@@ -19,6 +20,9 @@ from sdg.data.prompts import read_prompts
 from sdg.errors import SDGError
 from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
+
+Columns = Mapping[str, tuple[str, str]]
+"""Measure -> its title in a table, and the format of its values."""
 
 
 class Drawable(Protocol):
@@ -32,12 +36,17 @@ class Drawable(Protocol):
     def settings(self) -> Sequence[str]:
         """Of ``sample.py``, without targets and noises."""
 
+    @property
+    def told(self) -> Sequence[str]:
+        """What tells it from others, cell by cell of its row; none: its name."""
+
 
 class Way(NamedTuple):
     """The plainest."""
 
     name: str
     settings: Sequence[str]
+    told: Sequence[str] = ()
 
 
 W = TypeVar("W", bound=Drawable)
@@ -54,6 +63,13 @@ class Point(NamedTuple, Generic[W]):
     folder: Path = Path()
     """Its run."""
 
+    @property
+    def size(self) -> str:
+        """How much was drawn, in words."""
+        counts = self.report["counts"]
+        kind, count = "prompts" if counts["prompts"] else "references", counts["targets"]
+        return f"{count} {kind}, {counts['guided'] // count} samples of each"
+
     def value(self, name: str) -> float:
         return self.measures[name].value
 
@@ -62,27 +78,32 @@ class Point(NamedTuple, Generic[W]):
         measure = self.measures[name]
         return measure.interval or (measure.value, measure.value)
 
+    def cells(self, columns: Columns, beside: bool = False) -> list[str]:
+        """Measures as :func:`~experiments.pages.cell` writes them."""
+        return [cell(self.measures.get(name), form, beside) for name, (_, form) in columns.items()]
+
     def more(self, other: "Point", name: str) -> Measure:
         """By how much this exceeds another; prompts and noises that both share count as drawn once."""
         return difference(self.measures[name], other.measures[name])
 
 
 class Study:
-    """Prompts, noises and measures that all ways share.
+    """Targets, noises and measures that all ways share.
 
     Args:
         options: of the command line: ``output``, ``sample``, ``evaluate``, and the sizes below, as
             :func:`~experiments.command.add_sizes` names them.
         metrics: settings of ``evaluate.py`` that choose what is measured.
         pool: the file of prompts, which also says what they mention.
+        aims: what ways aim at instead: targets, by their setting of ``sample.py``, prompts or references.
         sizes: in place of those of the command line. ``prompts``: how many of the file, evenly spaced; None:
-            all. ``samples``: pictures of each. ``seed``: of the first noise. ``parts``: deal the prompts to
+            all. ``samples``: pictures of each. ``seed``: of the first noise. ``parts``: deal the targets to
             this many runs, each with noises of its own, so that the measures rest on more of them; the
             unguided samples are then those of the configured sampler, drawn once for all ways. None: one run,
             with unguided samples of the same settings.
 
     Raises:
-        SDGError: too few samples, or prompts that cannot be dealt to the parts evenly.
+        SDGError: targets that cannot be dealt to the parts evenly.
     """
 
     def __init__(
@@ -90,19 +111,21 @@ class Study:
         options: argparse.Namespace,
         metrics: Sequence[str],
         pool: Path = HELD_OUT,
+        aims: Mapping[str, Sequence[str]] | None = None,
         **sizes: int | None,
     ):
         size = dict.fromkeys(("prompts", "parts")) | vars(options) | sizes
         self.output, self.sample, self.evaluate = options.output, options.sample, options.evaluate
         self.metrics, self.pool = metrics, pool
         self.samples, self.seed, self.parts = size["samples"], size["seed"], size["parts"]
-        self.prompts = read_prompts(pool) if size["prompts"] is None else some(pool, size["prompts"])
-        if self.samples < 2:
-            raise SDGError("spread, drift and distance are of two pictures of a prompt: use --samples from 2")
-        if self.parts is not None and (self.parts < 1 or len(self.prompts) % self.parts):
-            raise SDGError(
-                f"{len(self.prompts)} prompts cannot be dealt to {self.parts} parts evenly: change --parts"
-            )
+        if aims is None:
+            aims = {"prompts": read_prompts(pool) if size["prompts"] is None else some(pool, size["prompts"])}
+        self.aims = aims
+        for kind, targets in self.aims.items():
+            if self.parts is not None and len(targets) % self.parts:
+                raise SDGError(
+                    f"{len(targets)} {kind} cannot be dealt to {self.parts} parts evenly: change --parts"
+                )
 
     def __call__(self, way: W) -> Point[W]:
         """Draw a way, or what is left of it, and measure it."""
@@ -121,20 +144,18 @@ class Study:
         return points
 
     def _whole(self, name: str, way: Drawable) -> Path:
-        own = [*way.settings, named("prompts", self.prompts), f"seed={self.seed}"]
+        own = [*way.settings, *self._aimed(0, 1), f"seed={self.seed}"]
         return self._drawn(name, own)
 
     def _merged(self, name: str, way: Drawable, parts: int) -> Path:
         """One run for each part, put together with the unguided samples of the same noises."""
-        each = len(self.prompts) // parts
-        dealt = [self.prompts[part * each : (part + 1) * each] for part in range(parts)]
         seeds = range(self.seed, self.seed + parts)
         runs = [
             self._drawn(
                 f"parts/{name}_{part}",
-                [*way.settings, named("prompts", own), f"seed={seed}", "unguided=false"],
+                [*way.settings, *self._aimed(part, parts), f"seed={seed}", "unguided=false"],
             )
-            for part, (own, seed) in enumerate(zip(dealt, seeds, strict=True))
+            for part, seed in enumerate(seeds)
         ]
         free = [
             self._drawn(f"parts/unguided_{part}", ["method=unguided", f"seed={seed}", "unguided=false"])
@@ -143,9 +164,40 @@ class Study:
         merge(self.output / name, runs, way.name, gathered(free))
         return self.output / name
 
+    def _aimed(self, part: int, parts: int) -> list[str]:
+        """Settings with one part's targets."""
+        sizes = {kind: len(targets) // parts for kind, targets in self.aims.items()}
+        return [named(kind, self.aims[kind][part * n : (part + 1) * n]) for kind, n in sizes.items()]
+
     def _drawn(self, name: str, own: Sequence[str]) -> Path:
-        words = [*own, f"samples_per_prompt={self.samples}", "batch_size=32", *self.sample]
+        words = ["batch_size=32", *own, f"samples_per_prompt={self.samples}", *self.sample]
         return draw(self.output / name, words)
+
+
+def listed(
+    heads: Sequence[str],
+    points: Sequence[Point[W]],
+    columns: Columns,
+    more: Mapping[str, Callable[[Point[W]], str]] | None = None,
+    beside: bool = False,
+) -> list[str]:
+    """A table with a row for each point.
+
+    Args:
+        heads: of what tells the ways.
+        more: further columns, by their titles.
+        beside: write what measures are compared with, too.
+    """
+    titles = [*heads, *(title for title, _ in columns.values()), *(more or {})]
+    rows = [
+        [
+            *(p.way.told or [p.way.name]),
+            *p.cells(columns, beside),
+            *(tell(p) for tell in (more or {}).values()),
+        ]
+        for p in points
+    ]
+    return table(titles, rows, left=len(heads))
 
 
 SPREAD_TO_KEEP = 0.8

@@ -15,6 +15,15 @@ from sdg.pixels import from_bytes
 
 DISTANCE = "+metrics.distance={_target_: experiments.matched.MatchedKernel}"
 """A setting of ``evaluate.py``."""
+QUALITY = ["metrics=[alignment,diversity_judge]", DISTANCE]
+"""Settings of it: what is asked for, how samples of a prompt differ, and how far they are from renders."""
+COLUMNS = {
+    "alignment/mentioned": ("mentioned right", ".3g"),
+    "alignment/all": ("all right", ".3g"),
+    "diversity_judge": ("diversity", ".3g"),
+    "distance": ("distance", ".3g"),
+}
+"""Their titles and formats in a table."""
 
 
 class MatchedKernel:
@@ -72,17 +81,22 @@ class Redrawn:
             for judged, away in ((evidence.guided, guided), (evidence.partners(), unguided))
         ]
         return [
-            self._mean(evidence, "", guided, unguided, interval),
-            self._mean(evidence, "right", *right, share_interval),
+            mean_of(evidence, "", guided, unguided),
+            mean_of(evidence, "right", *right, ends_of=share_interval),
         ]
 
-    @staticmethod
-    def _mean(
-        evidence: Evidence, name: str, own: Tensor, other: Tensor, ends_of: Callable[..., Interval | None]
-    ) -> Measure:
-        own, beside = own.double(), ("unguided", float(other.double().mean()))
-        spread = mean_spread(evidence.units, own)
-        return measured(name, float(own.mean()), len(own), spread, beside=beside, ends_of=ends_of)
+
+def mean_of(
+    evidence: Evidence,
+    name: str,
+    own: Tensor,
+    other: Tensor | None = None,
+    ends_of: Callable[..., Interval | None] = interval,
+) -> Measure:
+    """The mean of one value (N,) for each guided sample, beside that of their unguided partners, if given."""
+    own, beside = own.double(), None if other is None else ("unguided", float(other.double().mean()))
+    spread = mean_spread(evidence.units, own)
+    return measured(name, float(own.mean()), len(own), spread, beside=beside, ends_of=ends_of)
 
 
 def apart(evidence: Evidence, rows: Sequence[int], judged: Judged) -> Tensor:

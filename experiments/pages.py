@@ -25,15 +25,20 @@ def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def cell(measure: Measure | None, form: str = ".2f") -> str:
-    """A value with its floor or its interval, where it has one; a dash for what does not apply."""
+def cell(measure: Measure | None, form: str = ".2f", beside: bool = False) -> str:
+    """A value with its floor or its interval, where it has one; a dash for what does not apply.
+
+    Args:
+        beside: write what it is compared with, too.
+    """
     if measure is None:
         return "–"
     value = format(measure.value, form)
     if measure.beside is not None and measure.beside[0] == "floor":
         return f"{value} (floor {measure.beside[1]:{form}})"
     low, high = measure.interval or (0.0, 0.0)
-    return f"{value} ({low:{form}} … {high:{form}})" if high > low else value
+    value += f" ({low:{form}} … {high:{form}})" if high > low else ""
+    return f"{value}, {measure.beside[0]} {measure.beside[1]:{form}}" if beside and measure.beside else value
 
 
 def change(measure: Measure, form: str = "+.3f") -> str:

@@ -1,11 +1,14 @@
 """Shared by the experiments: runs of ``sample.py``, the judge, the machine's name, one-line errors."""
 
+import json
 import platform
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from omegaconf import DictConfig
@@ -25,9 +28,32 @@ def configuration(command: str, settings: Sequence[str]) -> DictConfig:
 
 
 def draw(folder: Path, settings: Sequence[str]) -> Path:
-    """Run ``sample.py`` into ``folder``, resuming any earlier run there; returns the folder."""
+    """Run ``sample.py`` into ``folder``, resuming any earlier run there; returns the folder.
+
+    Its ``seconds.jsonl`` keeps how long that took.
+    """
+    before, start, cpu = _count(folder), time.perf_counter(), time.process_time()
     sample(configuration("sample", [*settings, f"output_dir='{folder}'"]))
+    if images := _count(folder) - before:
+        spent = {"wall": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+        with (folder / "seconds.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"images": images} | spent) + "\n")
     return folder
+
+
+def _count(folder: Path) -> int:
+    return len(list((folder / "samples").glob("*.png")))
+
+
+def seconds_per_image(folder: Path, clock: Literal["wall", "cpu"]) -> float | None:
+    """Seconds per image of a run, loading and writing included; None if it was not timed.
+
+    The CPU clock stands still while other processes have the processor.
+    """
+    if not (path := folder / "seconds.jsonl").is_file():
+        return None
+    parts = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return sum(part[clock] for part in parts) / sum(part["images"] for part in parts)
 
 
 def named(key: str, values: Iterable[str | Path]) -> str:

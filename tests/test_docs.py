@@ -11,7 +11,7 @@ from sdg.composition import ROOT
 
 DOCUMENTS = [
     ROOT / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("experiments/*/README.md")),
 ]
 BY_NAME = pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from tests.documented import DOCUMENTS, commands, mentions, words
 from tests.tiny import configure, make_weights
 
 SCRIPTS = {"sample.py": "sample", "train.py": "train", "evaluate.py": "evaluate", "sdg.sweep": "sweep"}
-RUN = ("README.md", "docs/drawing.md", "docs/estimators.md", "docs/performance.md")
+RUN = ("README.md", "docs/drawing.md", "docs/estimators.md", "docs/populations.md", "docs/performance.md")
 """Documents whose drawings are drawn."""
 
 

@@ -13,32 +13,28 @@ the ablations that need them, so the command can be interrupted and rerun at any
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from experiments.ablations import gram, text
-from experiments.ablations.lab import Lab
-from experiments.command import add_output, add_pairs, add_report, add_seed, add_settings, command
-from experiments.running import invocation, launch
+from experiments.ablations import gram, words
+from experiments.command import add_pairs, study_command, whole
+from experiments.running import launch
 from sdg.errors import SDGError
 
-FOLDER = Path(__file__).parent
 GRAM, ALL = "gram", "all"
-NAMES = (*text.ABLATIONS, GRAM)
+NAMES = (*words.ABLATIONS, GRAM)
 SAMPLERS = ("ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde")
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     chosen = [name for name in NAMES if {name, ALL} & set(options.ablations)]
-    lab = Lab(options) if set(chosen) & set(text.ABLATIONS) else None
+    lab = words.Lab(options)
     for name in chosen:
         print(f"ablation: {name}", flush=True)
-        page = gram.study(options) if lab is None or name == GRAM else text.study(options, name, lab)
-        print(f"look at {page}", flush=True)
+        print(f"look at {gram.study(options) if name == GRAM else lab.study(name)}", flush=True)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = command("ablations", __doc__, laid_out=True)
+    parser = study_command("ablations", __doc__, arguments, laid_out=True, prompts=24, samples=4, seed=5)
     add = parser.add_argument
     add("ablations", nargs="+", choices=[*NAMES, ALL], help="which ones")
     default = "(default: %(default)s)"
@@ -53,26 +49,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--counts", nargs="+", type=int, default=[10, 20, 50], help=f"of steps {default}")
     groups = f"samples in a batch, of gram {default}"
     add("--groups", nargs="+", type=int, default=[1, 2, 4, 8], help=groups)
-    add("--prompts", type=int, default=24, help=f"of all but gram {default}")
-    add("--samples", type=int, default=4, help=f"of every prompt {default}")
-    add("--style-samples", type=int, default=8, help=f"of every style {default}")
-    add_seed(parser, 5)
-    add_output(parser, "outputs/ablations")
-    add_report(parser, FOLDER, "tables and the curves")
-    add_settings(parser, "sample", "evaluate")
+    styled = whole("--style-samples", 2)
+    add("--style-samples", type=styled, default=8, help=f"of every style {default}")
     options = parser.parse_args(arguments)
-    options.command = invocation("ablations", arguments)
     _check(options)
     return options
 
 
 def _check(options: argparse.Namespace) -> None:
     """Raise SDGError for what cannot be drawn as a curve."""
-    if options.samples < 2 or options.prompts < 1 or options.style_samples < 1:
-        raise SDGError(
-            "diversity is that of two samples of a prompt or more: use --samples 2, --prompts 1 and "
-            "--style-samples 1, or more"
-        )
     stray = [name for name in options.samplers if name not in SAMPLERS]
     if stray or not options.samplers:
         raise SDGError(f"--samplers names {', '.join(stray) or 'none'}: choose {', '.join(SAMPLERS)}")

@@ -2,51 +2,64 @@
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from experiments.ablations import page
-from experiments.ablations.lab import insist
-from experiments.ablations.page import Curves, Point
-from experiments.baselines.runs import seconds_per_image
-from experiments.controls.measures import style_distances
-from experiments.controls.study import read_bytes, take_aim
-from experiments.controls.table import PROTOCOL
-from experiments.running import configuration, load_judge, named
+from experiments.ablations.page import Points, write_page
+from experiments.grid import Columns, Point, Study, Way
+from experiments.matched import mean_of
+from experiments.references import write
+from experiments.running import configuration
 from sdg.errors import SDGError
-from sdg.metrics.intervals import mean_spread
-from sdg.metrics.measure import Measure, measured
+from sdg.metrics.evidence import Evidence
+from sdg.metrics.measure import Measure
 from sdg.metrics.pictures import open_samples
-from sdg.metrics.units import Units
 
 RELEASED = "guidance.terms.style._target_=experiments.ablations.batch_style.BatchStyle"
-MOVED = "moved by company"
+COLUMNS: Columns = {
+    "painted/texture": ("texture distance", ".3f"),
+    "painted/palette": ("palette distance", ".3f"),
+    "moved": ("moved by company", ".1f"),
+}
 PANELS = {
-    "texture distance": "Texture distance to the style",
-    "palette distance": "Palette distance to the style",
-    MOVED: "Moved by company, levels of 255",
+    "painted/texture": "Texture distance to the style",
+    "painted/palette": "Palette distance to the style",
+    "moved": "Moved by company, levels of 255",
 }
-_TOLD = {
-    **{name: PROTOCOL[name] for name in ("texture distance", "palette distance")},
-    MOVED: "mean difference of pixels, in levels of 255, to the sample of the same line that was drawn in a "
-    "batch of one",
-    "released": "one Gram matrix for the batch: a sample's own block has 1/B⁴ of the gradient in one of B, "
-    "and the other blocks mix samples; with the scale times B⁴ the mixing is left",
-    "unguided": "the prior's own samples against every reference",
-}
+LINES = {"per sample": (False, 0), "released": (True, 0), "released, scale × B⁴": (True, 4)}
+"""Form of the Gram matrix -> whether it is the released one, and the power of the batch size by which the
+scale is multiplied: in one of B, a sample's own block has 1/B⁴ of the gradient; the others mix samples."""
 
 
-class Line(NamedTuple):
-    """One form of the Gram matrix."""
+class Moved:
+    """By how much company in the batch has moved samples.
 
-    released: bool
-    power: int
-    """The scale is multiplied by the batch size to this power."""
+    Args:
+        alone: the run of the same samples, each drawn in a batch of its own.
+    """
+
+    protocol = (
+        "mean difference of pixels, in levels of 255, to the sample of the same line that was drawn in a "
+        "batch of one; 95 % interval over styles and noises"
+    )
+
+    def __init__(self, alone: str):
+        self.alone = open_samples(alone)
+
+    def __call__(self, evidence: Evidence) -> list[Measure]:
+        places = {_key(record): row for row, record in enumerate(self.alone.records)}
+        rows = [places[_key(evidence.samples.records[row])] for row in evidence.rows]
+        one, other = (
+            torch.cat([each.float() for each in pictures.batches(those, 64)])
+            for pictures, those in ((evidence.samples, evidence.rows), (self.alone, rows))
+        )
+        away: Tensor = (one - other).abs().mean(dim=(1, 2, 3))
+        return [mean_of(evidence, "", away)]
 
 
-LINES = {"per sample": Line(False, 0), "released": Line(True, 0), "released, scale × B⁴": Line(True, 4)}
+def _key(record: dict) -> tuple:
+    return record["reference"], record["seed"], record["index"]
 
 
 def study(options: argparse.Namespace) -> Path:
@@ -61,67 +74,30 @@ def study(options: argparse.Namespace) -> Path:
             f"{count} samples of a style cannot be dealt to batches of {', '.join(map(str, groups))} and be "
             "held against those drawn alone: use --groups 1 and divisors of --style-samples"
         )
-    options = argparse.Namespace(**vars(options), targets=0)
-    take_aim(options)
-    easel = _Easel(options)
-    lines = {label: easel.line(line, groups) for label, line in LINES.items()}
-    what = (
-        f"{len(options.styles)} painted styles, {count} samples of each, {options.steps} steps of "
-        f"{options.sampler}; a batch has samples of one style."
-    )
-    title, axis = "Gram matrices of a sample, and of the whole batch", "samples in a batch"
-    over = "styles and noises"
-    curves = Curves("gram", title, axis, lines, PANELS, easel.unguided(), what, _TOLD, over)
-    return page.save(options, curves)
+    _, styles = write(options.output, options.sample, 0)
+    scale = configuration("sample", ["guidance=style", *options.sample]).guidance.scale
+    lines: Points = {
+        label: _line(options, styles, [way(options, *line, group, scale) for group in groups])
+        for label, line in LINES.items()
+    }
+    words = "Gram matrices of a sample, and of the whole batch", "samples of one style in a batch"
+    return write_page(options, "gram", words, lines, COLUMNS, PANELS)
 
 
-class _Easel:
-    """Draws and measures runs towards the styles."""
+def way(options: argparse.Namespace, released: bool, power: int, group: int, scale: float) -> Way:
+    """One form of the matrix in one size of batch."""
+    own = scale * group**power
+    settings = ["guidance=style", f"guidance.scale={own:g}", f"group={group}"]
+    settings += [f"sampler={options.sampler}", f"sampler.steps={options.steps}"]
+    # A batch holds one style, also when a killed run resumes.
+    settings += [*([RELEASED] if released else []), f"batch_size={options.style_samples}"]
+    return Way(f"style_{'released' if released else 'sample'}_{group}_{own:g}", settings, (str(group),))
 
-    def __init__(self, options: argparse.Namespace):
-        self.options, self.judge = options, load_judge(options.evaluate)
-        self.scale = configuration("sample", ["guidance=style", *options.sample]).guidance.scale
-        self.paths = [options.references / name for name in options.styles]
-        self.count = options.style_samples
-        self.wanted = read_bytes(self.paths, self.judge.size).repeat_interleave(self.count, dim=0)
-        self.stepping = [f"sampler={options.sampler}", f"sampler.steps={options.steps}"]
 
-    def line(self, line: Line, groups: list[int]) -> dict[float, Point]:
-        """A point for each batch size, the first of which is 1."""
-        points: dict[float, Point] = {}
-        alone: Tensor | None = None
-        for group in groups:
-            scale = self.scale * group**line.power
-            settings = ["guidance=style", f"guidance.scale={scale:g}", f"group={group}", *self.stepping]
-            settings += [RELEASED] if line.released else []
-            print(" ".join(settings), flush=True)
-            # A batch holds one style, also when a killed run resumes.
-            aimed = [*settings, f"batch_size={self.count}", named("references", self.paths)]
-            kind = "released" if line.released else "sample"
-            folder = insist(self.options, f"style_{kind}_{group}_{scale:g}", aimed, self.count)
-            pictures = self._read(folder)
-            alone = pictures if alone is None else alone
-            moved = (pictures.float() - alone.float()).abs().mean(dim=(1, 2, 3)).double()
-            values = self._distances(pictures) | {MOVED: self._measure(moved)}
-            points[group] = Point(" ".join(settings), values, seconds_per_image(folder, "cpu"))
-        return points
-
-    def unguided(self) -> dict[str, Measure]:
-        """The same noises, without any guidance."""
-        folder = insist(self.options, "style_unguided", ["method=unguided", *self.stepping], self.count)
-        return self._distances(self._read(folder).repeat(len(self.paths), 1, 1, 1))
-
-    def _read(self, folder: Path) -> Tensor:
-        """Pictures of a run, (N, 3, S, S) uint8, style by style."""
-        run = open_samples(folder)
-        return torch.cat(list(run.batches(range(len(run)), self.judge.batch_size)))
-
-    def _distances(self, pictures: Tensor) -> dict[str, Measure]:
-        found = style_distances(pictures, self.wanted, self.judge)
-        return {name: self._measure(values) for name, values in reversed(found.items())}
-
-    def _measure(self, values: Tensor) -> Measure:
-        """The mean of one value per sample, with an interval over references and noises."""
-        styles = [path for path in self.paths for _ in range(self.count)]
-        units = Units({"style": styles, "noise": [*range(self.count)] * len(self.paths)})
-        return measured("", values.mean().item(), len(values), mean_spread(units, values))
+def _line(options: argparse.Namespace, styles: list[str], ways: list[Way]) -> dict[float, Point[Way]]:
+    """A point for each batch size, the first of which is 1."""
+    alone = options.output / ways[0].name
+    metrics = ["metrics=[]", "+metrics.painted={_target_: experiments.references.Painted}"]
+    metrics.append(f"+metrics.moved={{_target_: experiments.ablations.gram.Moved, alone: '{alone}'}}")
+    study = Study(options, metrics, aims={"references": styles}, samples=options.style_samples)
+    return {float(point.way.told[0]): point for point in study.all(ways)}

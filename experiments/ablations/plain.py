@@ -10,6 +10,8 @@ from sdg.config import build
 from sdg.networks.time_encoder import from_clip
 from sdg.randomness import keyed_generator
 
+PLAIN = "plain_clip.safetensors"
+
 
 def plain_clip(folder: Path, settings: list[str]) -> Path:
     """Weights of the encoder before it was trained on noise, when it *is* CLIP's image tower at every t.
@@ -21,7 +23,7 @@ def plain_clip(folder: Path, settings: list[str]) -> Path:
     Raises:
         SDGError: CLIP's weights cannot be found, or the encoder is no copy of it.
     """
-    path = folder / "plain_clip.safetensors"
+    path = folder / PLAIN
     if not path.is_file():
         encoder = configuration("sample", settings).encoder
         clip = build(encoder.clip)

@@ -9,18 +9,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command import add_output, add_report, add_settings, add_sizes, command
-from experiments.few_steps.ways import Way
-from experiments.grid import Point, Study
-from experiments.matched import DISTANCE
-from experiments.pages import cell, head, protocols, table
+from experiments.command import study_command
+from experiments.grid import Study, Way, listed
+from experiments.matched import COLUMNS, QUALITY
+from experiments.pages import head, protocols
 from experiments.results import save_page
-from experiments.running import invocation, launch
+from experiments.running import launch
 from sdg.errors import SDGError
 
-FOLDER = Path(__file__).parent
-METRICS = ["metrics=[alignment,diversity_judge]", DISTANCE]
-MEASURES = {"alignment/mentioned": "mentioned right", "alignment/all": "all right", "distance": "distance"}
 PRIORS = {
     "x_0 on timesteps, as shipped": [],
     "the same, along a flow": ["sampler/schedule=flow"],
@@ -46,54 +42,46 @@ def ways(options: argparse.Namespace) -> list[Way]:
         trained[f"trained as {'a flow' if kind == 'flow' else 'EDM is'}"] = [
             f"prior=toyfaces_{kind}", f"prior.checkpoint='{path}'",
         ]  # fmt: skip
+    shared = [
+        f"sampler={options.sampler}",
+        f"sampler.steps={options.steps}",
+        f"guidance.scale={options.scale:g}",
+        "guidance=text",
+        "sampler/spacing=log_snr",
+    ]
     return [
-        Way(options.sampler, options.steps, options.scale, words, ("sampler/spacing=log_snr", *settings))
+        Way(f"{options.sampler}, {options.steps} steps, {words}", [*shared, *settings], [words])
         for words, settings in (PRIORS | trained).items()
     ]
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    compared, study = ways(options), Study(options, METRICS)
-    path = write_table(study.all(compared), options.report, invocation("any_prior", arguments))
-    print(f"look at {path}")
-
-
-def write_table(points: Sequence[Point[Way]], folder: Path, words: str) -> Path:
-    """``results.md``: every prior beside the first."""
-    first, counts = points[0], points[0].report["counts"]
-    what = (
-        f"{counts['prompts']} prompts, {counts['guided'] // counts['prompts']} samples of each, "
-        f"{first.way.sampler} in {first.way.steps} steps evenly in λ, scale {first.way.scale:g}."
-    )
-    rows = [
-        [
-            p.way.less,
-            *(cell(p.measures[name], ".3g") for name in MEASURES),
-            f"{100 * (p.value('alignment/mentioned') - first.value('alignment/mentioned')):+.1f}",
-        ]
-        for p in points
-    ]
+    points = Study(options, QUALITY).all(ways(options))
+    first, right = points[0], "alignment/mentioned"
+    what = f"{first.size}, {options.sampler} in {options.steps} steps evenly in λ, scale {options.scale:g}."
+    beside = {
+        "points of mentioned right, beside the first": lambda p: (
+            f"{100 * (p.value(right) - first.value(right)):+.1f}"
+        )
+    }
     lines = [
-        *head("One encoder, any prior, measured", words, what),
-        *table(["prior", *MEASURES.values(), "points of mentioned right, beside the first"], rows),
+        *head("One encoder, any prior, measured", options.command, what),
+        *listed(["prior"], points, COLUMNS, beside),
         *protocols(first.report["protocols"]),
     ]
-    return save_page(folder / "results.md", lines, __package__)
+    print(f"look at {save_page(options.report / 'results.md', lines, __package__)}")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = command("any_prior", "Guide priors of every schedule with one encoder. Resumable.")
+    what = "Guide priors of every schedule with one encoder. Resumable."
+    parser = study_command("any_prior", what, arguments, prompts=24, samples=2, parts=6, seed=5)
     add = parser.add_argument
     add("--flow", type=Path, default=None, help="weights of +experiment=toyfaces_flow")
     add("--edm", type=Path, default=None, help="weights of +experiment=toyfaces_edm")
     add("--sampler", default="dpmpp_2m_sde", help="for all of them")
     add("--steps", type=int, default=20, help="sampling steps")
     add("--scale", type=float, default=400.0, help="guidance scale")
-    add_sizes(parser, prompts=24, samples=2, parts=6, seed=5)
-    add_output(parser, "outputs/any_prior")
-    add_report(parser, FOLDER, "table")
-    add_settings(parser, "sample", "evaluate")
     return parser.parse_args(arguments)
 
 

@@ -1,51 +1,46 @@
 """Every method on the same prompts, references and seeds."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-from PIL import Image
-
-from experiments.baselines import page
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, SWEPT, at_hand, tuned, words
-from experiments.baselines.measures import Measures, towards_prompts, towards_references
-from experiments.baselines.runs import Bench, drawn, faces, led_by_chance, seconds_per_image
 from experiments.differences import difference
-from experiments.pages import head, table
-from experiments.running import named, some
+from experiments.grid import Columns, Point, Study, Way
+from experiments.pages import cell, head, protocols, table
+from experiments.pictures import side_by_side
+from experiments.references import write
+from experiments.results import save_page
+from experiments.running import seconds_per_image, some
 from experiments.text_alignment.prompts import HELD_OUT
-from sdg.metrics.measure import Measure
-from sdg.metrics.pictures import open_samples
-from sdg.report.grid import draw_grid, open_picture
 
+_RETRIEVAL = "{{_target_: sdg.metrics.retrieve.{kind}, encoder: {encoder}, {pool}least: {least}}}"
+FOUND = {"found_judge": "the judge", "found_guide": "E'", "found_clip": "CLIP"}
+COLUMNS: Mapping[str, Columns] = {
+    PROMPTS: {
+        "alignment/mentioned": ("mentioned right", ".2f"),
+        "alignment/all": ("all right", ".2f"),
+    },
+    REFERENCES: {
+        "kept/attributes": ("attributes kept", ".2f"),
+        "kept/pose": ("distance in pose", ".2f"),
+    },
+}
+SHARED: Columns = {
+    **{f"{name}/top_1": (f"found by {who}", ".2f") for name, who in FOUND.items()},
+    "diversity_judge": ("diversity", ".3f"),
+}
 CLAIMS = (
     # kind of target, claim, measure, which method has more, which has less
-    (REFERENCES, "SDG keeps more of what a reference shows than ILVR", "found by the judge", "sdg", "ilvr"),
-    (REFERENCES, "SDG is more diverse than ILVR", "diversity", "sdg", "ilvr"),
-    (PROMPTS, "SDG is more diverse than StyleGAN+CLIP", "diversity", "sdg", "stylegan_clip"),
-    (
-        PROMPTS,
-        "StyleGAN+CLIP is stronger on the CLIP that it climbs on",
-        "cosine by CLIP",
-        "stylegan_clip",
-        "sdg",
-    ),
-)
+    (REFERENCES, "SDG keeps more of what a reference shows than ILVR", "found_judge/top_1", "sdg", "ilvr"),
+    (REFERENCES, "SDG is more diverse than ILVR", "diversity_judge", "sdg", "ilvr"),
+    (PROMPTS, "SDG is more diverse than StyleGAN+CLIP", "diversity_judge", "sdg", "stylegan_clip"),
+    (PROMPTS, "StyleGAN+CLIP is stronger on the CLIP that it climbs on", "found_clip/top_1",
+     "stylegan_clip", "sdg"),
+)  # fmt: skip
 """The paper's claims, in our measures."""
-CLOCKS: dict[str, Literal["wall", "cpu"]] = {"seconds per image": "wall", "CPU seconds per image": "cpu"}
-
-
-class Run(NamedTuple):
-    """One method on one kind of target."""
-
-    folder: Path
-    settings: list[str]
-    values: Measures
-
-
-Runs = dict[str, dict[str, Run]]
-"""Kind of target -> method -> run."""
+Found = Mapping[str, Mapping[str, Point[Way]]]
+"""Kind of target -> method -> what was measured."""
 
 
 def study(options: argparse.Namespace) -> Path:
@@ -53,107 +48,92 @@ def study(options: argparse.Namespace) -> Path:
     names = at_hand(options.methods, options.sample)
     for name in names:
         if name in SWEPT and not tuned(name, options):
-            print(
-                f"{name} runs with its configured settings: {options.settings}, which sweep writes, has none"
+            print(f"{name} runs with its configured settings: {options.settings}, of sweep, has none")
+    faces, _ = write(options.output, options.sample, options.references)
+    targets = {PROMPTS: some(HELD_OUT, options.prompts), REFERENCES: faces}
+    found: Found = {
+        kind: _drawn(options, kind, aims, [name for name in names if kind in CONTENDERS[name].settings])
+        for kind, aims in targets.items()
+    }
+    for kind, own in found.items():
+        if own:
+            side_by_side(
+                list(own.values()), [*own], targets[kind][:6], options.report / f"{_picture(kind)}.png"
             )
-    references = faces(options.output, options.sample, options.references)
-    targets = {PROMPTS: some(HELD_OUT, options.prompts), REFERENCES: references}
-    bench = Bench(options, HELD_OUT)
-    count = options.samples * max(map(len, targets.values()))
-    # The first run of a process also waits for late imports.
-    drawn(options, "warm_up", ["method=unguided", "sampler.steps=1"], 1)
-    before = drawn(options, "unguided", ["method=unguided"], count)
-    free = open_samples(before)
-    runs: Runs = {PROMPTS: {}, REFERENCES: {}}
+    return save_page(options.report / "methods.md", lines(options, found), __package__)
+
+
+def _drawn(
+    options: argparse.Namespace, kind: str, targets: list[str], names: list[str]
+) -> dict[str, Point[Way]]:
+    ways = {}
     for name in names:
-        contender, settings = CONTENDERS[name], words(tuned(name, options))
-        for kind, given in contender.settings.items():
-            print(" ".join([name, kind, *settings]), flush=True)
-            if name == "unguided":
-                folder, own = before, led_by_chance(free, targets[kind], kind, options.samples)
-            else:
-                run = "_".join([name, kind, *(word.partition("=")[2] for word in settings)])
-                folder = drawn(options, run, [*given, *settings, named(kind, targets[kind])], options.samples)
-                own = open_samples(folder)
-            measures = towards_prompts if kind == PROMPTS else towards_references
-            runs[kind][name] = Run(folder, settings, measures(bench(own, free), contender.guide))
-    return page.save(options, "methods", lines(options, runs), figure(runs, targets))
+        own = words(tuned(name, options))
+        run = "_".join([name, kind, *(word.partition("=")[2] for word in own)])
+        ways[name] = Way(run, [*CONTENDERS[name].settings[kind], *own])
+    points = Study(options, metrics(kind, len(targets)), aims={kind: targets}, parts=1).all([*ways.values()])
+    return dict(zip(ways, points, strict=True))
 
 
-def lines(options: argparse.Namespace, runs: Runs) -> list[str]:
+def metrics(kind: str, targets: int) -> list[str]:
+    """Settings of ``evaluate.py``: what is asked for, who finds it, and how samples differ."""
+    texts = kind == PROMPTS
+    asked = ["alignment"] if texts else []
+    kept = [] if texts else ["+metrics.kept={_target_: experiments.references.Kept}"]
+    told = {"kind": "TextRetrieval", "pool": f"pool: '{HELD_OUT}', ", "least": 40}
+    told = told if texts else {"kind": "ReferenceRetrieval", "pool": "", "least": targets}
+    encoders = zip(FOUND, ("judge_answers" if texts else "judge", "guide", "clip_guide"), strict=True)
+    found = [f"+metrics.{name}={_RETRIEVAL.format(encoder=encoder, **told)}" for name, encoder in encoders]
+    return [f"metrics=[{','.join([*asked, 'diversity_judge'])}]", *kept, *found]
+
+
+def lines(options: argparse.Namespace, found: Found) -> list[str]:
     """The page."""
     what = (
         f"{options.prompts} prompts and {options.references} faces nobody was trained on, {options.samples} "
         f"samples of each, with the same seeds; chains take {options.steps} steps of ddpm."
     )
-    shown = [
-        *head("All methods side by side", options.command, what),
-        "![One sample of each](methods.png)",
-        "",
+    shown, told = head("All methods side by side", options.command, what), dict[str, str]()
+    for kind, points in found.items():
+        if not points:
+            continue
+        columns = COLUMNS[kind] | SHARED
+        rows = [
+            [title, *(cell(p.measures.get(name), form, beside=True) for p in points.values())]
+            for name, (title, form) in columns.items()
+        ]
+        # The first part is the only one.
+        runs = {
+            name: point.folder.parent / "parts" / f"{point.folder.name}_0" for name, point in points.items()
+        }
+        seconds = [seconds_per_image(folder, "cpu") for folder in runs.values()]
+        rows.append(["CPU seconds per image", *("–" if each is None else f"{each:.2f}" for each in seconds)])
+        shown += [f"## {kind.capitalize()}", "", f"![One sample of each]({_picture(kind)}.png)", ""]
+        shown += table(["", *points], rows)
+        told |= next(iter(points.values())).report["protocols"]
+    changed = {point.way.name: point.way.settings for own in found.values() for point in own.values()}
+    return [
+        *shown,
+        *("## What the paper says of them", "", *_claims(found), "", "## Settings", ""),
+        *(f"- {name}: `{' '.join(settings)}`" for name, settings in changed.items()),
+        *("", "All other settings are the configured ones.", "", *protocols(told)),
     ]
-    for title, kind in (("Prompts", PROMPTS), ("References", REFERENCES)):
-        if runs[kind]:
-            shown += [f"## {title}", "", *_table(runs[kind])]
-    shown += ["## What the paper says of them", "", *_claims(runs), "", "## Settings", ""]
-    changed = {name: run.settings for own in runs.values() for name, run in own.items() if run.settings}
-    shown += [f"- {name}: `{' '.join(settings)}`" for name, settings in changed.items()]
-    more = {
-        "cosine by E', by CLIP": "of sample and target, by the time-dependent encoder at t = 0, which guides "
-        "sdg, and by the plain CLIP that it was made from, which guides clip_x0 and stylegan_clip",
-        "found by": f"share of samples whose own target is the most similar one: of {HELD_OUT.name}'s "
-        "prompts (what the judge reads, against what they mention), or of references (cosine of features)",
-        "adversarial gap": "found by its guide minus found by the judge, which guides nobody",
-        "seconds per image": "time of the whole run, loading and writing included, by its images; CPU "
-        "seconds are those in which the process had the processor, whatever else ran",
-        "unguided": "the prior's own samples, other ones for every target: what chance gives",
-    }
-    names = ["mentioned right, all right", "attributes kept", "distance in pose", "diversity"]
-    return [*shown, "", "All other settings are the configured ones.", "", *page.protocols(names, more)]
 
 
-def _table(runs: dict[str, Run]) -> list[str]:
-    """A row for each measure, a column for each method."""
-    names = next(iter(runs.values())).values
-    rows = [[name, *(page.cell(name, run.values[name]) for run in runs.values())] for name in names]
-    for name, clock in CLOCKS.items():
-        rows.append([name, *(page.seconds(seconds_per_image(r.folder, clock)) for r in runs.values())])
-    return table(["", *runs], rows)
-
-
-def _claims(runs: Runs) -> list[str]:
+def _claims(found: Found) -> list[str]:
     """Whether the paper's orderings hold here."""
     told = []
     for kind, claim, measure, more, less in CLAIMS:
-        if more not in runs[kind] or less not in runs[kind]:
+        if more not in found[kind] or less not in found[kind]:
             continue
-        first, second = (runs[kind][name].values[measure] or Measure("", 0.0, 0) for name in (more, less))
-        one, other = (page.cell(measure, value) for value in (first, second))
+        first, second = (found[kind][name].measures[measure] for name in (more, less))
         low, high = difference(first, second).interval or (0.0, 0.0)
         verdict = (
             "so it is here" if low > 0 else "the other way round here" if high < 0 else "not to be told here"
         )
-        told.append(f"- {claim}: {verdict} ({measure}: {one} against {other}).")
+        told.append(f"- {claim}: {verdict} ({measure}: {cell(first)} against {cell(second)}).")
     return told or ["The methods that it speaks of were not drawn."]
 
 
-def figure(runs: Runs, targets: dict[str, list[str]]) -> Image.Image:
-    """A row for each prompt and reference, a column for each method; blank if it takes no such target."""
-    names = [name for name in CONTENDERS if any(name in own for own in runs.values())]
-    drawings = {(kind, name): _first(run.folder, kind) for kind in runs for name, run in runs[kind].items()}
-    blank = Image.new("RGB", open_picture(targets[REFERENCES][0]).size, "white")
-    rows: list[tuple[str, Sequence[Image.Image]]] = []
-    for kind, own in targets.items():
-        for target in own:
-            lead = blank if kind == PROMPTS else open_picture(target)
-            files = [drawings.get((kind, name), {}) for name in names]
-            pictures = [found.get(target) or found.get(None) for found in files]
-            shown = [blank if path is None else open_picture(path) for path in pictures]
-            rows.append((target if kind == PROMPTS else "", [lead, *shown]))
-    return draw_grid(rows, ["reference", *names], lead=1, group=len(names))
-
-
-def _first(folder: Path, kind: str) -> dict[str | None, Path]:
-    """Target -> its sample of index 0; the key is None if a run aims at nothing."""
-    run, key = open_samples(folder), kind.removesuffix("s")
-    found = zip(run.files, run.records, strict=True)
-    return {record[key]: file for file, record in found if record["index"] == 0}
+def _picture(kind: str) -> str:
+    return "methods" if kind == PROMPTS else "methods_references"

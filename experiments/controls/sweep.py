@@ -6,16 +6,14 @@ conf/guidance were chosen. Finished samples are kept.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from experiments.command import add_output, add_report, add_seed, add_settings, command
-from experiments.controls.study import Row, measure, take_aim
-from experiments.controls.table import PROTOCOL
-from experiments.pages import head, protocols, table
+from experiments.command import study_command
+from experiments.controls.ways import COLUMNS, studies
+from experiments.grid import Way, listed
+from experiments.pages import head, protocols
 from experiments.results import save_page
-from experiments.running import invocation, launch, load_judge
+from experiments.running import launch
 
-FOLDER = Path(__file__).parent
 STAGES = {
     "layer1 + layer2": "{layer1: 1.0, layer2: 1.0, layer3: 0.0}",
     "layer2 + layer3": "{layer1: 0.0, layer2: 1.0, layer3: 1.0}",
@@ -28,59 +26,34 @@ SCALES = {"content": (100, 200, 400, 800), "structure": (200, 400, 800), "style"
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    take_aim(options)
-    judge, lines = load_judge(), []
-    for control, scales in SCALES.items():
-        rows = []
-        for stages, words in (STAGES if control == "structure" else {"": ""}).items():
-            for scale in scales:
-                print(f"{control}, scale {scale:g} {stages}", flush=True)
-                one = argparse.Namespace(**vars(options))
-                one.output = options.output / f"{stages or 'all'}_{scale:g}".replace(" + ", "_")
-                one.scales = {control: scale}
-                one.sample = [
-                    *options.sample,
-                    *([f"guidance.terms.structure.stages={words}"] if words else []),
-                ]
-                rows.append((stages, scale, measure(one, control, options.sampler, options.steps, judge)))
-        lines += section(control, rows)
     what = (
         f"{options.targets} references (5 for style), {options.samples} samples of each, {options.steps} "
-        f"steps of {options.sampler}; [95 % interval over references]; in brackets the unguided samples of "
-        "the same noise."
+        f"steps of {options.sampler}; unguided: the samples of the same noise."
     )
-    protocol = {name: words for name, words in PROTOCOL.items() if "right" not in name}
-    lines = [
-        *head("What scales and stages do", invocation("controls.sweep", arguments), what),
-        *lines,
-        *protocols(protocol),
-    ]
-    print(f"look at {save_page(options.report / 'sweep.md', lines, __package__)}")
+    lines, told, all_studies = head("What scales and stages do", options.command, what), {}, studies(options)
+    for control, scales in SCALES.items():
+        found = STAGES if control == "structure" else {"all": ""}
+        ways = [way(options, control, scale, *each) for each in found.items() for scale in scales]
+        points = all_studies[control].all(ways)
+        lines += [f"## {control.capitalize()}", ""]
+        lines += listed(["stages", "scale"], points, COLUMNS[control], beside=True)
+        told |= points[0].report["protocols"]
+    print(f"look at {save_page(options.report / 'sweep.md', [*lines, *protocols(told)], __package__)}")
 
 
-def section(control: str, rows: Sequence[tuple[str, float, Row]]) -> list[str]:
-    """The table of one control."""
-    staged = bool(rows[0][0])
-    heads = [*(["stages"] if staged else []), "scale", *rows[0][2].values]
-    cells = [
-        [*([stages] if staged else []), f"{scale:g}", *map(str, row.values.values())]
-        for stages, scale, row in rows
-    ]
-    return [f"## {control.capitalize()}", "", *table(heads, cells)]
+def way(options: argparse.Namespace, control: str, scale: float, stages: str, words: str) -> Way:
+    """One scale and set of stages; without words, the configured ones."""
+    settings = [f"guidance={control}", f"sampler={options.sampler}", f"sampler.steps={options.steps}"]
+    settings += [f"guidance.scale={scale}"]
+    settings += [f"guidance.terms.structure.stages={words}"] if words else []
+    return Way(f"{control}_{stages.replace(' + ', '_')}_{scale:g}", settings, (stages, f"{scale:g}"))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     what = "Measure content, structure and style at several scales and stages. Resumable."
-    parser = command("controls.sweep", what)
-    add = parser.add_argument
-    add("--sampler", default="ddpm", help="what steps")
-    add("--steps", type=int, default=25, help="sampling steps")
-    add("--targets", type=int, default=6, help="reference faces")
-    add("--samples", type=int, default=4, help="samples of each")
-    add_seed(parser, 3)
-    add_output(parser, "outputs/controls_sweep")
-    add_report(parser, FOLDER, "table")
-    add_settings(parser, "sample")
+    parser = study_command("controls.sweep", what, arguments, targets=6, samples=4, seed=3)
+    parser.add_argument("--sampler", default="ddpm", help="what steps")
+    parser.add_argument("--steps", type=int, default=25, help="sampling steps")
     return parser.parse_args(arguments)
 
 

@@ -8,26 +8,24 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command import add_output, add_report, add_settings, add_sizes, command
+from experiments.command import study_command
 from experiments.drift.table import write_table
 from experiments.drift.ways import WAYS, ways
 from experiments.grid import Study
-from experiments.running import invocation, launch
-
-FOLDER = Path(__file__).parent
+from experiments.running import launch
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     compared = ways(options)
     study = Study(options, [f"metrics=[{','.join(options.metrics)}]"])
-    path = write_table(study.all(compared), options.report, invocation("drift", arguments))
+    path = write_table(study.all(compared), options.report, options.command)
     print(f"look at {path}")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     what = "Measure what guidance by words moves besides what is asked for. Resumable."
-    parser = command("drift", what)
+    parser = study_command("drift", what, arguments, prompts=48, samples=4, seed=7)
     add = parser.add_argument
     add("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="of guiding")
     add(
@@ -37,10 +35,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--sampler", default="balanced", help="of all")
     few = ["toyfaces", "fd_judge_guided"]
     add("--metrics", nargs="+", default=few, help="of each way; the distance needs 129 samples or more")
-    add_sizes(parser, prompts=48, samples=4, seed=7)
-    add_output(parser, "outputs/drift")
-    add_report(parser, FOLDER, "table")
-    add_settings(parser, "sample", "evaluate")
     return parser.parse_args(arguments)
 
 

@@ -7,30 +7,23 @@ rounds are kept, so the command can be interrupted and rerun at any time.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
-from experiments.command import add_output, add_pairs, add_report, add_settings, add_sizes, command
+from experiments.command import add_pairs, study_command, whole
 from experiments.few_steps.figure import draw_curve
 from experiments.few_steps.table import cheapest, write_table
 from experiments.few_steps.ways import ways
 from experiments.grid import Study
-from experiments.matched import DISTANCE
+from experiments.matched import QUALITY
 from experiments.racing import drawing, race
-from experiments.running import invocation, launch
-from sdg.errors import SDGError
+from experiments.running import launch
 from sdg.sampling.networks import Networks
-
-FOLDER = Path(__file__).parent
-METRICS = ["metrics=[alignment,diversity_judge]", DISTANCE]
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    if options.rounds < 1:
-        raise SDGError("there is nothing to compare: use --rounds from 1")
-    compared, study = ways(options), Study(options, METRICS)
+    compared, study = ways(options), Study(options, QUALITY)
     points = study.all(compared)
     networks = Networks("cuda" if torch.cuda.is_available() else "cpu")
     runs = {w.name: drawing([*w.settings, *options.sample], networks, options.seed) for w in compared}
@@ -38,14 +31,14 @@ def main(arguments: Sequence[str]) -> None:
     times = race(runs, options.output / "times.json", options.rounds, quickest)
 
     draw_curve(points, times, options.report)
-    path = write_table(points, times, options.report, invocation("few_steps", arguments))
+    path = write_table(points, times, options.report, options.command)
     print(f"no worse in what is mentioned: {cheapest(points, times, 'alignment/mentioned')}")
     print(f"look at {path} and curve.png beside it")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     what = "Measure quality against cost of samplers, steps and rarer guidance. Resumable."
-    parser = command("few_steps", what)
+    parser = study_command("few_steps", what, arguments, prompts=24, samples=2, parts=6, seed=5)
     add = parser.add_argument
     scales = {"ddpm": 400.0, "ddim": 800.0, "dpmpp_2m": 800.0, "dpmpp_2m_sde": 400.0}
     words = "samplers, or sampler:spacing, with their guidance scales; the first is the yardstick"
@@ -55,11 +48,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--less-steps", nargs="*", type=int, default=[20, 50], help="the steps in which it does")
     add("--every", nargs="*", type=int, default=[2, 4], help="ask at every that many steps only")
     add("--interval", nargs=2, type=float, default=[0.1, 0.7], help="of progress in which it is asked at all")
-    add("--rounds", type=int, default=3, help="times that each way is timed, in turns")
-    add_sizes(parser, prompts=24, samples=2, parts=6, seed=5)
-    add_output(parser, "outputs/few_steps")
-    add_report(parser, FOLDER, "curve and the table")
-    add_settings(parser, "sample", "evaluate")
+    add("--rounds", type=whole("--rounds", 1), default=3, help="times that each way is timed, in turns")
     return parser.parse_args(arguments)
 
 

@@ -5,53 +5,41 @@ from pathlib import Path
 
 from experiments.benchmark.report import relative
 from experiments.few_steps.ways import Way
-from experiments.grid import Point
-from experiments.pages import cell, head, protocols, table
+from experiments.grid import Point, listed
+from experiments.matched import COLUMNS
+from experiments.pages import head, protocols
 from experiments.results import save_page
 from sdg.metrics.folder import read_manifest
 from sdg.report.traces import read_trace
 
-MEASURES = {
-    "alignment/mentioned": "mentioned right",
-    "alignment/all": "all right",
-    "diversity_judge": "diversity",
-    "distance": "distance",
-}
 RIGHT = ("alignment/mentioned", "alignment/all")
-HEADS = ["sampler", "steps", "encoder asked less", "scale", "evaluations", "time"]
 Times = Mapping[str, list[float]]
 """Name of a way -> its time in each round."""
 
 
 def write_table(points: Sequence[Point[Way]], times: Times, folder: Path, command: str) -> Path:
     """``results.md``: cost and quality of every way, and the cheapest ways no worse than the first."""
-    first, counts = points[0], points[0].report["counts"]
-    rows = [
-        [
-            *(p.way.sampler, str(p.way.steps), p.way.less, f"{p.way.scale:g}"),
-            f"{p.way.steps} + {asked(p.folder)}",
-            _time(p, first, times),
-            *(cell(p.measures[name], ".3g") for name in MEASURES),
-        ]
-        for p in points
-    ]
-    what = f"{counts['prompts']} prompts, {counts['guided'] // counts['prompts']} samples of each."
+    first = points[0]
+    cost_of = {
+        "evaluations": lambda p: f"{p.way.steps} + {asked(p.folder)}",
+        "time": lambda p: _time(p, first, times),
+    }
     lines = [
-        *head("Fewer steps, measured", command, what),
+        *head("Fewer steps, measured", command, f"{first.size}."),
         "![The curve](curve.png)",
         "",
         "Evaluations are forwards of the UNet + forwards and backwards of the encoder, for one picture. "
         f"Time is in that of {first.way.name}, of whole chains in turns within one process: the median of "
         f"{len(times[first.way.name])} rounds, least and most.",
         "",
-        *table([*HEADS, *MEASURES.values()], rows),
+        *listed(["sampler", "steps", "encoder asked less", "scale"], points, COLUMNS, cost_of),
         f"## The cheapest that are no worse than {first.way.name}",
         "",
-        *(f"- In {MEASURES[name]}: {cheapest(points, times, name)}." for name in RIGHT),
+        *(f"- In {COLUMNS[name][0]}: {cheapest(points, times, name)}." for name in RIGHT),
         "",
         "## The cheapest whose interval reaches as high",
         "",
-        *(f"- In {MEASURES[name]}: {cheapest(points, times, name, surely=False)}." for name in RIGHT),
+        *(f"- In {COLUMNS[name][0]}: {cheapest(points, times, name, surely=False)}." for name in RIGHT),
         "",
         *protocols(first.report["protocols"]),
     ]

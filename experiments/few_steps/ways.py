@@ -23,6 +23,10 @@ class Way(NamedTuple):
         return f"{self.sampler}, {self.steps} steps" + (f", {self.less}" if self.less else "")
 
     @property
+    def told(self) -> list[str]:
+        return [self.sampler, str(self.steps), self.less, f"{self.scale:g}"]
+
+    @property
     def settings(self) -> list[str]:
         """The settings of ``sample.py`` that draw this way."""
         sampler, _, spacing = self.sampler.partition(":")

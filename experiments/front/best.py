@@ -8,12 +8,16 @@ from experiments.grid import SPREAD_TO_KEEP, Point
 RIGHT, TORN, DRIFT = "torn/right", "torn", "drift/all"
 """What is right counts in pictures that are not torn: :class:`~experiments.matched.Redrawn`."""
 CLOSE = 0.05
-"""Of what is mentioned: doses that get this near to the best one are alike in what is right."""
+CRITERION = (
+    f"among the doses that keep {SPREAD_TO_KEEP:g} of the nuisances' spread, or all if none does, those "
+    f"within {CLOSE:g} of the most that is right in pictures that are not torn; of these, the one that tears "
+    "least"
+)
+"""Settled before the ladder of :data:`~experiments.front.arms.RUNGS` was drawn; what :func:`choose` does."""
 
 
 def choose(points: Sequence[Point[Way]]) -> Point[Way]:
-    """The dose that tears pictures least of those that are alike in what is right, among those that keep the
-    nuisances' spread, if any does."""
+    """The best dose of an arm, by :data:`CRITERION`; of equals, the first."""
     wide = [point for point in points if point.value("spread/all") >= SPREAD_TO_KEEP] or points
     most = max(point.value(RIGHT) for point in wide)
     return min((p for p in wide if p.value(RIGHT) >= most - CLOSE), key=lambda p: p.value(TORN))

@@ -11,8 +11,6 @@ from experiments.front.best import DRIFT, RIGHT, front
 from experiments.front.table import GUIDES
 from experiments.grid import Point
 from experiments.plotting import ACCENT, FAINT, INK, canvas, plain_axes
-from sdg.metrics.folder import read_manifest
-from sdg.report.grid import draw_grid, open_picture
 
 OURS = ("sdg", "clip_x0")
 """The yardstick of each guide."""
@@ -30,22 +28,6 @@ def draw_front(points: Mapping[float, Sequence[Point[Way]]], folder: Path) -> No
             plain_axes(right)
             _against_cost(left, own)
             _against_drift(right, own)
-
-
-def draw_pictures(points: Sequence[Point[Way]], prompts: Sequence[str], file: Path) -> None:
-    """A row for each prompt, a column for each arm, all from the same noise."""
-    names = ["prior alone", *(point.way.arm for point in points)]
-    found = [{r["prompt"]: point.folder / r["file"] for r in _first(point.folder)} for point in points]
-    rows = [
-        (prompt, [open_picture(found[0][None]), *(open_picture(own[prompt]) for own in found)])
-        for prompt in prompts
-    ]
-    draw_grid(rows, names, group=len(names)).save(file)
-
-
-def _first(folder: Path) -> list[dict]:
-    """The records of the pictures of index 0."""
-    return [record for record in read_manifest(folder) if record["index"] == 0]
 
 
 def _against_cost(axes: Axes, points: Sequence[Point[Way]]) -> None:

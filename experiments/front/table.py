@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from experiments.front.arms import ARMS, PRICES, STEPS, Way
-from experiments.front.best import RIGHT, TORN, front, undominated
-from experiments.grid import Point
-from experiments.pages import cell, change, head, protocols, table
+from experiments.front.arms import PRICES, RUNGS, Way
+from experiments.front.best import CRITERION, RIGHT, TORN, front, undominated
+from experiments.front.doses import Doses
+from experiments.front.strength import PROMPTS
+from experiments.grid import Columns, Point, listed
+from experiments.pages import change, head, protocols
 from experiments.results import save_page
 
 GUIDES = {"encoder": "The time-dependent encoder guides", "clip": "Plain CLIP guides"}
 YARDSTICK = {"encoder": "sdg", "clip": "clip_x0"}
-COLUMNS = {
+COLUMNS: Columns = {
     RIGHT: ("right, not torn", ".3f"),
     "alignment/mentioned": ("mentioned right", ".3f"),
     TORN: ("torn", ".1f"),
@@ -19,20 +21,19 @@ COLUMNS = {
     "spread/all": ("spread", ".2f"),
     "distance": ("distance", ".3g"),
 }
-"""Measure -> its title and how it is written."""
+HEADS = ["arm", "dose", "strength", "steps", "cost"]
 
 
 def write_results(points: Mapping[float, Sequence[Point[Way]]], folder: Path, command: str) -> Path:
     """``results.md``: a table for each guide and budget, and who is on the front."""
     first = next(iter(points.values()))[0]
-    counts = first.report["counts"]
-    what = f"{counts['prompts']} held-out prompts, {counts['guided'] // counts['prompts']} pictures of each."
     told = ", ".join(f"{name} {price:g}" for name, price in PRICES.items())
     lines = [
-        *head("Ways to guide the same prior, at equal cost", command, what),
+        *head("Ways to guide the same prior, at equal cost", command),
         "![The front](front.png)",
         "",
-        "The judge guides nobody and chooses nothing. Prices, in forwards of the prior for one picture, on "
+        "The judge guides nobody and chooses nothing. Where a budget has no sweep, a way takes the relative "
+        "dose that was chosen at the nearest below. Prices, in forwards of the prior for one picture, on "
         f"one core: {told}.",
         "",
     ]
@@ -42,7 +43,11 @@ def write_results(points: Mapping[float, Sequence[Point[Way]]], folder: Path, co
             continue
         lines += [f"## {title}", ""]
         for budget, some in own.items():
-            lines += [f"### {budget:g} forwards of the prior", "", *_table(some, YARDSTICK[guide])]
+            lines += [
+                f"### {budget:g} forwards of the prior, {some[0].size}",
+                "",
+                *_table(some, YARDSTICK[guide]),
+            ]
             names = ", ".join(p.way.arm for p in undominated(some))
             lines += [f"No other is as good in what is right, in drift and in what is torn: {names}.", ""]
         best = front([point for some in own.values() for point in some])
@@ -53,40 +58,32 @@ def write_results(points: Mapping[float, Sequence[Point[Way]]], folder: Path, co
 
 
 def write_sweep(
-    points: Sequence[Point[Way]], best: Mapping[str, Point[Way]], folder: Path, command: str
+    points: Mapping[float, Sequence[Point[Way]]], doses: Doses, folder: Path, command: str
 ) -> Path:
     """``sweep.md``: every dose that was tried."""
-    rows, counts = [], points[0].report["counts"]
-    for p in points:
-        setting = f"{ARMS[p.way.arm].knob}={p.way.dose:g}"
-        rows.append([p.way.arm, f"**{setting}**" if best[p.way.arm] is p else setting, *_values(p)])
-    what = (
-        f"{counts['prompts']} prompts that no result is measured on, {counts['guided'] // counts['prompts']} "
-        f"pictures of each in {points[0].way.steps} steps. Doses are those of {STEPS} steps: where pushes "
-        "add up, fewer take more. Bold: the least torn of those alike in what is right that keep the spread; "
-        "kept in `doses.json`."
-    )
     lines = [
-        *head("Doses of the ways to guide", command, what),
-        "![Pictures](sweep.png)",
+        *head("Doses of the ways to guide", command, f"Chosen, {CRITERION}; kept in `doses.json`."),
+        "A relative dose of r moves the next state as far as a change of ε̂ by r of its own length would. All "
+        f"ways get the same ladder, {', '.join(f'{rung:g}' for rung in RUNGS)}, as the median over the steps "
+        f"of {PROMPTS} pictures; strengths are what gives it, measured beforehand.",
         "",
-        *table(["arm", "setting", *(title for title, _ in COLUMNS.values())], rows, left=2),
     ]
+    for budget, some in points.items():
+        lines += [
+            f"## {budget:g} forwards of the prior, {some[0].size}",
+            "",
+            f"![Pictures](sweep_{budget:g}.png)",
+        ]
+        chosen = {"chosen": lambda p, b=budget: "yes" if doses(b, p.way.arm) == p.way.dose else ""}
+        lines += ["", *listed(HEADS, some, COLUMNS, chosen)]
     return save_page(folder / "sweep.md", lines, __package__)
 
 
 def _table(points: Sequence[Point[Way]], yardstick: str) -> list[str]:
     against = next((p for p in points if p.way.arm == yardstick), points[0])
-    rows = []
-    for p in sorted(points, key=lambda p: -p.value(RIGHT)):
-        more = "" if p is against else change(p.more(against, RIGHT))
-        rows.append([p.way.arm, f"{p.way.dose:g}", str(p.way.steps), f"{p.way.cost:.0f}", *_values(p), more])
-    titles = (title for title, _ in COLUMNS.values())
-    return table(["arm", "dose", "steps", "cost", *titles, f"more right than {against.way.arm}"], rows)
-
-
-def _values(p: Point[Way]) -> list[str]:
-    return [cell(p.measures[name], form) for name, (_, form) in COLUMNS.items()]
+    best = sorted(points, key=lambda p: -p.value(RIGHT))
+    title = f"more right than {against.way.arm}"
+    return listed(HEADS, best, COLUMNS, {title: lambda p: change(p.more(against, RIGHT))})
 
 
 def _of(guide: str, points: Sequence[Point[Way]]) -> list[Point[Way]]:

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
-from experiments.baselines.runs import timed
-from experiments.running import configuration
+from experiments.running import configuration, draw
 
 LOOKS = 1.0
 """Seconds between two checks of what has been drawn."""
@@ -71,12 +70,13 @@ def _draw(job: Job, more: Sequence[str], log: Path, threads: int | None) -> None
     ):
         # pytorch_lightning 2.6 uses what torch 2.15 deprecates.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-        timed(job.folder, _settings(job, more), job.samples)
+        draw(job.folder, _settings(job, more))
 
 
 def _settings(job: Job, more: Sequence[str]) -> list[str]:
     """Of ``sample.py``."""
-    return [f"seed={job.seed}", f"sampler.steps={job.steps}", *job.settings, *more]
+    given = [f"seed={job.seed}", f"samples_per_prompt={job.samples}", f"sampler.steps={job.steps}"]
+    return [*given, "unguided=false", "batch_size=32", "trace=false", *job.settings, *more]
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from sdg.metrics.measure import Measure
 from sdg.metrics.run import evaluate
 
 TOPS = ("top_1", "top_5", "top_10", "top_20")
-_OWN = "experiments.table1.instruments"
 _SDG = "sdg.metrics.retrieve"
 
 
@@ -57,7 +56,7 @@ def settings(row: Row, folder: Path, world: World, metrics: Sequence[str], pool:
         if texts:
             chosen.append("alignment")
         else:
-            given.append(f"+metrics.kept={{_target_: {_OWN}.Kept}}")
+            given.append("+metrics.kept={_target_: experiments.references.Kept}")
     return [f"metrics=[{','.join(chosen)}]", *given]
 
 
@@ -89,7 +88,7 @@ def measure(
         "distance": measures.get(world.distance),
         "diversity": measures.get(world.diversity),
         **{top: measures.get(f"{found}/{top}") for top in TOPS},
-        "attributes": measures.get("alignment/mentioned" if row.kind == PROMPTS else "kept"),
+        "attributes": measures.get("alignment/mentioned" if row.kind == PROMPTS else "kept/attributes"),
         "gap": _gap(measures, found, row.kind == PROMPTS),
         "seconds": None if seconds is None else Measure("", seconds, 0),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments.baselines.contenders import CONTENDERS, PROMPTS, REFERENCES, STEPS
 
@@ -18,6 +18,7 @@ _PUBLISHED = {
     ),
 }
 """Scales that the authors published, for 256 px."""
+_KINDS = ("text", "image", "mix")
 BY_PICTURE = "sdg_mix_20_by_picture"
 """The pictures of ``sdg_mix_20``, with their references as the targets to be found."""
 
@@ -80,105 +81,49 @@ def rows(size: Size, data: str, search: Sequence[str] = ()) -> dict[str, Row]:
         data: a key of ``DATA`` in ``worlds``.
         search: settings of StyleGAN+CLIP that a sweep found.
     """
-    toy = data == "toyfaces"
-    scales = {} if toy else _PUBLISHED
-    return _papers(size, scales, toy, search) | _quicker(scales) | _alone(size)
+    text, image, mix = (() if data == "toyfaces" else _PUBLISHED[f"sdg_{kind}"] for kind in _KINDS)
+    factor = () if data == "toyfaces" else ("constraint.factor=32",)
 
+    def row(
+        title: str, contender: str, kind: str, steps: int, seconds: float, *more: str, **rest: Any
+    ) -> Row:
+        given = CONTENDERS[contender].settings[kind]
+        return Row(title, contender, kind, steps, (*given, *more), seconds, **rest)
 
-def _papers(
-    size: Size, scales: Mapping[str, tuple[str, ...]], toy: bool, search: Sequence[str]
-) -> dict[str, Row]:
-    """The rows of the paper's own table."""
+    few = "SDG, words beside a picture, 20 steps of dpmpp_2m_sde"
+    searched, unsearched = (f"{STEPS}={steps}" for steps in (size.search_steps, 0))
     return {
-        "stylegan_clip": Row(
-            "StyleGAN+CLIP, text",
-            "stylegan_clip",
-            PROMPTS,
-            size.search_steps,
-            (*_method("stylegan_clip", PROMPTS), *search, f"{STEPS}={size.search_steps}"),
-            0.031,
-            _paper(57.45, 0.578, 0.749, 0.934, 0.974, 0.996),
-            beside=UNTOUCHED,
+        # the paper's own table
+        "stylegan_clip": row(
+            "StyleGAN+CLIP, text", "stylegan_clip", PROMPTS, size.search_steps, 0.031, *search, searched,
+            paper=_paper(57.45, 0.578, 0.749, 0.934, 0.974, 0.996), beside=UNTOUCHED,
         ),
-        "ilvr": Row(
-            "ILVR, image",
-            "ilvr",
-            REFERENCES,
-            size.steps,
-            (*_method("ilvr", REFERENCES), *([] if toy else ["constraint.factor=32"])),
-            0.015,
-            _paper(17.15, 0.439, 0.205, 0.416, 0.556, 0.727),
+        "ilvr": row(
+            "ILVR, image", "ilvr", REFERENCES, size.steps, 0.015, *factor,
+            paper=_paper(17.15, 0.439, 0.205, 0.416, 0.556, 0.727),
         ),
-        "sdg_text": Row(
-            "SDG, text",
-            "sdg",
-            PROMPTS,
-            size.steps,
-            (*_method("sdg", PROMPTS), *scales.get("sdg_text", ())),
-            0.025,
-            _paper(28.38, 0.610, 0.553, 0.795, 0.878, 0.947),
+        "sdg_text": row(
+            "SDG, text", "sdg", PROMPTS, size.steps, 0.025, *text,
+            paper=_paper(28.38, 0.610, 0.553, 0.795, 0.878, 0.947),
         ),
-        "sdg_image": Row(
-            "SDG, image",
-            "sdg",
-            REFERENCES,
-            size.steps,
-            (*_method("sdg", REFERENCES), *scales.get("sdg_image", ())),
-            0.028,
-            _paper(14.37, 0.583, 0.520, 0.742, 0.816, 0.906),
+        "sdg_image": row(
+            "SDG, image", "sdg", REFERENCES, size.steps, 0.028, *image,
+            paper=_paper(14.37, 0.583, 0.520, 0.742, 0.816, 0.906),
         ),
-    }
-
-
-def _quicker(scales: Mapping[str, tuple[str, ...]]) -> dict[str, Row]:
-    """Fewer steps, and words beside a picture."""
-    return {
-        "sdg_text_20": Row(
-            "SDG, text, 20 steps of dpmpp_2m_sde",
-            "sdg",
-            PROMPTS,
-            20,
-            (*_method("sdg", PROMPTS), *scales.get("sdg_text", ()), *FEW),
-            0.025,
+        # fewer steps, and words beside a picture
+        "sdg_text_20": row(
+            "SDG, text, 20 steps of dpmpp_2m_sde", "sdg", PROMPTS, 20, 0.025, *text, *FEW
         ),
-        "sdg_mix_20": Row(
-            "SDG, words beside a picture, 20 steps of dpmpp_2m_sde",
-            "sdg",
-            PROMPTS,
-            20,
-            ("guidance=mix", *scales.get("sdg_mix", ()), *FEW),
-            0.028,
-            paired=True,
+        "sdg_mix_20": Row(few, "sdg", PROMPTS, 20, ("guidance=mix", *mix, *FEW), 0.028, paired=True),
+        # what the models draw without aiming at anything
+        UNGUIDED: row(
+            "unguided, as if towards the prompts", "unguided", PROMPTS, size.steps, 0.015, alone=True
         ),
-    }
-
-
-def _alone(size: Size) -> dict[str, Row]:
-    """What the models draw without aiming at anything."""
-    return {
-        UNGUIDED: Row(
-            "unguided, as if towards the prompts",
-            "unguided",
-            PROMPTS,
-            size.steps,
-            _method("unguided", PROMPTS),
-            0.015,
-            alone=True,
+        UNTOUCHED: row(
+            "StyleGAN2 unsearched, as if towards the prompts", "stylegan_clip", PROMPTS, 0, 0.0,
+            "prompts=[a face]", unsearched, alone=True,
         ),
-        UNTOUCHED: Row(
-            "StyleGAN2 unsearched, as if towards the prompts",
-            "stylegan_clip",
-            PROMPTS,
-            0,
-            (*_method("stylegan_clip", PROMPTS), "prompts=[a face]", f"{STEPS}=0"),
-            0.0,
-            alone=True,
-        ),
-    }
-
-
-def _method(contender: str, kind: str) -> tuple[str, ...]:
-    return tuple(CONTENDERS[contender].settings[kind])
+    }  # fmt: skip
 
 
 def _paper(distance: float, diversity: float, *found: float) -> dict[str, float]:

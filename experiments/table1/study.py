@@ -8,10 +8,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from experiments.baselines.contenders import PROMPTS, REFERENCES
-from experiments.baselines.runs import faces, seconds_per_image
 from experiments.parts import aim, arrange, gathered, merge, swapped
+from experiments.references import write
 from experiments.results import save_page
-from experiments.running import named, some
+from experiments.running import named, seconds_per_image, some
 from experiments.table1 import pages
 from experiments.table1.claims import CLAIMS, Verdict, judge
 from experiments.table1.document import document
@@ -56,7 +56,7 @@ class Study:
         """Paths of the pictures to aim at."""
         options, count = self.options, self.size.references
         if options.data == "toyfaces":
-            return faces(options.output, options.sample, count)
+            return write(options.output, options.sample, count)[0]
         found = [str(path) for path in list_pictures(options.references_folder)]
         if len(found) < count:
             raise SDGError(f"{options.references_folder} has {len(found)} pictures: use a lower --references")

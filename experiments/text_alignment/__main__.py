@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.command import add_output, add_report, add_settings, command
-from experiments.grid import Point, Study, choose
-from experiments.pages import cell, head, protocols, table
+from experiments.command import add_output, add_report, add_settings, command, whole
+from experiments.grid import Point, Study, choose, listed
+from experiments.pages import head, protocols, table
 from experiments.results import save_page
 from experiments.running import invocation, launch
 from experiments.text_alignment.figure import draw_curve
@@ -22,11 +22,11 @@ from sdg.metrics.run import table as told
 FOLDER = Path(__file__).parent
 METRICS = ["metrics=[toyfaces,fd_judge_guided]"]
 COLUMNS = {
-    "alignment/mentioned": "mentioned right",
-    "alignment/all": "all right",
-    "spread/all": "spread",
-    "fd_judge_guided": "fd_judge_guided",
-    "score/text": "guide's score",
+    "alignment/mentioned": ("mentioned right", ".2f"),
+    "alignment/all": ("all right", ".2f"),
+    "spread/all": ("spread", ".2f"),
+    "fd_judge_guided": ("fd_judge_guided", ".2f"),
+    "score/text": ("guide's score", ".2f"),
 }
 
 
@@ -41,6 +41,10 @@ class Way(NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.prompts}_scale{self.scale:g}_steps{self.steps}"
+
+    @property
+    def told(self) -> list[str]:
+        return [f"{self.scale:g}", str(self.steps)]
 
     @property
     def settings(self) -> list[str]:
@@ -68,8 +72,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--scales", nargs="+", type=float, default=[0, 25, 50, 100, 200, 400, 800], help="guidance scales")
     add("--steps", nargs="+", type=int, default=[50], help="sampling steps; the scale is chosen at the first")
-    add("--sweep-samples", type=int, default=6, help="samples of each prompt of the sweep")
-    add("--samples", type=int, default=16, help="samples of each prompt at the chosen scale")
+    swept, final = whole("--sweep-samples", 2), whole("--samples", 2)
+    add("--sweep-samples", type=swept, default=6, help="samples of each prompt of the sweep")
+    add("--samples", type=final, default=16, help="samples of each prompt at the chosen scale")
     add_output(parser, "outputs/text_alignment")
     add_report(parser, FOLDER, "curve and the table")
     add_settings(parser, "sample", "evaluate")
@@ -85,14 +90,7 @@ def lines(points: Sequence[Point[Way]], final: Point[Way], words: str) -> list[s
         "",
         f"## The sweep: {swept['prompts']} prompts of `{TUNING.name}`, {swept['guided']} samples a scale",
         "",
-        *table(
-            ["scale", "steps", *COLUMNS.values()],
-            [
-                [f"{p.way.scale:g}", str(p.way.steps), *(cell(p.measures[name]) for name in COLUMNS)]
-                for p in points
-            ],
-            left=2,
-        ),
+        *listed(["scale", "steps"], points, COLUMNS),
         f"## Scale {final.way.scale:g}, {final.way.steps} steps: {measured['prompts']} prompts of "
         f"`{HELD_OUT.name}`, {measured['guided']} samples",
         "",

@@ -6,13 +6,34 @@ the transport moves x_t by r σ rms(ε̂). Two to five per cent a step is what t
 common.
 """
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
 
-from sdg.diffusion.look import rms
+from sdg.diffusion.look import Look, rms
+from sdg.diffusion.pilot import Push
 from sdg.errors import SDGError
+
+
+def relative(push: Push, look: Look, noise: Tensor) -> Tensor:
+    """The relative dose of a push through any port, (B,): what it does to a step of ancestral sampling.
+
+    That is the rms by which x_s moves, in units of c1 rms(ε̂) σ/a; 1 if ε̂ moves by its own length.
+
+    Args:
+        noise: what the step would be taken with, (B, C, H, W).
+    """
+    step, before = look.step, look.prediction
+    moved = torch.zeros_like(look.x_t) if push.shift is None else push.shift
+    if push.prediction is not None:
+        moved = moved + step.c1 * (push.prediction.x0 - before.x0)
+    if push.x_t is not None:
+        moved = moved + step.c2 * (push.x_t - look.x_t)
+    if push.noise is not None and not step.last:
+        moved = moved + math.exp(0.5 * step.log_beta_tilde) * (push.noise - noise)
+    return rms(moved) / (step.c1 * look.loudness)
 
 
 class Dose(ABC):

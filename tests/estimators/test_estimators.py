@@ -20,10 +20,11 @@ from sdg.diffusion.recurrence import Recurrence
 from sdg.diffusion.sampler import spread
 from sdg.diffusion.timeline import Step, Timeline
 from sdg.errors import SDGError
-from sdg.estimators.dose import Absolute, Clamp, Dose, Polyak, Raw, Relative
+from sdg.estimators.dose import Absolute, Clamp, Dose, Polyak, Raw, Relative, relative
 from sdg.estimators.dps import DPS
 from sdg.estimators.dsg import DSG
 from sdg.estimators.estimator import Estimator
+from sdg.estimators.freedom import FreeDoM
 from sdg.estimators.lgd import LGD
 from sdg.estimators.mpgd import MPGD
 from sdg.estimators.sdg import SDG
@@ -132,18 +133,23 @@ def test_a_sample_depends_on_nobody_beside_it_and_without_a_scale_is_the_prior_a
     ],
 )
 def test_what_a_step_costs(name: str, words: tuple[str, ...], forwards: int, pulls: int, passes: int) -> None:
-    network, sampler, asked = Counted(), DDPM(), []
-    estimator, timeline = configured(name, *words), Timeline(SCHEDULE, 2)
+    assert counted(configured(name, *words)) == (forwards, pulls, passes)
+
+
+def counted(estimator: Estimator) -> tuple[float, float, float]:
+    """Forwards of the prior, those whose graph is kept, and passes of the guide: in a step, of two."""
+    network, sampler, timeline = Counted(), DDPM(), Timeline(SCHEDULE, 2)
+    asked: list[int] = []
     estimator.fit(sampler, timeline)
 
-    def counted(x: Tensor, level: Any) -> Tensor:
+    def noted(x: Tensor, level: Any) -> Tensor:
         asked.append(len(x))
         return one_class(x)
 
     noise = Double(KEYS)
-    steer = Steer(estimator, OfFunction(counted), noise.other("estimate"))
+    steer = Steer(estimator, OfFunction(noted), noise.other("estimate"))
     generate(Denoiser(network, SCHEDULE, 8), sampler, timeline, noise, steer)
-    assert (network.prior.forwards, network.kept, len(asked)) == (2 * forwards, 2 * pulls, 2 * passes)
+    return network.prior.forwards / 2, network.kept / 2, len(asked) / 2
 
 
 @pytest.mark.parametrize(
@@ -222,6 +228,29 @@ def test_each_port_moves_the_next_state_as_its_formula_says() -> None:
     # SDG: of the score correction under DDIM, of the mean shift under DDPM.
     torch.testing.assert_close(taken(SDG(), DDIM()), share * (1 - b) / a * at_state)
     torch.testing.assert_close(taken(SDG(), DDPM()), math.exp(STEP.log_beta_tilde) * at_state)
+
+
+def pushed(estimator: Estimator) -> Tensor:
+    """The relative dose of each sample's push under DDPM."""
+    steer = Steer(estimator, OfFunction(towards), Double([(0, 0), (0, 1)]))
+    look = Look(LINEAR, X, STEP, graph=steer.pulls(STEP))
+    push = steer(look, DDPM(), Z)
+    assert push is not None
+    return relative(push, look, Z)
+
+
+def test_a_relative_dose_is_how_far_a_push_moves_an_ancestral_step() -> None:
+    look = Look(LINEAR, X, STEP)
+    for estimator in (SDG(), DPS(0.3), MPGD(0.3, clamped=False), SDGSphere(0.3)):
+        moved = rms(taken(estimator, DDPM())) / (STEP.c1 * look.loudness)
+        torch.testing.assert_close(pushed(estimator), moved)
+    same = torch.full((2,), 0.05, dtype=torch.float64)
+    for estimator in (SDG(Relative(0.05)), FreeDoM(0.05)):
+        torch.testing.assert_close(pushed(estimator), same)
+    # In the transport x_t moves along.
+    torch.testing.assert_close(
+        pushed(MPGD(dose=Relative(0.05), clamped=False)), same * STEP.alpha_s / STEP.c1
+    )
 
 
 def test_a_smoothed_score_has_the_gradient_of_its_mean() -> None:

@@ -1,14 +1,19 @@
 """The front: what arms cost, how they are paired and chosen, and the command on tiny networks."""
 
+import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from experiments.front import __main__ as experiment
 from experiments.front import mixture
-from experiments.front.arms import ARMS, STEPS, Way
+from experiments.front.arms import ARMS, MIDDLE, RUNGS, Way
 from experiments.front.best import choose, front, undominated
+from experiments.front.doses import Doses
+from experiments.front.strength import Strengths
 from experiments.grid import Point
 from experiments.running import configuration
 from experiments.samplers.study import POSTERIOR, PRIOR, closed_form
@@ -17,26 +22,63 @@ from sdg.config import build
 from sdg.errors import SDGError
 from sdg.estimators.sdg import SDG
 from sdg.metrics.measure import Measure
+from tests.estimators.test_estimators import STEP, counted
 from tests.experiments.test_few_steps import tiny
+from tests.tiny import make_weights
 
 
 @pytest.mark.parametrize("name", ARMS)
 def test_an_arm_is_settings_that_are_read_and_a_price_that_its_estimator_asks(name: str) -> None:
     arm = ARMS[name]
-    config = configuration("sample", arm.settings(10, arm.doses[0]))
+    config = configuration("sample", arm.settings)
+    assert all(OmegaConf.select(config, knob) > 0 for knob in arm.knobs)
     estimator = build(config.estimator)
+    priced = arm.forwards, arm.pulls, arm.passes
+    assert counted(estimator) == tuple(estimator.turns(STEP) * each for each in priced)
     assert (estimator.reads == "clean") == ("method.guide=encoder" in arm.words or arm.guide == "clip")
     assert estimator.pulls == bool(arm.pulls)
-    assert (arm.like or name) in ARMS
-    assert [b / a for a, b in zip(arm.doses, arm.doses[1:], strict=False)] == [2.0] * 2
+    assert ARMS[arm.like or name].like is None
 
 
-def test_a_budget_pays_for_whole_steps_and_doses_that_add_up_shrink() -> None:
-    """20 forwards: 12 of 1 + 0.66, or 6 of 1 + 1.49 + 0.48, in each of which a push is 20/6 as long."""
+def test_a_budget_pays_for_whole_steps() -> None:
+    """20 forwards: 12 of 1 + 0.66, or 6 of 1 + 1.49 + 0.48."""
     assert (ARMS["sdg"].steps(20), ARMS["dps"].steps(20), ARMS["best_of_4"].steps(19)) == (12, 6, 0)
-    assert ARMS["dps"].settings(6, 0.03)[-2:] == ["sampler.steps=6", "estimator.strength=0.1"]
-    assert ARMS["sdg"].settings(6, 400.0)[-1] == "guidance.scale=400"
-    assert STEPS == 20
+
+
+def test_all_arms_have_one_ladder_that_doubles() -> None:
+    assert [b / a for a, b in pairwise(RUNGS)] == pytest.approx([2.0] * 4)
+    assert RUNGS[2] == MIDDLE
+
+
+@pytest.mark.parametrize("arm", ["sdg", "dps"])
+def test_a_strength_gives_the_dose_that_is_asked_for_and_is_kept(arm: str, tmp_path: Path) -> None:
+    sample = [*make_weights(tmp_path), "trainer.accelerator=cpu", "group=4"]
+    options = argparse.Namespace(output=tmp_path / "output", sample=sample, seed=0)
+    strengths = Strengths(options)
+    # Networks of random weights are soon led astray.
+    way = strengths(arm, 3, 0.001)
+    assert strengths.dose(arm, 3, [*way.strength]) == pytest.approx(0.001, rel=0.05)
+    (knob,) = ARMS[arm].knobs
+    assert way.settings[-2:] == ["sampler.steps=3", way.strength[0]]
+    assert way.strength[0].startswith(f"{knob}=")
+    again = Strengths(options)
+    again.networks = None  # type: ignore[assignment]  # nothing is drawn again
+    assert again(arm, 3, 0.001) == way
+
+
+def test_what_was_chosen_stands_for_its_budget_and_rule(tmp_path: Path) -> None:
+    file = tmp_path / "doses.json"
+    Doses(file).keep(20, {"sdg": Way("sdg", 12, 0.08, ("guidance.scale=800",))})
+    Doses(file).keep(40, {"dps": Way("dps", 13, 0.02, ("estimator.strength=0.1",))})
+    found = Doses(file)
+    assert (found(20, "sdg"), found(40, "dps"), found(20, "dps")) == (0.08, 0.02, MIDDLE)
+    assert (found(40, "sdg"), found(320, "dps")) == (0.08, 0.02)  # of the nearest budget below
+    file.write_text(file.read_text().replace("tears least", "is prettiest"))
+    with pytest.raises(SDGError, match="chosen by another rule: write it anew with sweep"):
+        Doses(file)
+    file.write_text('{"sdg": 200}')
+    with pytest.raises(SDGError, match="does not hold doses of arms"):
+        Doses(file)
 
 
 NAMES = ("torn/right", "spread/all", "drift/all", "torn")
@@ -49,22 +91,22 @@ def point(way: Way, right: float, spread: float = 1.0, drift: float = 0.0, away:
 
 def test_on_the_front_is_what_nothing_cheaper_matches() -> None:
     found = {10: 0.5, 5: 0.4, 20: 0.5, 21: 0.9}
-    measured = [point(Way("sdg", steps, 1.0), right) for steps, right in found.items()]
+    measured = [point(Way("sdg", steps, 1.0, ()), right) for steps, right in found.items()]
     assert [p.way.steps for p in front(measured)] == [5, 10, 21]
 
 
 def test_the_dose_tears_least_of_those_that_are_read_as_well() -> None:
     """The strongest is read best, by a little, but tears pictures; a narrow one has no spread."""
     doses = {1.0: (0.5, 0.9, 0.0, 80.0), 2.0: (0.90, 0.9, 0.0, 10.0), 4.0: (0.93, 0.85, 0.0, 60.0)}
-    points = [point(Way("sdg", 20, dose), *rest) for dose, rest in doses.items()]
+    points = [point(Way("sdg", 20, dose, ()), *rest) for dose, rest in doses.items()]
     assert choose(points).way.dose == 2.0
-    narrow = point(Way("sdg", 20, 8.0), 1.0, 0.5, 0.0, 1.0)
+    narrow = point(Way("sdg", 20, 8.0, ()), 1.0, 0.5, 0.0, 1.0)
     assert choose([*points, narrow]).way.dose == 2.0
     assert choose([narrow]) is narrow
 
 
 def test_what_another_matches_in_everything_is_dominated() -> None:
-    found = [point(Way(name, 1, 1.0), 0.9, 1.0, drift, away) for name, drift, away in (
+    found = [point(Way(name, 1, 1.0, ()), 0.9, 1.0, drift, away) for name, drift, away in (
         ("sdg", 0.2, 10.0), ("dps", 0.2, 11.0), ("lgd", 0.1, 90.0), ("tfg", 0.2, 10.0),
     )]  # fmt: skip
     assert [p.way.arm for p in undominated(found)] == ["sdg", "lgd", "tfg"]
@@ -87,18 +129,19 @@ def test_a_mistake_is_told_and_nothing_drawn(tmp_path: Path, arguments: list[str
 def test_the_smallest_comparison_is_swept_drawn_judged_and_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = ["--prompts", "2", "--samples", "2", "--arms", "sdg", "best_of_4", "mpgd"]
+    sizes = ["--prompts", "2", "--samples", "2", "--arms", "sdg", "best_of_4", "mpgd", "--budgets", "20"]
     monkeypatch.setattr(experiment, "DOSES", tmp_path / "report" / "doses.json")
+    monkeypatch.setattr(experiment, "RUNGS", RUNGS[1:3])
     rest = [word for word in tiny(tmp_path) if word != "group=2"]
-    monkeypatch.setattr(experiment, "STEPS", 3)
     # A judge of random weights reads no nuisance well.
     rest += ["metrics.spread.renders=16", "metrics.spread.trusted=1e9"]
     experiment.main(["sweep", *sizes, *rest])
-    assert json.loads((tmp_path / "report" / "doses.json").read_text()).keys() == {"sdg", "mpgd"}
-    experiment.main(["quick", *sizes, "--budgets", "20", *rest])
+    chosen = json.loads((tmp_path / "report" / "doses.json").read_text())["chosen"]["20"]
+    assert chosen.keys() == {"sdg", "mpgd"}
+    assert (tmp_path / "report" / "sweep.md").read_text().count(" | yes |") == 2
+    experiment.main(["quick", *sizes, *rest])
     text = (tmp_path / "report" / "results.md").read_text()
-    dose = json.loads((tmp_path / "report" / "doses.json").read_text())["sdg"]
-    assert text.count(f"| best_of_4 | {dose:g} | 3 | 20 |") == 1
+    assert f"| best_of_4 | {chosen['sdg']['dose']:g} | scale=" in text
     assert (tmp_path / "report" / "front.png").exists()
     assert (tmp_path / "report" / "pictures.png").exists()
 
