@@ -54,11 +54,12 @@ class Way(NamedTuple):
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     sweep = Study(options, METRICS, pool=TUNING, samples=options.sweep_samples, seed=1)
+    held_out = Study(options, METRICS, samples=options.samples, seed=0)  # refuses before anything is drawn
     ways = [Way("sweep", s, n) for n in options.steps for s in sorted(set(options.scales))]
     points = sweep.all(ways)
     best = choose([point for point in points if point.way.steps == options.steps[0]]).way
     print(f"chosen: scale {best.scale:g}, which is now measured on prompts.jsonl", flush=True)
-    final = Study(options, METRICS, samples=options.samples, seed=0)(best._replace(prompts="prompts"))
+    final = held_out(best._replace(prompts="prompts"))
 
     draw_curve(points, final, options.report)
     page = lines(points, final, invocation("text_alignment", arguments))
