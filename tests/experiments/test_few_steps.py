@@ -11,6 +11,7 @@ from experiments.few_steps.table import cheapest
 from experiments.few_steps.ways import Way, ways
 from experiments.grid import Point
 from sdg.checkpoints import save_weights
+from sdg.composition import ROOT
 from sdg.data.toyfaces import ATTRIBUTES, NUISANCES
 from sdg.errors import SDGError
 from sdg.metrics.measure import Measure
@@ -26,6 +27,37 @@ def test_every_sampler_takes_every_number_of_steps_and_one_asks_less_often() -> 
     assert {way.sampler for way in less} == {"dpmpp_2m_sde"}
     assert less[0].settings[-1] == "guidance.every=2"
     assert {way.steps for way in less} == {20, 50}
+
+
+def test_the_documentation_says_what_the_page_says() -> None:
+    """Shares of what is mentioned, and times, of the rows that docs/performance.md cites."""
+    page = (ROOT / "experiments/few_steps/results.md").read_text(encoding="utf-8")
+    table = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if "|" in line
+    ]
+    titles = table[0]
+    rows = {tuple(cells[:3]): dict(zip(titles, cells, strict=True)) for cells in table[2:]}
+
+    def cited(sampler: str, steps: int, less: str = "") -> tuple[float, float]:
+        row = rows[sampler, str(steps), less]
+        return tuple(float(row[name].split()[0]) for name in ("mentioned right", "time"))  # type: ignore[return-value]
+
+    fast, balanced = (cited("dpmpp_2m_sde", steps) for steps in (10, 20))
+    exact, every, within = (
+        cited("ddpm", 100),
+        cited("dpmpp_2m_sde", 20, "every 2 steps"),
+        cited("dpmpp_2m_sde", 20, "progress 0.1 to 0.7"),
+    )
+    text = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    assert (
+        f"{fast[0]:.2f}, {balanced[0]:.2f} and {exact[0]:.2f} of the mentioned attributes are right, "
+        f"in {fast[1]:.2f}, {balanced[1]:.2f} and 1 of the time (`experiments/few_steps`)"
+    ) in text
+    assert (
+        f"{balanced[0]:.3f} of the mentioned attributes are right, and {exact[0]:.3f} with 100 of `ddpm`, "
+        f"in {balanced[1]:.2f} of the time. In those 20 steps, with the encoder at every second one "
+        f"{every[0]:.3f} in {every[1]:.2f}, within an interval {within[0]:.3f} in {within[1]:.2f}"
+    ) in text
 
 
 def test_a_spacing_stands_after_the_samplers_name() -> None:

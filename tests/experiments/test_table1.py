@@ -261,6 +261,20 @@ def test_the_readme_shows_the_measured_table() -> None:
         assert f"| {' | '.join(cells)} |" in readme
 
 
+def test_the_readme_says_what_the_table_says() -> None:
+    lines = csv.DictReader((FOLDER / "toyfaces_full.csv").read_text("utf-8").splitlines())
+    value = {(line["row"], line["measure"]): float(line["value"]) for line in lines if line["value"]}
+    ours, searched, untouched = "sdg_text", "stylegan_clip", "stylegan"
+    distance, diversity = "fd_judge_reference", "diversity_judge"
+    times = value[ours, "top-1"] / value[searched, "top-1"]
+    text = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"retrieves its prompts {times:.1f} times as often, but is not more diverse" in text
+    assert value[ours, distance] < value[searched, distance]
+    assert value[ours, diversity] < value[searched, diversity]
+    # "Most of whose distance is its generator's": it is there without a search.
+    assert value[untouched, distance] > value[searched, distance] / 2
+
+
 @pytest.mark.slow
 def test_a_search_is_shown_beside_the_pictures_it_began_from(
     tiny: list[str],  # noqa: F811
