@@ -56,7 +56,7 @@ def variances_by_halves(samples: Tensor, reference: Tensor, k: int, k_density: i
 
 
 class _Nearest:
-    """The nearest others of each of N points: so many that half of the points, at random, have enough of them."""
+    """The nearest others of each of N points, so many that a random half of the points has enough of them."""
 
     def __init__(self, x: Tensor):
         count = min(_NEAREST, len(x) - 1)
