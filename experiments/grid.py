@@ -170,7 +170,8 @@ class Study:
         return [named(kind, self.aims[kind][part * n : (part + 1) * n]) for kind, n in sizes.items()]
 
     def _drawn(self, name: str, own: Sequence[str]) -> Path:
-        words = ["batch_size=32", *own, f"samples_per_prompt={self.samples}", *self.sample]
+        # What is compared wins over what all ways share.
+        words = ["batch_size=32", *self.sample, *own, f"samples_per_prompt={self.samples}"]
         return draw(self.output / name, words)
 
 

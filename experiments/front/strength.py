@@ -92,13 +92,12 @@ class Strengths:
         return best[1]
 
     def _times(self, arm: str, steps: int, times: float) -> list[str]:
-        words = [*ARMS[arm].settings, f"sampler.steps={steps}", *self.sample]
-        config = configuration("sample", words)
+        config = configuration("sample", [*self.sample, *ARMS[arm].settings, f"sampler.steps={steps}"])
         return [f"{knob}={times * OmegaConf.select(config, knob):.4g}" for knob in ARMS[arm].knobs]
 
     def dose(self, arm: str, steps: int, strength: list[str]) -> float:
         """The relative dose that a strength gives, on prompts that no result is measured on."""
-        words = [*ARMS[arm].settings, f"sampler.steps={steps}", *strength, *self.sample]
+        words = [*self.sample, *Way(arm, steps, 0.0, tuple(strength)).settings]
         method = build_method(configuration("sample", words), self.networks)
         prompts = some(TUNING, PROMPTS)
         method.check(prompts, [])

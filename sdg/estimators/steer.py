@@ -68,6 +68,7 @@ class Steer(Pilot):
     def keep(self, rows: Tensor) -> None:
         """Go on with these samples, (N,) int64, in this order."""
         self.score.keep(rows)
+        self.draws = self.draws.keep(rows)
         self._active = None if self._active is None else self._active[rows]
         self.found = None if self.found is None else tuple(found[rows] for found in self.found)
 

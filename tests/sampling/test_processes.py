@@ -70,19 +70,31 @@ def test_a_process_without_work_waits_for_the_other(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
-def test_killed_at_25_moments_a_run_ends_as_if_undisturbed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kills, more",
+    [
+        (25, ["group=2", "samples_per_prompt=40"]),
+        (
+            8,
+            [
+                "group=4",
+                "samples_per_prompt=20",
+                "population=fk",
+                "population.particles=2",
+                "population.every=2",
+            ],
+        ),
+    ],
+)
+def test_killed_at_any_moments_a_run_ends_as_if_undisturbed(
+    tmp_path: Path, kills: int, more: list[str]
+) -> None:
     weights, moments = make_weights(tmp_path), random.Random(0)
     torch.set_num_threads(1)  # a forked child has none of its parent's other threads
-    plan = (
-        "prompts=[a face, a hat, hair]",
-        "samples_per_prompt=40",
-        "batch_size=2",
-        "group=2",
-        "sampler.steps=6",
-    )
+    plan = ("prompts=[a face, a hat, hair]", "batch_size=2", "sampler.steps=6", *more)
     run(weights, tmp_path / "whole", *plan)
     counts = []
-    for _ in range(25):
+    for _ in range(kills):
         child = os.fork()
         if not child:
             run(weights, tmp_path / "killed", *plan)
