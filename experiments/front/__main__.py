@@ -2,6 +2,7 @@
 
 sweep    gives every arm the same ladder of relative doses at each budget, on prompts that no result is
          measured on; keeps the best in doses.json
+settle   gives the estimators in conf/estimator the strengths that these doses ask for in 100 steps
 quick    measures all arms at two budgets on a few held-out prompts, in minutes
 full     measures them at five budgets on 48 held-out prompts, 8 pictures of each
 mixture  draws pixels whose tilted distribution is known, and shows how far each estimator is from it
@@ -15,12 +16,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command import add_report, add_seed, add_study, command
+from experiments.command import add_output, add_report, add_seed, add_settings, add_study, command
 from experiments.front import mixture
-from experiments.front.arms import ARMS, FORWARD, RUNGS, Way
+from experiments.front.arms import ARMS, FORWARD, RUNGS, SAMPLER, Way
 from experiments.front.best import choose
 from experiments.front.doses import DOSES, Doses
 from experiments.front.figure import draw_front
+from experiments.front.settle import settle
 from experiments.front.strength import Strengths
 from experiments.front.table import write_results, write_sweep
 from experiments.grid import Point, Study
@@ -38,13 +40,15 @@ SIZES = {"sweep": (6, 2, 1), "quick": (6, 2, 0), "full": (48, 8, 0)}
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    studies = {"mixture": mixture.study, "sweep": _sweep}
+    if options.study in SIZES:
+        options.sample = [SAMPLER, *options.sample]
+    studies = {"mixture": mixture.study, "sweep": _sweep, "settle": settle}
     print(f"look at {studies.get(options.study, _measure)(options)}")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = command("front", __doc__, laid_out=True)
-    studies = parser.add_subparsers(dest="study", required=True, metavar="{sweep,quick,full,mixture}")
+    studies = parser.add_subparsers(dest="study", required=True, metavar="{sweep,settle,quick,full,mixture}")
     for name, (prompts, samples, seed) in SIZES.items():
         one = studies.add_parser(name)
         one.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), help="which ones")
@@ -54,6 +58,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         words = "draw half as many prompts whenever the budget doubles, four at least"
         one.add_argument("--fewer", action="store_true", help=words)
         add_study(one, "front", arguments, name, prompts=prompts, samples=samples, seed=seed)
+    one = studies.add_parser("settle")
+    add_seed(one, 1)
+    add_output(one, "outputs/front/settle")
+    add_settings(one, "sample")
     one = studies.add_parser("mixture")
     one.add_argument("--images", type=int, default=500, help="of 16 pixels, for each estimator")
     add_seed(one, 0)

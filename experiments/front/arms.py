@@ -50,7 +50,7 @@ class Arm(NamedTuple):
     def settings(self) -> list[str]:
         """For ``sample.py``, without targets, steps and strength."""
         plain = [] if any(word.startswith("guidance=") for word in self.words) else ["guidance=text_paper"]
-        return [SAMPLER, *plain, *self.words]
+        return [*plain, *self.words]
 
 
 def _ours(*words: str, like: str | None = None, chains: float = 1, looks: float = 0) -> Arm:

@@ -10,14 +10,16 @@ from omegaconf import OmegaConf
 
 from experiments.front import __main__ as experiment
 from experiments.front import mixture
+from experiments.front import settle as settling
 from experiments.front.arms import ARMS, MIDDLE, RUNGS, Way
 from experiments.front.best import choose, front, undominated
-from experiments.front.doses import Doses
+from experiments.front.doses import DOSES, Doses
 from experiments.front.strength import Strengths
 from experiments.grid import Point
 from experiments.running import configuration
 from experiments.samplers.study import POSTERIOR, PRIOR, closed_form
 from experiments.samplers.study import measured as summary
+from sdg.composition import CONF
 from sdg.config import build
 from sdg.errors import SDGError
 from sdg.estimators.sdg import SDG
@@ -128,6 +130,41 @@ def test_what_another_matches_in_everything_is_dominated() -> None:
         ("sdg", 0.2, 10.0), ("dps", 0.2, 11.0), ("lgd", 0.1, 90.0), ("tfg", 0.2, 10.0),
     )]  # fmt: skip
     assert [p.way.arm for p in undominated(found)] == ["sdg", "lgd", "tfg"]
+
+
+def test_configured_strengths_are_written_by_the_command_and_nothing_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "estimator").mkdir(parents=True)
+    for name in ("dps", "tfg"):
+        text = (CONF / "estimator" / f"{name}.yaml").read_text()
+        (tmp_path / "conf" / "estimator" / f"{name}.yaml").write_text(text)
+    doses = Doses(tmp_path / "doses.json")
+    monkeypatch.setattr(settling, "DOSES", doses.file)
+    monkeypatch.setattr(settling, "CONF", tmp_path / "conf")
+    monkeypatch.setattr(Strengths, "dose", lambda self, arm, steps, words: float(words[0].split("=")[1]))
+    arguments = ["settle", "--output", str(tmp_path / "output")]
+    with pytest.raises(SDGError, match="has chosen nothing for any estimator: run sweep first"):
+        experiment.main(arguments)
+    doses.keep(20, {"dps": Way("dps", 6, 0.02, ()), "tfg": Way("tfg", 5, 0.04, ())})
+    doses.keep(40, {"dps": Way("dps", 13, 0.08, ())})
+    experiment.main(arguments)
+    assert Doses(doses.file).settled == {
+        "dps": ["estimator.strength=0.08"],
+        "tfg": ["estimator.rho=0.04", "estimator.mu=0.002"],
+    }
+    for name, values in (("dps", {"strength": 0.08}), ("tfg", {"rho": 0.04, "mu": 0.002})):
+        before = (CONF / "estimator" / f"{name}.yaml").read_text().splitlines()
+        after = (tmp_path / "conf" / "estimator" / f"{name}.yaml").read_text().splitlines()
+        changed = [line for line, old in zip(after, before, strict=True) if line != old]
+        assert [line.split("#")[0].strip() for line in changed] == [f"{k}: {v}" for k, v in values.items()]
+
+
+def test_the_estimators_have_the_strengths_that_were_settled() -> None:
+    for name, words in Doses(DOSES).settled.items():
+        config = configuration("sample", [f"estimator={name}"])
+        for key, value in (word.split("=") for word in words):
+            assert OmegaConf.select(config, key) == float(value)
 
 
 @pytest.mark.parametrize(
