@@ -32,6 +32,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--encoders", nargs="*", type=Path, default=[], metavar="FOLDER",
         help="also by the clip.safetensors, time_clip.safetensors and time_clip.json in these folders",
     )  # fmt: skip
+    add(
+        "--priors",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="also, all of it, with these priors",
+    )
     add("--sampler", default="balanced", help="of all")
     few = ["toyfaces", "fd_judge_guided"]
     add("--metrics", nargs="+", default=few, help="of each way; the distance needs 129 samples or more")

@@ -25,17 +25,21 @@ WAYS: dict[str, list[str]] = {
 
 
 def ways(options: argparse.Namespace) -> list[Way]:
-    """The chosen ways with the networks that ship, then with those of each other folder.
+    """Each chosen way with the networks that ship, then with those of each other folder, then so with each
+    other prior.
 
     Raises:
-        SDGError: a folder without the networks of an encoder.
+        SDGError: a folder without the networks of an encoder, or no such prior.
     """
     sampler = f"sampler={options.sampler}"
-    found = [Way(name, [sampler, *WAYS[name]]) for name in options.ways]
-    for folder in options.encoders:
-        words = _encoder(folder)
-        found += [Way(f"{name}, {folder.name}", [sampler, *WAYS[name], *words]) for name in options.ways]
-    return found
+    encoders = [("", []), *((f", {folder.name}", _encoder(folder)) for folder in options.encoders)]
+    priors = [("", []), *((f", {file.stem}", _prior(file)) for file in options.priors)]
+    return [
+        Way(f"{name}{encoder}{prior}", [sampler, *WAYS[name], *seeing, *drawing])
+        for prior, drawing in priors
+        for encoder, seeing in encoders
+        for name in options.ways
+    ]
 
 
 def _encoder(folder: Path) -> list[str]:
@@ -49,3 +53,11 @@ def _encoder(folder: Path) -> list[str]:
         if not (folder / name).is_file():
             raise SDGError(f"{folder} has no {name}: give a folder like checkpoints/toyfaces")
     return [f"encoder.{key}='{folder / name}'" for key, name in files.items()]
+
+
+def _prior(file: Path) -> list[str]:
+    if not file.is_file():
+        raise SDGError(
+            f"there is no prior at {file}: give a file like checkpoints/toyfaces/prior.safetensors"
+        )
+    return [f"prior.checkpoint='{file}'"]

@@ -13,11 +13,15 @@ from sdg.networks.small_clip import ImageTower
 from sdg.networks.tokenizer import WordTokenizer
 from sdg.randomness import keyed_generator
 from sdg.training.batchnorm import freeze
+from sdg.training.clip_losses import angle_loss, clip_loss, family_loss, margin_loss, pair_loss
 from sdg.training.contrast import Contrast
-from sdg.training.dtypes import full, similarities
+from sdg.training.dtypes import full
 from sdg.training.optimisation import Optimisation
 from sdg.training.ranks import Ranks
 from sdg.training.training import Training
+
+LEARNS = {"trained": (), "late": ("layer3", "layer4", "attnpool"), "pool": ("attnpool",), "frozen": ()}
+"""What learns of a ResNet's image tower where not all of it does, by ``image_tower``."""
 
 
 class CLIPTraining(Training):
@@ -42,10 +46,14 @@ class CLIPTraining(Training):
             the pull of one on the other is proportional to what the other knows. This breaks the tie.
         margin_loss: weight of :func:`margin_loss` between siblings, by which all that can differ between them
             ends equally far apart: a cosine that hardly moves hardly guides.
-        image_tower: all of it is ``trained``, or the attention ``pool`` alone, which with the text tower
-            chooses what to make of the convolutions at a third of the cost, or nothing (``frozen``): the
-            words learn to say what the pictures show, and copies of the image tower stay right. What is
-            frozen keeps the statistics of its norms.
+        family_loss: weight of :func:`family_loss` within fours, CLIP's own loss on four pictures and what is
+            said of them, of which none may stand in for another.
+        angle_loss: weight of :func:`angle_loss` within fours, by which what tells one attribute is no part
+            of what tells another.
+        image_tower: all of it is ``trained``; or its ``late`` part, the last two stages and the pool; or the
+            attention ``pool`` alone, which with the text tower chooses what to make of the convolutions at a
+            third of the cost; or nothing (``frozen``): the words learn to say what the pictures show, and
+            copies of the image tower stay right. Unless all is trained, norms keep their statistics.
 
     Raises:
         SDGError: the tokenizer is not word-level; unknown ``image_tower``, or one without a pool; in
@@ -64,7 +72,9 @@ class CLIPTraining(Training):
         cosine_loss: float = 0.0,
         pair_loss: float = 0.0,
         margin_loss: float = 0.0,
-        image_tower: Literal["trained", "pool", "frozen"] = "trained",
+        family_loss: float = 0.0,
+        angle_loss: float = 0.0,
+        image_tower: Literal["trained", "late", "pool", "frozen"] = "trained",
         seed: int = 0,
     ):
         super().__init__()
@@ -76,17 +86,19 @@ class CLIPTraining(Training):
         self.clip, self.optimisation = clip.to(memory_format=torch.channels_last), optimisation
         self.word_loss, self.word_dropout, self.seed = word_loss, word_dropout, seed
         self.contrast_weight, self.cosine_loss = contrast, cosine_loss
-        self.pair_loss, self.margin_loss, self.contrast = pair_loss, margin_loss, Contrast(of_chance=1)
+        self.pair_loss, self.margin_loss = pair_loss, margin_loss
+        self.family_loss, self.angle_loss, self.contrast = family_loss, angle_loss, Contrast(of_chance=1)
         self.image_tower = image_tower
         self.words = nn.Linear(clip.embed_dim, self.tokenizer.size)
-        if image_tower not in ("trained", "pool", "frozen"):
-            raise SDGError(f"model.image_tower={image_tower} is unknown: use trained, pool or frozen")
+        if image_tower not in LEARNS:
+            raise SDGError(f"model.image_tower={image_tower} is unknown: use {', '.join(LEARNS)}")
         if image_tower != "trained":
             clip.model.visual.requires_grad_(False)
-        if image_tower == "pool":
+        if parts := LEARNS[image_tower]:
             if not isinstance(clip.model.visual, ImageTower):
-                raise SDGError("model.image_tower=pool needs a ResNet tower: use trained or frozen")
-            clip.model.visual.attnpool.requires_grad_(True)
+                raise SDGError(f"model.image_tower={image_tower} needs a ResNet tower: use trained or frozen")
+            for part in parts:
+                clip.model.visual.get_submodule(part).requires_grad_(True)
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         if self.image_tower != "trained":
@@ -111,17 +123,34 @@ class CLIPTraining(Training):
         if self.cosine_loss:
             logs["train/cosine"] = (full(image) * full(text)).sum(dim=-1).mean()
             total = total + self.cosine_loss * (1 - logs["train/cosine"])
-        for name, weight in (("pair_loss", self.pair_loss), ("margin_loss", self.margin_loss)):
-            if weight and not batch.get("paired"):
-                raise SDGError(f"model.{name} compares siblings: give data.siblings, or use 0")
-        if self.margin_loss:
-            logs["train/margins"] = margin_loss(image, text)
-            total = total + self.margin_loss * logs["train/margins"]
-        if self.pair_loss:
-            logs["train/pairs"] = pair_loss(logits, self.tokenizer.bag(batch["captions"]).to(self.device))
-            total = total + self.pair_loss * logs["train/pairs"]
+        for name, (weight, value) in self._of_siblings(batch, image, text, tokens, logits).items():
+            logs[f"train/{name}"] = value
+            total = total + weight * value
         self.log_dict(logs, prog_bar=True, sync_dist=True)
         return total
+
+    def _of_siblings(
+        self, batch: dict, image: Tensor, text: Tensor, tokens: Tensor, logits: Tensor
+    ) -> dict[str, tuple[float, Tensor]]:
+        """Weight and value of each loss between siblings that is asked for."""
+        family = batch.get("family", 1)
+        found: dict[str, tuple[float, Tensor]] = {}
+        for name, weight in (("pair_loss", self.pair_loss), ("margin_loss", self.margin_loss)):
+            if weight and family < 2:
+                raise SDGError(f"model.{name} compares siblings: give data.siblings, or use 0")
+        for name, weight in (("family_loss", self.family_loss), ("angle_loss", self.angle_loss)):
+            if weight and family < 4:
+                raise SDGError(f"model.{name} compares fours: give data.crossed, or use 0")
+        if self.pair_loss:
+            said = self.tokenizer.bag(batch["captions"]).to(self.device)
+            found["pairs"] = (self.pair_loss, pair_loss(logits, said))
+        if self.margin_loss:
+            found["margins"] = (self.margin_loss, margin_loss(image, text))
+        if self.family_loss:
+            found["families"] = (self.family_loss, family_loss(image, text, tokens))
+        if self.angle_loss:
+            found["angles"] = (self.angle_loss, angle_loss(image))
+        return found
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -151,47 +180,3 @@ class CLIPTraining(Training):
     def exported(self) -> nn.Module:
         """Both towers: what guidance and fine-tuning load."""
         return self.clip
-
-
-def clip_loss(image: Tensor, text: Tensor, scale: Tensor, tokens: Tensor) -> Tensor:
-    """Mean of the two cross-entropies of ``scale * image @ text.T``; identical captions share their target.
-
-    Args:
-        image, text: (B, D), of length 1.
-        tokens: (B, L); equal rows are the same caption. If all rows differ, this is CLIP's loss.
-    """
-    logits = similarities(image, text, scale)
-    same = (tokens[:, None] == tokens[None]).all(dim=-1).to(logits)
-    target = same / same.sum(dim=1, keepdim=True)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-
-
-def pair_loss(logits: Tensor, bags: Tensor) -> Tensor:
-    """Of two siblings, the words that only one caption has must fit its picture better: a logistic loss.
-
-    What both captions say cancels, so the little that differs is all there is to learn from.
-
-    Args:
-        logits: (B, V), how well each word fits each picture; siblings are neighbours.
-        bags: (B, V), 1 where a picture's caption has the word, else 0.
-    """
-    fits = (logits[::2] - logits[1::2]) * (bags[::2] - bags[1::2])
-    return F.softplus(-fits.sum(dim=1)).mean()
-
-
-SHARPNESS = 12.0
-"""At a margin of 0.4 the loss of margins is about 1 % of what it is at none."""
-
-
-def margin_loss(image: Tensor, text: Tensor) -> Tensor:
-    """Of two siblings, each caption must fit its own picture better, by a margin in cosine: a logistic loss.
-
-    The margin, cos(a, A) - cos(b, A) + cos(b, B) - cos(a, B), is what guidance towards A and away from B can
-    climb. The loss stops to ask for more of it around 0.4, so the pairs that have less get all the attention.
-
-    Args:
-        image, text: (B, D), of length 1; siblings are neighbours.
-    """
-    image, text = full(image), full(text)
-    margins = ((image[::2] - image[1::2]) * (text[::2] - text[1::2])).sum(dim=-1)
-    return F.softplus(-SHARPNESS * margins).mean()

@@ -144,8 +144,7 @@ class TimeCLIPTraining(Training):
                 return torch.randint(steps, (count,), **options)
             return timesteps(torch.rand(count, **options), self.schedule)
 
-        paired = bool(batch.get("paired"))
-        each = 2 if paired else 1  # siblings share level and noise: only the attribute is between them
+        each = batch.get("family", 1)  # siblings share level and noise: only the attribute is between them
         t = ranks.share(draw, len(images) // each).repeat_interleave(each)
         with torch.no_grad():
             states = self.codec.encode(images)
@@ -159,7 +158,7 @@ class TimeCLIPTraining(Training):
         student = F.normalize(self.ask_student(noised, t), dim=-1)
         with torch.no_grad():
             targets = ranks.gather(target)
-        return self.objective(ranks.gather(student), targets, paired)
+        return self.objective(ranks.gather(student), targets, paired=each > 1)
 
     def _target(self, batch: dict) -> Tensor:
         if self._cache is None:

@@ -1,17 +1,24 @@
 """Siblings: pairs of faces that differ in one attribute, and captions that say in which."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from sdg.data.toyfaces import ATTRIBUTES, faces, sample_attributes, sample_nuisances
 from sdg.data.toyfaces.captions import caption, prompt
 from sdg.data.toyfaces.data import ToyFaces, ToyFacesData
-from sdg.data.toyfaces.siblings import pair_captions, sibling_attributes
+from sdg.data.toyfaces.siblings import (
+    crossed_attributes,
+    four_captions,
+    pair_captions,
+    sibling_attributes,
+)
 from sdg.errors import SDGError
 from sdg.pixels import to_bytes
 
 NAMES = list(ATTRIBUTES)
-EXPRESSION, HAT = NAMES.index("expression"), NAMES.index("hat")
+BEARD, EXPRESSION, HAT = (NAMES.index(name) for name in ("beard", "expression", "hat"))
 INDEX = torch.arange(9000)
 FACES = sample_attributes(0, INDEX)
 SHARES = {"expression": 3.0, "hat": 1.0}
@@ -75,8 +82,8 @@ def test_a_batch_has_each_face_beside_its_sibling() -> None:
     assert batch["captions"] == [text for pair in pairs for text in pair_captions(*pair[:3], 0, pair[3])]
     assert len(set(batch["descriptions"])) == 4
     assert len(data) == 6
-    assert batch["paired"]
-    assert not ToyFaces("train", 2, 16)[0, [0]]["paired"]
+    assert batch["family"] == 2
+    assert ToyFaces("train", 2, 16)[0, [0]]["family"] == 1
 
 
 def test_devices_share_the_pairs_of_a_batch() -> None:
@@ -90,6 +97,71 @@ def test_devices_share_the_pairs_of_a_batch() -> None:
             assert part[key] == [text for pair in pairs for text in pair]
 
 
-def test_a_batch_of_an_odd_number_is_refused() -> None:
-    with pytest.raises(SDGError, match=r"data\.batch_size=7 does not hold pairs"):
-        ToyFacesData(batch_size=7, siblings=SHARES)
+def test_a_pair_comes_once_more_with_a_second_attribute_changed() -> None:
+    siblings, columns = sibling_attributes(FACES, INDEX, SHARES)
+    pairs = torch.stack([FACES, siblings], dim=1)
+    crossed, second = crossed_attributes(pairs, columns, INDEX, {"beard": 2.0, "hat": 2.0})
+    places = torch.arange(9000)
+    assert torch.equal((crossed != pairs).sum(dim=2), torch.ones(9000, 2, dtype=torch.int64))
+    assert torch.equal((crossed != pairs)[:, 0].int().argmax(dim=1), second)
+    assert torch.equal(crossed[places, 0, second], crossed[places, 1, second])
+    # Where a hat is the first, a beard must be the second; elsewhere each is as likely.
+    assert set(second[columns == HAT].tolist()) == {BEARD}
+    assert (second[columns == EXPRESSION] == BEARD).double().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_fours_need_a_second_attribute() -> None:
+    siblings, columns = sibling_attributes(FACES, INDEX, SHARES)
+    pairs = torch.stack([FACES, siblings], dim=1)
+    with pytest.raises(SDGError, match=r"data\.crossed needs an attribute in which siblings do not differ"):
+        crossed_attributes(pairs, columns, INDEX, {"hat": 1.0})
+    with pytest.raises(SDGError, match="crossed names"):
+        crossed_attributes(pairs, columns, INDEX, {"nose": 1.0})
+
+
+def test_captions_of_a_four_are_alike_where_they_say_the_same() -> None:
+    """Counted by what is said: both attributes (four captions), or one (two captions, each of two faces)."""
+    faces, index = FACES[:150], INDEX[:150]
+    siblings, columns = sibling_attributes(faces, index, {"expression": 1.0})
+    pairs = torch.stack([faces, siblings], dim=1)
+    crossed, _ = crossed_attributes(pairs, columns, index, {"beard": 1.0})
+    kinds = []
+    for i, four in enumerate(torch.cat([pairs, crossed], dim=1).tolist()):
+        captions = four_captions(four, [EXPRESSION, BEARD], 0, i)
+        kinds.append(tuple(captions.index(text) for text in captions))
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == pytest.approx(
+        {(0, 1, 2, 3): 50, (0, 1, 0, 1): 50, (0, 0, 2, 2): 50}, abs=18
+    )
+
+
+def test_a_batch_has_fours_side_by_side() -> None:
+    data = ToyFaces("train", 6, 16, captions=True, siblings=SHARES, crossed={"beard": 1.0})
+    batch = data[3, [4, 1]]
+    pairs = ToyFaces("train", 6, 16, siblings=SHARES)[3, [4, 1]]["attributes"].unflatten(0, (2, 2))
+    fours = batch["attributes"].unflatten(0, (2, 4))
+    assert batch["family"] == 4
+    assert torch.equal(fours[:, :2], pairs)
+    assert torch.equal(fours[:, 2:, BEARD], 1 - pairs[:, :, BEARD])
+    assert torch.equal(batch["nuisances"][4], batch["nuisances"][7])
+    columns = data.columns[[4, 1]].tolist() if data.columns is not None else []
+    captions = [
+        four_captions(four, column, 0, 6 + i)
+        for i, (four, column) in enumerate(zip(fours.tolist(), columns, strict=True))
+    ]
+    assert batch["captions"] == captions[0] + captions[1]
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"batch_size": 7, "siblings": SHARES}, r"data\.batch_size=7 does not hold pairs"),
+        (
+            {"batch_size": 6, "siblings": SHARES, "crossed": SHARES},
+            r"does not hold fours: use a multiple of 4",
+        ),
+        ({"batch_size": 8, "crossed": SHARES}, r"data\.crossed changes siblings: give data\.siblings, too"),
+    ],
+)
+def test_batches_that_hold_no_families_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SDGError, match=message):
+        ToyFacesData(**settings)

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from experiments import running
 from experiments.drift import __main__ as experiment
 from experiments.drift.table import write_table
-from experiments.drift.ways import WAYS
+from experiments.drift.ways import WAYS, ways
 from experiments.grid import Point, Way
 from sdg.checkpoints import save_weights
 from sdg.config import build
@@ -69,6 +69,23 @@ def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "\n| paper | 0.00 | " in text.partition("## What they don't")[2]
 
 
+def test_each_way_is_drawn_with_every_encoder_and_every_prior(tmp_path: Path) -> None:
+    for name in ("clip.safetensors", "time_clip.safetensors", "time_clip.json", "mouths.safetensors"):
+        (tmp_path / name).write_bytes(b"")
+    prior = tmp_path / "mouths.safetensors"
+    words = ["--ways", "paper", "visible", "--encoders", str(tmp_path), "--priors", str(prior)]
+    found = ways(experiment.parse(words))
+    new = tmp_path.name
+    assert [way.name for way in found] == [
+        *("paper", "visible", f"paper, {new}", f"visible, {new}"),
+        *("paper, mouths", "visible, mouths", f"paper, {new}, mouths", f"visible, {new}, mouths"),
+    ]
+    both = configure("sample", found[-1].settings)
+    assert both.prior.checkpoint == str(prior)
+    assert both.encoder.card == str(tmp_path / "time_clip.json")
+    assert configure("sample", found[0].settings).prior.checkpoint.endswith("toyfaces/prior.safetensors")
+
+
 def test_the_papers_form_is_one_word() -> None:
     guidance = configure("sample", ["guidance=text_paper"]).guidance
     assert (guidance.contrast, guidance.scale, guidance.terms.text.weight) == (None, 400.0, 1.0)
@@ -99,5 +116,7 @@ def test_a_distance_is_told_with_its_floor(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     with pytest.raises(SDGError, match=r"has no clip\.safetensors: give a folder like"):
         experiment.main(["--encoders", str(tmp_path), "--output", str(tmp_path / "output")])
+    with pytest.raises(SDGError, match=r"there is no prior at nowhere\.safetensors: give a file like"):
+        experiment.main(["--priors", "nowhere.safetensors", "--output", str(tmp_path / "output")])
     with pytest.raises(SDGError, match="use --samples from 2"):
         experiment.main(["--samples", "1"])

@@ -29,8 +29,16 @@ def test_a_tokenizer_of_byte_pairs_is_refused():
         CLIPTraining(CLIP(tiny_clip().model, spelling, 32), Optimisation(lr=1e-3))
 
 
-@pytest.mark.parametrize("name", ["pair_loss", "margin_loss"])
-def test_pairs_are_asked_of_data_that_has_them(name: str):
+@pytest.mark.parametrize(
+    "name, what",
+    [
+        ("pair_loss", r"siblings: give data\.siblings"),
+        ("margin_loss", r"siblings: give data\.siblings"),
+        ("family_loss", r"fours: give data\.crossed"),
+        ("angle_loss", r"fours: give data\.crossed"),
+    ],
+)
+def test_families_are_asked_of_data_that_has_them(name: str, what: str):
     training = CLIPTraining(tiny_clip(), Optimisation(lr=1e-3), **{name: 1.0})
     batch = {
         "image": torch.zeros(2, 3, 32, 32),
@@ -38,13 +46,16 @@ def test_pairs_are_asked_of_data_that_has_them(name: str):
         "descriptions": ["face"] * 2,
         "step": 0,
     }
-    with pytest.raises(SDGError, match=rf"model\.{name} compares siblings: give data\.siblings"):
+    with pytest.raises(SDGError, match=rf"model\.{name} compares {what}"):
         training.training_step(batch, 0)
 
 
-@pytest.mark.parametrize("image_tower", ["pool", "frozen"])
+@pytest.mark.parametrize(
+    "image_tower, learns",
+    [("late", {"layer3", "layer4", "attnpool"}), ("pool", {"attnpool"}), ("frozen", set())],
+)
 def test_what_is_frozen_of_the_image_tower_keeps_its_weights_and_statistics(
-    monkeypatch: pytest.MonkeyPatch, image_tower: Literal["pool", "frozen"]
+    monkeypatch: pytest.MonkeyPatch, image_tower: Literal["late", "pool", "frozen"], learns: set[str]
 ):
     clip = tiny_clip()
     training = CLIPTraining(clip, Optimisation(lr=0.1), margin_loss=1.0, image_tower=image_tower).train()
@@ -56,15 +67,15 @@ def test_what_is_frozen_of_the_image_tower_keeps_its_weights_and_statistics(
         "captions": ["face", "face face", "face", "a face"],
         "descriptions": ["face"] * 4,
         "step": 0,
-        "paired": True,
+        "family": 2,
     }
     training.training_step(batch, 0).backward()
     optimizer.step()
     changed = {name for name, value in clip.state_dict().items() if not torch.equal(value, before[name])}
     assert "model.text_projection" in changed
-    seeing = {name for name in changed if "visual" in name}
-    assert all("attnpool" in name for name in seeing)
-    assert bool(seeing) == (image_tower == "pool")
+    seeing = {name.removeprefix("model.visual.") for name in changed if "visual" in name}
+    assert {name.partition(".")[0] for name in seeing} == learns
+    assert not any("running" in name for name in seeing)
 
 
 def test_a_tower_without_a_pool_cannot_train_it_alone():

@@ -13,7 +13,8 @@ from sdg.networks.clip import CLIP, small_clip
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.time_encoder import from_clip
 from sdg.randomness import keyed_generator
-from sdg.training.clip import CLIPTraining, clip_loss
+from sdg.training.clip import CLIPTraining
+from sdg.training.clip_losses import clip_loss
 from sdg.training.objectives import distillation_loss
 from sdg.training.ranks import Ranks
 from sdg.training.time_clip import TimeCLIPTraining
@@ -191,7 +192,7 @@ def test_siblings_share_level_and_noise(paired: bool, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(NoiseSchedule, "diffuse", diffuse)
     module.objective = objective
-    batch = {"image": pictures(0), "step": 0, "paired": paired}
+    batch = {"image": pictures(0), "step": 0, "family": 2 if paired else 1}
     module._loss(batch, keyed_generator("siblings"), Ranks(), None)
     ((t, noise),) = drawn
     assert told == [paired]

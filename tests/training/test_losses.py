@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.randomness import keyed_generator
-from sdg.training.clip import SHARPNESS, clip_loss, margin_loss, pair_loss
+from sdg.training.clip_losses import SHARPNESS, angle_loss, clip_loss, family_loss, margin_loss, pair_loss
 from sdg.training.objectives import Distillation, distillation_loss, shift_loss
 
 
@@ -65,6 +65,33 @@ def test_captions_must_fit_their_own_siblings_by_a_margin():
     assert float(margin_loss(image + 0.3, text)) == pytest.approx(sum(expected) / 2)
     swapped = [SHARPNESS * 1.6, math.log(2)]
     assert float(margin_loss(image, text[[1, 0, 3, 2]])) == pytest.approx(sum(swapped) / 2)
+
+
+def test_a_caption_must_fit_alike_all_of_a_four_that_it_is_true_of():
+    """Two fours: one whose two captions are each true of two pictures, one that no caption tells apart."""
+    one, other = torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 1, 0])
+    text = torch.stack([one, one, other, other, *[one] * 4])
+    tokens = torch.tensor([1, 1, 2, 2, 3, 4, 5, 6])[:, None]
+    expected = [math.log(2) + math.log1p(math.exp(-SHARPNESS)), math.log(4)]
+    assert float(family_loss(text, text, tokens)) == pytest.approx(sum(expected) / 2)
+    # The first fits its captions by 0.8 only: each costs the mean of -ln p at 12 · 0.8 and at 12.
+    leaning = text.clone()
+    leaning[0] = torch.tensor([0.8, 0, 0.6])
+    total = math.exp(0.8 * SHARPNESS) + math.exp(SHARPNESS) + 2
+    over_pictures = (math.log(total) - 0.9 * SHARPNESS + expected[0]) / 2
+    own = math.log(2) + math.log1p(math.exp(-0.8 * SHARPNESS))
+    first = (over_pictures + (own + 3 * expected[0]) / 4) / 2
+    assert float(family_loss(leaning, text, tokens)) == pytest.approx((first + math.log(4)) / 2)
+
+
+def test_steps_of_a_four_are_asked_to_be_at_right_angles():
+    """A face, its sibling, and both again with a second attribute changed: by 90, 0 and 60 degrees."""
+    face, step = torch.tensor([0.1, 0.2]), torch.tensor([0.5, 0.0])
+    others = torch.tensor([[0.0, 0.3], [0.2, 0.0], [0.5, 0.5 * math.sqrt(3)]])
+    fours = [torch.stack([face, face + step, face + other, face + step + other]) for other in others]
+    for four, expected in zip(fours, (0.0, 1.0, 0.25), strict=True):
+        assert float(angle_loss(four)) == pytest.approx(expected, abs=1e-6)
+    assert float(angle_loss(torch.cat(fours))) == pytest.approx(1.25 / 3)
 
 
 def test_siblings_are_asked_for_the_teachers_step():

@@ -12,7 +12,12 @@ from sdg.data.shard import training_batches
 from sdg.data.toyfaces.attributes import SPLITS, sample_attributes, sample_nuisances
 from sdg.data.toyfaces.captions import caption, description
 from sdg.data.toyfaces.render import render
-from sdg.data.toyfaces.siblings import pair_captions, sibling_attributes
+from sdg.data.toyfaces.siblings import (
+    crossed_attributes,
+    four_captions,
+    pair_captions,
+    sibling_attributes,
+)
 from sdg.errors import SDGError
 from sdg.pixels import to_bytes
 from sdg.progress import Bar
@@ -36,11 +41,13 @@ class ToyFaces(Dataset):
     ``descriptions``, new ones at every step: a caption mentions some attributes, a description all that is
     visible. Captions are numbered as in the whole batch, of which ``rank`` of ``ranks`` gets its part.
 
-    With ``siblings`` (:func:`~sdg.data.toyfaces.siblings.sibling_attributes`), each face is followed by its
-    sibling, so B is twice the number of indices, their captions mention what differs, and ``paired`` is true.
+    ``family`` says how many neighbours are siblings, 1 by default. With ``siblings``
+    (:func:`~sdg.data.toyfaces.siblings.sibling_attributes`) it is 2: each face is followed by its sibling, so
+    B is twice the number of indices, and their captions mention what differs. With ``crossed``
+    (:func:`~sdg.data.toyfaces.siblings.crossed_attributes`), too, it is 4: this pair is followed by another.
 
     Raises:
-        SDGError: the split has fewer faces, or ``siblings`` has no sense.
+        SDGError: the split has fewer faces, or ``siblings`` or ``crossed`` has no sense.
     """
 
     ranks, rank = 1, 0
@@ -53,6 +60,7 @@ class ToyFaces(Dataset):
         captions: bool = False,
         seed: int = 0,
         siblings: Mapping[str, float] | None = None,
+        crossed: Mapping[str, float] | None = None,
     ):
         indices = SPLITS[split]
         if not 0 < count <= len(indices):
@@ -60,12 +68,18 @@ class ToyFaces(Dataset):
         self.split, self.captions, self.seed = split, captions, seed
         index = torch.arange(indices.start, indices.start + count)
         nuisances = sample_nuisances(seed, index)
-        self.attributes, self.columns = sample_attributes(seed, index), None
-        self.images = render_all(self.attributes, nuisances, size)
+        faces, columns = sample_attributes(seed, index), []
+        families = faces[:, None]
         if siblings is not None:
-            others, self.columns = sibling_attributes(self.attributes, index, siblings, seed)
-            self.images = torch.stack([self.images, render_all(others, nuisances, size)], dim=1)
-            self.attributes = torch.stack([self.attributes, others], dim=1)
+            others, column = sibling_attributes(faces, index, siblings, seed)
+            families, columns = torch.stack([faces, others], dim=1), [column]
+            if crossed is not None:
+                crosses, second = crossed_attributes(families, column, index, crossed, seed)
+                families, columns = torch.cat([families, crosses], dim=1), [column, second]
+        self.columns = torch.stack(columns, dim=1) if columns else None
+        self.family, self.attributes = families.shape[1], families
+        self.images = render_all(families.flatten(0, 1), nuisances.repeat_interleave(self.family, 0), size)
+        self.images = self.images.unflatten(0, (-1, self.family))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -73,17 +87,14 @@ class ToyFaces(Dataset):
     def __getitem__(self, key: tuple[int, Sequence[int]]) -> dict:
         step, indices = key
         rows = torch.as_tensor(indices)
-        images, attributes = self.images[rows], self.attributes[rows]
+        attributes = self.attributes[rows]
         nuisances = sample_nuisances(self.seed, rows + SPLITS[self.split].start)
-        if self.columns is not None:
-            images, attributes = images.flatten(0, 1), attributes.flatten(0, 1)
-            nuisances = nuisances.repeat_interleave(2, dim=0)
         batch = {
-            "image": images,
-            "attributes": attributes,
-            "nuisances": nuisances,
+            "image": self.images[rows].flatten(0, 1),
+            "attributes": attributes.flatten(0, 1),
+            "nuisances": nuisances.repeat_interleave(self.family, dim=0),
             "step": step,
-            "paired": self.columns is not None,
+            "family": self.family,
         }
         if self.captions:
             first = step * len(indices) * self.ranks + self.rank
@@ -91,22 +102,21 @@ class ToyFaces(Dataset):
         return batch
 
     def _words(
-        self, attributes: list[list[int]], rows: Tensor, numbers: Iterator[int]
+        self, families: list[list[list[int]]], rows: Tensor, numbers: Iterator[int]
     ) -> dict[str, list[str]]:
         """Captions and descriptions of the faces of a batch, whose indices are numbered in the whole one."""
-        if self.columns is None:
-            numbered = list(zip(attributes, numbers, strict=False))
-            texts = [caption(row, self.seed, i).text for row, i in numbered]
-        else:
-            pairs = zip(attributes[::2], attributes[1::2], self.columns[rows].tolist(), numbers, strict=False)
-            numbered, texts = [], []
-            for face, sibling, column, i in pairs:
-                texts += pair_captions(face, sibling, column, self.seed, i)
-                numbered += [(face, 2 * i), (sibling, 2 * i + 1)]
-        return {
-            "captions": texts,
-            "descriptions": [description(row, self.seed, i) for row, i in numbered],
-        }
+        captions, descriptions = [], []
+        columns = [[]] * len(rows) if self.columns is None else self.columns[rows].tolist()
+        for faces, column, i in zip(families, columns, numbers, strict=False):
+            if len(faces) == 1:
+                captions.append(caption(faces[0], self.seed, i).text)
+            elif len(faces) == 2:
+                captions += pair_captions(faces[0], faces[1], column[0], self.seed, i)
+            else:
+                captions += four_captions(faces, column, self.seed, i)
+            first = len(faces) * i
+            descriptions += [description(face, self.seed, n) for n, face in enumerate(faces, start=first)]
+        return {"captions": captions, "descriptions": descriptions}
 
 
 class ToyFacesData(PictureData):
@@ -120,9 +130,11 @@ class ToyFacesData(PictureData):
         seed: seed of the faces, the order and the captions.
         siblings: train on pairs of faces that differ in one attribute: how often in which, relative to the
             others, as ``{"expression": 2, "hat": 1}``; None: on unrelated faces. Validation always is.
+        crossed: train on fours: each of these pairs comes once more with a second attribute changed, how
+            often which, as ``{"beard": 2, "glasses": 1}``. None: on pairs.
 
     Raises:
-        SDGError: pairs in a batch of an odd number of pictures.
+        SDGError: ``crossed`` without ``siblings``, or a batch that does not hold whole families.
     """
 
     def __init__(
@@ -134,12 +146,17 @@ class ToyFacesData(PictureData):
         captions: bool = False,
         seed: int = 0,
         siblings: Mapping[str, float] | None = None,
+        crossed: Mapping[str, float] | None = None,
     ):
         super().__init__()
-        if siblings is not None and batch_size % 2:
-            raise SDGError(f"data.batch_size={batch_size} does not hold pairs: use an even number")
+        if siblings is None and crossed is not None:
+            raise SDGError("data.crossed changes siblings: give data.siblings, too")
+        self.family = 1 if siblings is None else 2 if crossed is None else 4
+        if batch_size % self.family:
+            kind, step = ("pairs", "an even number") if self.family == 2 else ("fours", "a multiple of 4")
+            raise SDGError(f"data.batch_size={batch_size} does not hold {kind}: use {step}")
         self.size, self.batch_size, self.captions, self.seed = size, batch_size, captions, seed
-        self.siblings = siblings
+        self.siblings, self.crossed = siblings, crossed
         self.counts = {"train": train_count, "validation": val_count}
         self.sets: dict[str, ToyFaces] = {}
 
@@ -147,23 +164,23 @@ class ToyFacesData(PictureData):
         return (
             f"toyfaces (seed {self.seed}), {self.size} px, {self.counts['train']:,} faces to train on and "
             f"{self.counts['validation']:,} to validate on, {self.batch_size} a step, "
-            f"{'with' if self.captions else 'no'} captions{', in pairs' if self.siblings else ''}"
+            f"{'with' if self.captions else 'no'} captions{', in pairs' * (self.family == 2)}"
+            f"{', in fours' * (self.family == 4)}"
         )
 
     def setup(self, stage: str) -> None:
         for split in ("train", "validation") if stage == "fit" else ("validation",):
             if split not in self.sets:
-                siblings = self.siblings if split == "train" else None
+                families = (self.siblings, self.crossed) if split == "train" else ()
                 self.sets[split] = ToyFaces(
-                    split, self.counts[split], self.size, self.captions, self.seed, siblings
+                    split, self.counts[split], self.size, self.captions, self.seed, *families
                 )
 
     def train_dataloader(self) -> DataLoader:
         trainer, faces = self.trainer, self.sets["train"]
         assert trainer is not None, "Lightning gives a data module its trainer before it asks for data"
         faces.ranks, faces.rank = trainer.world_size, trainer.global_rank
-        each = self.batch_size if self.siblings is None else self.batch_size // 2
-        batches = training_batches(trainer, len(faces), each, self.seed)
+        batches = training_batches(trainer, len(faces), self.batch_size // self.family, self.seed)
         return DataLoader(faces, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
