@@ -57,7 +57,5 @@ def _encoder(folder: Path) -> list[str]:
 
 def _prior(file: Path) -> list[str]:
     if not file.is_file():
-        raise SDGError(
-            f"there is no prior at {file}: give a file like checkpoints/toyfaces/prior.safetensors"
-        )
+        raise SDGError(f"there is no prior at {file}: give one like checkpoints/toyfaces/prior.safetensors")
     return [f"prior.checkpoint='{file}'"]

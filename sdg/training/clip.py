@@ -1,6 +1,7 @@
 """Training CLIP on image-caption pairs (Radford et al. 2021), for domains too small to have a public one."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 
 from sdg.errors import SDGError
 from sdg.networks.clip import CLIP
-from sdg.networks.small_clip import ImageTower
 from sdg.networks.tokenizer import WordTokenizer
 from sdg.randomness import keyed_generator
 from sdg.training.batchnorm import freeze
@@ -17,11 +17,9 @@ from sdg.training.clip_losses import angle_loss, clip_loss, family_loss, margin_
 from sdg.training.contrast import Contrast
 from sdg.training.dtypes import full
 from sdg.training.optimisation import Optimisation
+from sdg.training.parts import learn_only
 from sdg.training.ranks import Ranks
 from sdg.training.training import Training
-
-LEARNS = {"trained": (), "late": ("layer3", "layer4", "attnpool"), "pool": ("attnpool",), "frozen": ()}
-"""What learns of a ResNet's image tower where not all of it does, by ``image_tower``."""
 
 
 class CLIPTraining(Training):
@@ -50,14 +48,14 @@ class CLIPTraining(Training):
             said of them, of which none may stand in for another.
         angle_loss: weight of :func:`angle_loss` within fours, by which what tells one attribute is no part
             of what tells another.
-        image_tower: all of it is ``trained``; or its ``late`` part, the last two stages and the pool; or the
-            attention ``pool`` alone, which with the text tower chooses what to make of the convolutions at a
-            third of the cost; or nothing (``frozen``): the words learn to say what the pictures show, and
-            copies of the image tower stay right. Unless all is trained, norms keep their statistics.
+        image_tower: the parts of it that are trained, such as ``[attnpool]``, which with the text tower
+            chooses what to make of the convolutions at a third of the cost; None: all of it. With ``[]`` the
+            words learn to say what the pictures show, and copies of the image tower stay right. Unless all
+            of it is trained, its norms keep their statistics.
 
     Raises:
-        SDGError: the tokenizer is not word-level; unknown ``image_tower``, or one without a pool; in
-            training, pairs are asked for and the data has none.
+        SDGError: the tokenizer is not word-level; the image tower has no such part; in training, siblings
+            are asked for and the data has none.
     """
 
     least_batch = 2
@@ -74,7 +72,7 @@ class CLIPTraining(Training):
         margin_loss: float = 0.0,
         family_loss: float = 0.0,
         angle_loss: float = 0.0,
-        image_tower: Literal["trained", "late", "pool", "frozen"] = "trained",
+        image_tower: Sequence[str] | None = None,
         seed: int = 0,
     ):
         super().__init__()
@@ -90,18 +88,11 @@ class CLIPTraining(Training):
         self.family_loss, self.angle_loss, self.contrast = family_loss, angle_loss, Contrast(of_chance=1)
         self.image_tower = image_tower
         self.words = nn.Linear(clip.embed_dim, self.tokenizer.size)
-        if image_tower not in LEARNS:
-            raise SDGError(f"model.image_tower={image_tower} is unknown: use {', '.join(LEARNS)}")
-        if image_tower != "trained":
-            clip.model.visual.requires_grad_(False)
-        if parts := LEARNS[image_tower]:
-            if not isinstance(clip.model.visual, ImageTower):
-                raise SDGError(f"model.image_tower={image_tower} needs a ResNet tower: use trained or frozen")
-            for part in parts:
-                clip.model.visual.get_submodule(part).requires_grad_(True)
+        if image_tower is not None:
+            learn_only(clip.model.visual, image_tower, "model.image_tower")
 
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        if self.image_tower != "trained":
+        if self.image_tower is not None:
             freeze(self.clip.model.visual)
         generator = keyed_generator("clip", self.seed, batch["step"], device=self.device)
         tokens = self.tokenizer(batch["captions"]).to(self.device)

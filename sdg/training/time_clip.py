@@ -1,6 +1,6 @@
 """Fine-tuning of the time-dependent image encoder: the paper's only training, on images alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from sdg.training.checkpointing import recompute_blocks
 from sdg.training.contrast import Contrast
 from sdg.training.objectives import Distillation, Objective
 from sdg.training.optimisation import Optimisation
+from sdg.training.parts import learn_only
 from sdg.training.ranks import Ranks
 from sdg.training.teacher_cache import TeacherCache
 from sdg.training.timesteps import Timesteps
@@ -36,6 +37,7 @@ class TimeCLIPTraining(Training):
         schedule: on which the encoder learns noise; it guides priors of any.
         cache_teacher: run the teacher only once per view of a picture; this needs data from files.
         cache_gigabytes: the most that its answers take on each machine; see :class:`TeacherCache`.
+        learns: the parts of the student that are trained, such as ``[layer4, attn_pool]``; None: all of it.
         batchnorm: ``train`` lets the student's running statistics follow the noisy data, as released (with
             several devices, the first one's data); ``synchronised`` computes them over all devices;
             ``frozen`` keeps CLIP's.
@@ -43,6 +45,9 @@ class TimeCLIPTraining(Training):
         objective: the loss; by default the paper's.
         timesteps: distribution of t in training; by default uniform, as in validation and as released.
         codec: of that prior, whose states the student is shown; by default states are pictures.
+
+    Raises:
+        SDGError: the student has no such part, or ``batchnorm`` would change the others.
     """
 
     least_batch = 2
@@ -53,6 +58,7 @@ class TimeCLIPTraining(Training):
         encoder: Callable[[nn.Module], TimeEncoder],
         schedule: NoiseSchedule,
         optimisation: Optimisation,
+        learns: Sequence[str] | None = None,
         batchnorm: Policy = "train",
         cache_teacher: bool = False,
         cache_gigabytes: float = 4.0,
@@ -65,6 +71,10 @@ class TimeCLIPTraining(Training):
         super().__init__()
         self.encoder = encoder(clip.model.visual).to(memory_format=torch.channels_last)
         set_policy(self.encoder, batchnorm)
+        if learns is not None:
+            if batchnorm != "frozen":
+                raise SDGError(f"with model.batchnorm={batchnorm} more than model.learns changes: use frozen")
+            learn_only(self.encoder, learns, "model.learns")
         if checkpointing:
             recompute_blocks(self.encoder)
         self.schedule, self.optimisation = schedule, optimisation

@@ -116,7 +116,7 @@ def test_a_distance_is_told_with_its_floor(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     with pytest.raises(SDGError, match=r"has no clip\.safetensors: give a folder like"):
         experiment.main(["--encoders", str(tmp_path), "--output", str(tmp_path / "output")])
-    with pytest.raises(SDGError, match=r"there is no prior at nowhere\.safetensors: give a file like"):
+    with pytest.raises(SDGError, match=r"there is no prior at nowhere\.safetensors: give one like"):
         experiment.main(["--priors", "nowhere.safetensors", "--output", str(tmp_path / "output")])
     with pytest.raises(SDGError, match="use --samples from 2"):
         experiment.main(["--samples", "1"])

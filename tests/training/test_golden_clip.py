@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdg.diffusion.schedule import NoiseSchedule
+from sdg.errors import SDGError
 from sdg.networks.clip import CLIP, small_clip
 from sdg.networks.time_clip import TimeResNet
 from sdg.networks.time_encoder import from_clip
@@ -96,7 +98,9 @@ def test_clip(word_loss: float, logit_scale: float):
     same(module.exported(), model)
 
 
-def fine_tuning(batches: list[dict], cache: bool) -> tuple[TimeCLIPTraining, TimeResNet, list[int]]:
+def fine_tuning(
+    batches: list[dict], cache: bool, **settings: Any
+) -> tuple[TimeCLIPTraining, TimeResNet, list[int]]:
     """The training, a copy of its student before it, and how many pictures the teacher sees at a time."""
     small = {"layers": [1, 1, 1, 1], "width": 4, "heads": 4, "output_dim": 8, "image_size": SIZE}
     student = double(lambda: TimeResNet(**small, sinusoid_dim=8, time_dim=8))
@@ -108,7 +112,7 @@ def fine_tuning(batches: list[dict], cache: bool) -> tuple[TimeCLIPTraining, Tim
             return from_clip(visual, student, modulation="default")
 
     module = TimeCLIPTraining(
-        teacher, encoder, NoiseSchedule.linear(), optimisation(), cache_teacher=cache, seed=SEED
+        teacher, encoder, NoiseSchedule.linear(), optimisation(), cache_teacher=cache, seed=SEED, **settings
     )
     before = copy.deepcopy(module.encoder)
     seen: list[int] = []
@@ -172,6 +176,19 @@ def test_logits_are_compared_in_full_precision_under_autocast():
                 value = loss(a, teacher)
             results.append((value.detach(), *torch.autograd.grad(value, a)))
         torch.testing.assert_close(*results)
+
+
+def test_of_a_student_only_the_parts_that_learn_change():
+    parts = ["layer4.0.conv1", "attn_pool.c_proj"]
+    module, before, _ = fine_tuning([], cache=False, learns=parts, batchnorm="frozen")
+    fit(module, [{"image": pictures(step), "step": step} for step in range(2)])
+    after = module.encoder.state_dict()
+    changed = {name for name, value in before.state_dict().items() if not value.equal(after[name])}
+    assert changed == {"layer4.0.conv1.weight", "attn_pool.c_proj.weight", "attn_pool.c_proj.bias"}
+    with pytest.raises(SDGError, match=r"with model\.batchnorm=train more than model\.learns changes"):
+        fine_tuning([], cache=False, learns=parts)
+    with pytest.raises(SDGError, match=r"model\.learns names layer5, which has no weights here"):
+        fine_tuning([], cache=False, learns=["layer5"], batchnorm="frozen")
 
 
 @pytest.mark.parametrize("paired", [True, False])
