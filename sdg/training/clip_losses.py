@@ -62,7 +62,8 @@ def family_loss(image: Tensor, text: Tensor, tokens: Tensor) -> Tensor:
     """
     fours = (part.unflatten(0, (-1, 4)) for part in (full(image), full(text), tokens))
     sharpness = image.new_tensor(SHARPNESS)
-    return torch.stack([clip_loss(*four[:2], sharpness, four[2]) for four in zip(*fours, strict=True)]).mean()
+    losses = [clip_loss(seen, said, sharpness, words) for seen, said, words in zip(*fours, strict=True)]
+    return torch.stack(losses).mean()
 
 
 def angle_loss(image: Tensor) -> Tensor:

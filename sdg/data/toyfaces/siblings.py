@@ -121,8 +121,7 @@ def four_captions(faces: Sequence[Sequence[int]], columns: Sequence[int], seed: 
     names = list(ATTRIBUTES)
     random = Random(f"four {seed} {index}")
     crossed = [names[column] for column in columns]
-    told = random.choice([crossed, crossed[:1], crossed[1:]])
     others = [name for name in caption(faces[0], seed, index).mentioned if name not in crossed]
-    told += others[: random.randrange(3)]
+    told = random.choice([crossed, crossed[:1], crossed[1:]]) + others[: random.randrange(3)]
     rows = ({name: ATTRIBUTES[name][row[names.index(name)]] for name in told} for row in faces)
     return [prompt(mentioned, seed, index, held_out=False) for mentioned in rows]
