@@ -4,6 +4,7 @@ Sphinx reads the documents where they are, so that they also read well in a chec
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -32,6 +33,8 @@ myst_heading_anchors = 5
 nb_execution_mode = os.environ.get("SDG_DOCS_NOTEBOOKS", "cache")
 nb_execution_timeout = 3600
 nb_execution_raise_on_error = True
+if not Path(__file__).parents[1].joinpath("package").is_dir():
+    nb_execution_excludepatterns = ["03_*"]  # its pictures are fetched by whoever wants to run it
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
