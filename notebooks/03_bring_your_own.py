@@ -75,17 +75,14 @@ data = build(configure("train", "+experiment=faces64_clip_pretrain", *settings).
 places = data.usable()[:: max(1, len(data.usable()) // 8)][:8]
 vocabulary = data.words.vocabulary()
 print(f"{len(data.usable())} captioned pictures, {len(vocabulary)} words")
-rows = [
-    (data.words.caption(0, place), [adm_square(data.source.source.open(place), 64)])
-    for place in places
-]
+rows = [(data.words.caption(0, place), [adm_square(data.source.source.open(place), 64)]) for place in places]
 draw_grid(rows, cell=64, label=300)
 
 # %% [markdown]
 # ## A prior of your own
 #
-# This is ADM's UNet in a size for the impatient: 4 × 4 pixels go in as one, and it predicts the clean picture.
-# It never reads a caption. The command is
+# This is ADM's UNet in a size for the impatient: 4 × 4 pixels go in as one, and it predicts the clean
+# picture. It never reads a caption. The command is
 #
 # ```
 # python train.py +experiment=faces64_prior data=emoji data.root=package name=emoji_prior
@@ -181,8 +178,8 @@ encoder = [
 # %% [markdown]
 # ## Its copy that sees through noise
 #
-# CLIP itself stays unchanged from here on and reads the words. A copy of its image tower learns to see through
-# the noise of *this* prior, from the pictures alone: this is the paper's fine-tuning.
+# CLIP itself stays unchanged from here on and reads the words. A copy of its image tower learns to see
+# through the noise of *this* prior, from the pictures alone: this is the paper's fine-tuning.
 
 # %%
 learn("faces64_clip", "encoder", ENCODER_STEPS, *prior, *encoder)
