@@ -36,7 +36,20 @@ class Spacing(ABC):
 
 
 class ADM(Spacing):
-    """:func:`respace`: a whole number, ``"10,10,20"`` or ``"ddim25"``. For schedules of timesteps."""
+    """:func:`respace`: a whole number, ``"10,10,20"`` or ``"ddim25"``. For schedules of timesteps.
+
+    Args:
+        first: the timestep at which the chain begins; None: the noisiest. Where there is so much noise that
+            nothing of a picture is seen yet, pure noise is as good a state as any, and a step is saved.
+
+    Raises:
+        SDGError: ``first`` is no timestep above 0.
+    """
+
+    def __init__(self, first: int | None = None):
+        if first is not None and (isinstance(first, bool) or not isinstance(first, int) or first < 1):
+            raise SDGError(f"sampler.spacing.first={first} is no timestep: use for example 900, or null")
+        self.first = first
 
     def __call__(self, schedule: Schedule, steps: int | str) -> tuple[int, ...]:
         if not isinstance(schedule, NoiseSchedule):
@@ -44,7 +57,11 @@ class ADM(Spacing):
                 f"ADM's spacing counts timesteps, and a {type(schedule).__name__} has none: "
                 "use sampler.spacing=null, or Karras, LogSNR or Trailing"
             )
-        return respace(len(schedule), steps)
+        if self.first is not None and self.first >= len(schedule):
+            raise SDGError(
+                f"sampler.spacing.first={self.first} is beyond the schedule: use at most {len(schedule) - 1}"
+            )
+        return respace(len(schedule) if self.first is None else self.first + 1, steps)
 
 
 class Trailing(Spacing):
