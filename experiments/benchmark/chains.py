@@ -1,6 +1,7 @@
 """Whole chains that are timed: ours as ``sample.py`` draws them, and others with the same weights."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -13,11 +14,15 @@ from experiments.benchmark.rival import diffusers_unet, rival
 from experiments.grid import Way
 from experiments.racing import PROMPT, Run, drawing
 from experiments.running import configuration
+from sdg.diffusion.denoiser import Denoiser
+from sdg.diffusion.level import CLEAN
 from sdg.diffusion.noise import NoiseSource
-from sdg.diffusion.timeline import Timeline
+from sdg.diffusion.schedule import VarianceExploding
+from sdg.diffusion.timeline import Step, Timeline
 from sdg.sampling.networks import Compute, Networks
 
 STEPS = 100
+DEEPINV = "deepinv"
 
 
 def chains(ways: Sequence[Way], pictures: int, settings: Sequence[str]) -> dict[str, Run]:
@@ -30,7 +35,8 @@ def chains(ways: Sequence[Way], pictures: int, settings: Sequence[str]) -> dict[
 
 
 def _others(pictures: int, settings: Sequence[str], networks: Networks) -> dict[str, Run]:
-    """Habits of the released code around our networks; diffusers' UNet and scheduler with a cond_fn."""
+    """Habits of the released code around our networks; diffusers' UNet and scheduler with a cond_fn; deepinv's
+    DPS, if it is installed."""
     config = configuration("sample", list(settings))
     prior, encoder = (_plain(config[name]) for name in ("prior", "encoder"))
     denoiser, tower = networks.denoiser(prior, Compute()), networks.tower(encoder, Compute())
@@ -44,10 +50,14 @@ def _others(pictures: int, settings: Sequence[str], networks: Networks) -> dict[
     def by_diffusers() -> Tensor:
         return cond_fn(theirs, tower, target, scale, shape, STEPS, torch.Generator().manual_seed(0))
 
-    return {
+    found: dict[str, Run] = {
         "as released, 100 steps": lambda: loop(NoiseSource(keys), scale, prompts),
         "diffusers and a cond_fn, 100 steps": by_diffusers,
     }
+    if find_spec(DEEPINV):
+        clean = networks.tower(encoder, Compute(), clean=True)
+        found["deepinv's DPS, 100 steps"] = lambda: dps(denoiser, clean, target, scale, shape, STEPS)
+    return found
 
 
 @torch.no_grad()
@@ -84,6 +94,41 @@ def cond_fn(
         after = scheduler.step(unet(x, at), t, x, generator=generator).prev_sample
         x = after + scheduler._get_variance(t).to(device) * scale * gradient
     return x
+
+
+def dps(
+    denoiser: Denoiser, encoder: nn.Module, target: Tensor, weight: float, shape: Sequence[int], steps: int
+) -> Tensor:
+    """deepinv's DPS, with what CLIP says of a picture as what is measured of it: pictures about [-1, 1].
+
+    Its gradient passes back through the prior, which makes a step dearer.
+
+    Args:
+        encoder: CLIP's own, of clean pictures.
+        target: (B, D), the embeddings to measure, of length 1.
+        weight: of the distance to them, a norm.
+        shape: of what is drawn, (B, C, S, S).
+    """
+    from deepinv.models import Denoiser as Base
+    from deepinv.physics import Physics
+    from deepinv.sampling import DPS
+
+    noise = VarianceExploding()
+
+    class Prior(Base):
+        def forward(self, x: Tensor, sigma: Tensor, **_: object) -> Tensor:
+            """x = x_0 + sigma n; sigma is the same for all."""
+            level = noise.level(float(torch.as_tensor(sigma).flatten()[0])).unit
+            return denoiser.free(level.alpha * x, Step(1, level, CLEAN, 0.0)).x0
+
+    def measure(x: Tensor) -> Tensor:
+        return F.normalize(encoder(x, torch.zeros(1, dtype=torch.int64, device=x.device)).pooled, dim=-1)
+
+    rng = torch.Generator(target.device).manual_seed(0)
+    settings = {"weight": weight, "minus_one_one": False, "rng": rng, "device": target.device}
+    model = DPS(Prior(), num_steps=steps, **settings)
+    drawn: Tensor = model(target, Physics(A=measure), x_init=tuple(shape))
+    return drawn
 
 
 def _plain(node: Any) -> dict[str, Any]:

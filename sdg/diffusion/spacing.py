@@ -38,18 +38,22 @@ class Spacing(ABC):
 class ADM(Spacing):
     """:func:`respace`: a whole number, ``"10,10,20"`` or ``"ddim25"``. For schedules of timesteps.
 
+    With few steps, either end may be worth none of its own: where nothing of a picture is seen yet, pure noise
+    is as good a state as any, and where next to no noise is left, the picture expected is the picture.
+
     Args:
-        first: the timestep at which the chain begins; None: the noisiest. Where there is so much noise that
-            nothing of a picture is seen yet, pure noise is as good a state as any, and a step is saved.
+        first: the timestep at which the chain begins; None: the noisiest.
+        last: the one from which it goes to the finished picture.
 
     Raises:
-        SDGError: ``first`` is no timestep above 0.
+        SDGError: these are not two timesteps in this order.
     """
 
-    def __init__(self, first: int | None = None):
-        if first is not None and (isinstance(first, bool) or not isinstance(first, int) or first < 1):
-            raise SDGError(f"sampler.spacing.first={first} is no timestep: use for example 900, or null")
-        self.first = first
+    def __init__(self, first: int | None = None, last: int = 0):
+        for name, t, usual in (("first", first, "null"), ("last", last, "0")):
+            if t is not None and (isinstance(t, bool) or not isinstance(t, int) or t < 0):
+                raise SDGError(f"sampler.spacing.{name}={t} is no timestep: use {usual}, or one of the prior's")
+        self.first, self.last = first, last
 
     def __call__(self, schedule: Schedule, steps: int | str) -> tuple[int, ...]:
         if not isinstance(schedule, NoiseSchedule):
@@ -57,11 +61,13 @@ class ADM(Spacing):
                 f"ADM's spacing counts timesteps, and a {type(schedule).__name__} has none: "
                 "use sampler.spacing=null, or Karras, LogSNR or Trailing"
             )
-        if self.first is not None and self.first >= len(schedule):
+        first = len(schedule) - 1 if self.first is None else self.first
+        if not self.last < first < len(schedule):
             raise SDGError(
-                f"sampler.spacing.first={self.first} is beyond the schedule: use at most {len(schedule) - 1}"
+                f"a chain from timestep {first} to {self.last} does not fit {len(schedule)} of them: choose "
+                f"sampler.spacing.last < sampler.spacing.first <= {len(schedule) - 1}"
             )
-        return respace(len(schedule) if self.first is None else self.first + 1, steps)
+        return tuple(self.last + t for t in respace(first + 1 - self.last, steps))
 
 
 class Trailing(Spacing):
