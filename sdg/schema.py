@@ -57,8 +57,8 @@ class SampleConfig:
     batch_size: int = 8
     group: int | None = None
     side_by_side: bool | None = None
-    dtype: str = "float32"
-    channels_last: bool = False
+    dtype: str | None = "float32"
+    channels_last: bool | None = False
     compile: bool = False
     snapshots: int = 0
     trace: bool = True

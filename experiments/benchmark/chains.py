@@ -35,8 +35,9 @@ def chains(ways: Sequence[Way], pictures: int, settings: Sequence[str]) -> dict[
 
 
 def _others(pictures: int, settings: Sequence[str], networks: Networks) -> dict[str, Run]:
-    """Habits of the released code around our networks; diffusers' UNet and scheduler with a cond_fn; deepinv's
-    DPS, if it is installed."""
+    """The released code's habits around our networks; diffusers' UNet and scheduler with a cond_fn; deepinv's
+    DPS, if it is installed.
+    """
     config = configuration("sample", list(settings))
     prior, encoder = (_plain(config[name]) for name in ("prior", "encoder"))
     denoiser, tower = networks.denoiser(prior, Compute()), networks.tower(encoder, Compute())

@@ -35,6 +35,7 @@ MEASURES = {
 """What is measured, its name, and whether more or less of it is better."""
 LATE = ["guidance.every=3", "guidance.every_from=0.6"]
 PLAIN, EXACT, FEW = "side_by_side=false", "sampler=ddpm", "sampler=dpmpp_2m_sde"
+THRIFTY = "sampler=thrifty"
 WAYS = [
     Way("100 steps", [EXACT, PLAIN]),
     Way("100 steps, side by side", [EXACT, "side_by_side=true"]),
@@ -43,9 +44,11 @@ WAYS = [
     Way("20 steps", [FEW, PLAIN]),
     Way("20 steps, reuse 2", [FEW, PLAIN, "sampler.reuse=2"]),
     Way("20 steps, all", [FEW, "sampler.reuse=2", *LATE]),
-    Way("15 steps, all", [FEW, "sampler.steps=15", "sampler.reuse=2", *LATE]),
+    Way("12 steps where they are of use", [THRIFTY, PLAIN, "sampler.reuse=none"]),
+    Way("thrifty", [THRIFTY, PLAIN]),
+    Way("thrifty, all", [THRIFTY, "side_by_side=true", "channels_last=true"]),
 ]
-"""The first is the yardstick, each of the others leaves out something of it; the last two, all of that."""
+"""The first is the yardstick; each of the others leaves out something of it, and the last has it all."""
 FREE = [
     Way("unguided, 100 steps", ["method=unguided", EXACT]),
     Way("unguided, 20 steps", ["method=unguided", FEW]),

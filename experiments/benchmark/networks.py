@@ -63,7 +63,7 @@ def make_networks(options: argparse.Namespace) -> Networks:
         load_weights(clip, config.encoder.clip_checkpoint)
     else:
         for network in (denoiser.network, encoder):
-            _fill(network)
+            fill(network)
     denoiser.eval().requires_grad_(False)
     clip.eval().requires_grad_(False)
     settings = config.prior.denoiser.network
@@ -73,8 +73,9 @@ def make_networks(options: argparse.Namespace) -> Networks:
     return Networks(denoiser, nn.ModuleDict(rivals), encoder.eval().requires_grad_(False), clip)
 
 
-def _fill(network: nn.Module) -> None:
+def fill(network: nn.Module) -> nn.Module:
     """Random weights of unit gain, also in layers that start at zero: zeros are faster to compute with."""
     for name, parameter in network.named_parameters():
         if parameter.ndim > 1:
             parameter.data.normal_(std=parameter[0].numel() ** -0.5, generator=keyed_generator("fill", name))
+    return network

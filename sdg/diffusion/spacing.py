@@ -50,9 +50,10 @@ class ADM(Spacing):
     """
 
     def __init__(self, first: int | None = None, last: int = 0):
-        for name, t, usual in (("first", first, "null"), ("last", last, "0")):
-            if t is not None and (isinstance(t, bool) or not isinstance(t, int) or t < 0):
-                raise SDGError(f"sampler.spacing.{name}={t} is no timestep: use {usual}, or one of the prior's")
+        if first is not None and (isinstance(first, bool) or not isinstance(first, int) or first < 1):
+            raise SDGError(f"sampler.spacing.first={first} is no timestep: use for example 900, or null")
+        if isinstance(last, bool) or not isinstance(last, int) or last < 0:
+            raise SDGError(f"sampler.spacing.last={last} is no timestep: use 0, or for example 40")
         self.first, self.last = first, last
 
     def __call__(self, schedule: Schedule, steps: int | str) -> tuple[int, ...]:

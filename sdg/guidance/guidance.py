@@ -8,7 +8,7 @@ the released code.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -211,10 +211,14 @@ class Guidance(nn.Module):
                     f"guidance.terms.{name}.weight: widen it, or take more steps"
                 )
 
-    def rests(self, level: Level) -> bool:
-        """Whether every weight is 0 at ``level``, so that guidance need not be evaluated."""
+    def rests(self, level: Level, unseen: Container[str] = ()) -> bool:
+        """Whether every weight is 0 at ``level``, so that guidance need not be evaluated.
+
+        Args:
+            unseen: terms of which the encoder sees nothing there, whose weights count as 0.
+        """
         seen = self.seen(level)
-        return not any(term.weight_at(seen) for term in self.terms.values())
+        return not any(term.weight_at(seen) for name, term in self.terms.items() if name not in unseen)
 
     def train(self, mode: bool = True) -> Self:
         """Stays in eval mode, whatever the parent's mode: batch statistics would mix the samples."""

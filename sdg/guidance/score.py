@@ -103,7 +103,7 @@ class Aimed(Score):
         self._scores: dict[str, Tensor] = {}
 
     def rests(self, level: Level) -> bool:
-        return self.guidance.rests(level)
+        return self.guidance.rests(level, self.aim.unseen(self.guidance.seen(level)))
 
     def rise(self, x: Tensor, level: Level) -> Rise:
         self._aim(level)

@@ -237,6 +237,10 @@ class Aim:
             **{name: features[id(ref)] for name, ref in self.references.items()},
         }
 
+    def unseen(self, level: Level) -> set[str]:
+        """Terms whose weight follows what the encoder sees, where it sees nothing at ``level``."""
+        return {name for name, curve in self.curves.items() if curve(level.t) == 0}
+
     def keep(self, rows: Tensor) -> None:
         """Go on with these samples, (N,) int64, in this order."""
         self.constant = {name: target[rows] for name, target in self.constant.items()}

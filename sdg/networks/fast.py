@@ -1,10 +1,36 @@
 """Other ways to compute the same network, faster for some sizes and on some machines."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sdg.networks.unet import UpsampledConv
+
+
+LARGE = 256
+"""Side of the pictures, in pixels, from which half precision was measured to be faster on a processor."""
+
+
+class Quickest(NamedTuple):
+    """Settings of ``sample.py``, not compiled."""
+
+    channels_last: bool
+    dtype: str
+
+
+def quickest(device: torch.device, side: int) -> Quickest:
+    """What was measured to be fastest for pictures of so many pixels a side (docs/performance.md).
+
+    On a processor that is channels_last; for large pictures, where its instructions multiply bfloat16, that,
+    too. On a GPU nothing was measured.
+    """
+    if device.type != "cpu":
+        return Quickest(False, "float32")
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # from PyTorch 2.9 on
+    half = side >= LARGE and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_tile"))
+    return Quickest(True, "bfloat16" if half else "float32")
 
 
 def quicken(network: nn.Module, *, channels_last: bool = False, compile: bool = False) -> nn.Module:

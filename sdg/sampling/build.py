@@ -5,7 +5,7 @@ from inspect import signature
 from typing import Any, Literal
 
 from hydra.utils import get_object
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sdg.baselines.clip_loss import CLIPLoss
 from sdg.baselines.latent import LatentSearch
@@ -20,6 +20,7 @@ from sdg.errors import SDGError
 from sdg.estimators.estimator import Estimator
 from sdg.guidance.eyes import Eyes
 from sdg.guidance.guidance import Guidance
+from sdg.networks.fast import quickest
 from sdg.sampling.aims import Aims
 from sdg.sampling.chains import GuidedSampling
 from sdg.sampling.constraints import Constraints
@@ -38,7 +39,7 @@ def build_method(config: DictConfig, networks: Networks | None = None, samples: 
     A method whose constructor has an argument ``networks`` is given what is loaded.
 
     Args:
-        config: its ``group`` and its ``side_by_side``, where they are null, are set.
+        config: of its ``group``, ``side_by_side``, ``channels_last`` and ``dtype``, what is null is set.
         networks: where networks are kept; by default they are loaded for this method alone.
         samples: how many are asked for. Fewer than :data:`GROUP` do not pay for a whole group.
 
@@ -50,10 +51,22 @@ def build_method(config: DictConfig, networks: Networks | None = None, samples: 
     if "group" in config and config.group is None:  # what a picture says of itself has it in the method
         each = (config.get("population") or {}).get("particles", 1)
         config.group = each * min(GROUP, 1 << max(samples - 1, 0).bit_length())
+    _set_quickest(config, networks)
     method: Method = build(config.method, **({"networks": networks} if keeps else {}))
     if "side_by_side" in config and config.side_by_side is None:
         config.side_by_side = method.side_by_side
     return method.to(networks.device)
+
+
+def _set_quickest(config: DictConfig, networks: Networks) -> None:
+    """Choose how networks compute where that is left open, and say so: it changes the last bits or more."""
+    side = OmegaConf.select(config, "prior.denoiser.image_size") or 0
+    found = quickest(networks.device, side)._asdict()
+    chosen = {name: value for name, value in found.items() if name in config and config[name] is None}
+    config.update(chosen)
+    if chosen:
+        words = " ".join(f"{name}={str(value).lower()}" for name, value in chosen.items())
+        print(f"note: {words}, which was measured to be fastest on such a device (docs/performance.md)")
 
 
 def guided_sampling(

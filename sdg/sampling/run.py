@@ -54,7 +54,7 @@ def sample(config: DictConfig) -> Path:
     references = [str(path) for given in config.references for path in list_pictures(given)]
     check_numbers(config)
     folder = Path(config.output_dir)
-    for name in ("group", "side_by_side"):
+    for name in ("group", "side_by_side", "channels_last", "dtype"):
         if config[name] is None and (known := read_record(folder)):
             config[name] = known.get(name)
     asked = SamplePlan(prompts, references, config.samples_per_prompt, config.seed, 0.0, config.unguided)

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,31 @@ def test_what_is_usual(schedule: Schedule, kind: type[Spacing]) -> None:
 
 def test_adms_is_respacing() -> None:
     assert ADM()(LINEAR, "10,10,20") == respace(1000, "10,10,20")
+
+
+def test_adms_may_begin_later_and_end_earlier() -> None:
+    assert ADM(first=900)(LINEAR, 4) == (0, 300, 600, 900)
+    assert ADM(last=99)(LINEAR, 4) == (99, 399, 699, 999)
+    assert ADM(first=900, last=40)(LINEAR, 11) == tuple(range(40, 901, 86))
+    assert ADM(first=500, last=100)(LINEAR, 1) == (500,)
+
+
+@pytest.mark.parametrize("first, last, remedy", [
+    (1000, 0, r"from timestep 1000 to 0 does not fit 1000 of them.* first <= 999"),
+    (300, 300, "from timestep 300 to 300 does not fit"),
+    (100, 200, "from timestep 100 to 200 does not fit"),
+    (None, 999, "from timestep 999 to 999 does not fit"),
+])  # fmt: skip
+def test_a_chain_that_goes_nowhere_is_refused(first: int | None, last: int, remedy: str) -> None:
+    with pytest.raises(SDGError, match=remedy):
+        ADM(first, last)(LINEAR, 2)
+
+
+@pytest.mark.parametrize("given", [{"first": -1}, {"first": 1.5}, {"last": True}, {"last": "0"}])
+def test_an_end_is_a_timestep(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(SDGError, match=rf"sampler\.spacing\.{name}=.* is no timestep: use"):
+        ADM(**given)
 
 
 @pytest.mark.parametrize("spacing, schedule, steps, remedy", [

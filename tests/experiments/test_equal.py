@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experiments.benchmark.chains import cond_fn
+from experiments.benchmark.chains import DEEPINV, cond_fn, dps
 from experiments.benchmark.equal import FREE, MEASURES, WAYS, page
 from sdg.diffusion.ddpm import DDPM
 from sdg.diffusion.denoiser import Denoiser
@@ -48,15 +48,36 @@ def test_equal_is_what_no_measure_finds_worse_than_the_interval_of_the_plain_cha
     assert verdict(drift=0.31, distance=41.0) == "no: drift, distance"
 
 
-@pytest.mark.slow
-def test_diffusers_and_a_cond_fn_draw_what_we_draw() -> None:
-    """The same noise, networks, timesteps and mean shift, by their scheduler and by ours."""
-    pytest.importorskip("diffusers", reason="there is no diffusers: '.[dev]' brings it")
+def networks() -> tuple[ADMUNet, TimeResNet]:
+    """A prior of x_0 and an encoder, tiny and frozen."""
     unet = ADMUNet(32, 1, (1, 2), (2,), head_channels=32, out_channels=3)
     encoder = TimeResNet((1, 1, 1, 1), 4, 4, 8, image_size=32, sinusoid_dim=8, time_dim=8)
     for network in (unet, encoder):
         network.load_state_dict(fill_state_dict(network.state_dict()))
         network.eval().requires_grad_(False)
+    return unet, encoder
+
+
+@pytest.mark.slow
+def test_deepinvs_dps_goes_back_through_our_prior_towards_what_is_said() -> None:
+    pytest.importorskip(DEEPINV, reason="there is no deepinv: '.[dev]' brings it")
+    unet, encoder = networks()
+    denoiser, target = Denoiser(unet, NoiseSchedule.linear(), 32, parameterisation="x0"), torch.eye(8)[:1]
+
+    def likeness(weight: float) -> float:
+        drawn = dps(denoiser, encoder, target, weight, (1, 3, 32, 32), 5)
+        assert drawn.shape == (1, 3, 32, 32)
+        said = encoder(drawn.float(), torch.zeros(1, dtype=torch.int64)).pooled
+        return torch.cosine_similarity(said, target).item()
+
+    assert likeness(100.0) > likeness(0.0)
+
+
+@pytest.mark.slow
+def test_diffusers_and_a_cond_fn_draw_what_we_draw() -> None:
+    """The same noise, networks, timesteps and mean shift, by their scheduler and by ours."""
+    pytest.importorskip("diffusers", reason="there is no diffusers: '.[dev]' brings it")
+    unet, encoder = networks()
     target, scale = torch.nn.functional.normalize(torch.ones(1, 8)), 50.0
     schedule, key = NoiseSchedule.linear(), (0, 3)
     guidance = Guidance(encoder, {"text": Text()}, scale)

@@ -20,9 +20,10 @@ from sdg.diffusion.timeline import Timeline
 from sdg.guidance.content import Content
 from sdg.guidance.guidance import Guidance
 from sdg.guidance.score import Aimed
+from sdg.guidance.sight import Curve
 from sdg.guidance.targets import Aim, Reference
 from sdg.guidance.term import Term
-from sdg.guidance.weight import NoiseWindow
+from sdg.guidance.weight import NoiseWindow, Visible
 from sdg.networks.time_encoder import Features
 from tests.diffusion.examples import normal
 
@@ -176,3 +177,21 @@ def test_a_window_of_noise_counts_the_encoders_timesteps() -> None:
     assert guidance.rests(outside)
     assert Rescaling(LINEAR).level(inside).progress == inside.progress
     assert math.isclose(guidance.seen(inside).t, 500, abs_tol=1e-6)
+
+
+def test_where_the_encoder_sees_nothing_a_term_that_follows_it_rests() -> None:
+    """By the encoder's timesteps, and only if no other term is left."""
+    flow, curve = Flow(), Curve((0, 600, 999), (1.0, 0.0, 0.0))
+    seen, blind = (flow.level(flow.time(LINEAR.level(t).log_snr)) for t in (500, 700))
+    terms = {"content": Content(Visible())}
+    guidance, both = (
+        Guidance(Encoder(), {**terms, **more}, 1.0, schedule=LINEAR)
+        for more in ({}, {"likelihood": Likelihood(1.0)})
+    )
+    for rests, wanted in ((_aimed(guidance, curve).rests, True), (_aimed(both, curve).rests, False)):
+        assert not rests(seen)
+        assert rests(blind) == wanted
+
+
+def _aimed(guidance: Guidance, curve: Curve) -> Aimed:
+    return Aimed(guidance, Aim(guidance.encode, {}, {}, curves={"content": curve}), torch.ones(1))

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sdg.networks.fast import quicken, subpixel
+from sdg.networks.fast import quicken, quickest, subpixel
 from sdg.networks.unet import ADMUNet, UpsampledConv
 from tests.golden.fill import fill_state_dict
 
@@ -51,3 +51,24 @@ def test_nothing_is_changed_unasked() -> None:
     quicken(layer)
     assert layer.weight.is_contiguous()
     assert layer._compiled_call_impl is None
+
+
+@pytest.mark.parametrize(
+    "device, side, instructions, expected",
+    [
+        ("cpu", 64, {"amx_tile": True}, (True, "float32")),
+        ("cpu", 256, {"amx_tile": True}, (True, "bfloat16")),
+        ("cpu", 512, {"avx512_bf16": True, "amx_tile": False}, (True, "bfloat16")),
+        ("cpu", 256, {"avx512_f": True}, (True, "float32")),
+        ("cuda", 256, {"amx_tile": True}, (False, "float32")),
+    ],
+)
+def test_what_was_measured_to_be_fastest(
+    device: str,
+    side: int,
+    instructions: dict[str, bool],
+    expected: tuple[bool, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: instructions, raising=False)
+    assert quickest(torch.device(device), side) == expected

@@ -7,6 +7,7 @@ import yaml
 from hydra.errors import InstantiationException
 
 from sdg.diffusion.branches import InTurn, SideBySide
+from sdg.networks.fast import Quickest
 from sdg.studio import again
 from tests.sampling.test_controls import pictures, run
 from tests.tiny import make_weights, pixels
@@ -64,3 +65,21 @@ def test_an_estimator_that_waits_for_the_prior_cannot_run_beside_it(
     with pytest.raises(InstantiationException, match=r"DPS waits for what the prior says.*side_by_side=null"):
         run(weights, tmp_path / "run", *waiting)
     assert not (tmp_path / "run").exists()
+
+
+def test_how_networks_compute_is_chosen_by_what_was_measured_if_left_open(
+    weights: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdg.sampling.build.quickest", lambda device, side: Quickest(True, "bfloat16"))
+    common = ["prompts=[a face]", "sampler.steps=2", "samples_per_prompt=1", "unguided=false"]
+    run(weights, tmp_path / "named", *common, "channels_last=true", "dtype=bfloat16")
+    assert "measured" not in capsys.readouterr().out
+    run(weights, tmp_path / "open", *common, "channels_last=null", "dtype=null")
+    told = "note: channels_last=true dtype=bfloat16, which was measured to be fastest on such a device"
+    assert told in capsys.readouterr().out
+    assert pictures(tmp_path / "open") == pictures(tmp_path / "named")
+    record = yaml.safe_load((tmp_path / "open" / "config.yaml").read_text())
+    assert (record["channels_last"], record["dtype"]) == (True, "bfloat16")
+    # Elsewhere another way may be the fastest: a folder goes on as it began.
+    monkeypatch.setattr("sdg.sampling.build.quickest", lambda device, side: Quickest(False, "float32"))
+    run(weights, tmp_path / "open", *common, "channels_last=null", "dtype=null", "samples_per_prompt=2")
