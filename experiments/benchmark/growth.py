@@ -10,14 +10,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from experiments.benchmark.grown import (
+    GROWTHS,
+    GUIDED,
+    UNGUIDED,
+    WAYS,
+    Chain,
+    Times,
+    guided_of,
+    one_of_four,
+)
 from experiments.benchmark.networks import fill
 from experiments.benchmark.report import relative
+from experiments.benchmark.targets import write_targets
 from experiments.command import add_output, add_report, command
 from experiments.cost.flops import MODELS
 from experiments.pages import table
@@ -41,49 +52,7 @@ from sdg.guidance.text import Text
 from sdg.networks.fast import quicken
 
 FOLDER = Path(__file__).parent
-WAYS = GUIDED, UNGUIDED = "guided", "unguided"
-
-
-class Chain(NamedTuple):
-    """What is drawn at once."""
-
-    pictures: int
-    side: int
-    steps: int
-
-    def __str__(self) -> str:
-        return f"{self.pictures} of {self.side} px in {self.steps}"
-
-
-class Growth(NamedTuple):
-    """A model's usual chain, and what becomes of each of its sizes in turn."""
-
-    usual: Chain
-    grown: Mapping[str, Sequence[int]]
-    channels_last: bool
-
-    def chains(self, size: str) -> list[Chain]:
-        """Along one size."""
-        return [self.usual._replace(**{size: value}) for value in self.grown[size]]
-
-
-GROWTHS = {
-    "toyfaces": Growth(
-        Chain(1, 64, 10),
-        {"pictures": (1, 2, 4, 8), "side": (32, 64, 128), "steps": (5, 10, 20, 50)},
-        channels_last=False,
-    ),
-    "ffhq": Growth(
-        Chain(1, 256, 1),
-        {"pictures": (1, 2, 4), "side": (64, 128, 256), "steps": (1, 2, 4)},
-        channels_last=True,
-    ),
-}
-"""By model of experiments/cost: each in the memory format in which it is faster."""
 TITLES = {"pictures": "Pictures at a time", "side": "Side of a picture in pixels", "steps": "Steps"}
-
-Times = Mapping[str, Sequence[float]]
-"""``chain, way`` -> seconds, round by round."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -105,7 +74,9 @@ def main(arguments: Sequence[str]) -> None:
     }
     options.report.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(known, indent=1) + "\n")
-    print(f"look at {write(known, options.report)}")
+    page = write(known, options.report)
+    write_targets(options.report)
+    print(f"look at {page}")
 
 
 def _runs(model: str, chains: Sequence[Chain], channels_last: bool) -> Iterator[tuple[str, Run]]:
@@ -113,8 +84,8 @@ def _runs(model: str, chains: Sequence[Chain], channels_last: bool) -> Iterator[
     for side in dict.fromkeys(chain.side for chain in chains):
         settings = [f"{part}.image_size={side}" for part in ("prior.denoiser", "encoder.network")]
         config = configuration("sample", [*MODELS[model], *settings])
-        networks = [build(config[part]) for part in ("prior.denoiser", "encoder.network")]
-        denoiser, encoder = (network.eval().requires_grad_(False) for network in networks)
+        parts = config.prior.denoiser, config.encoder.network
+        denoiser, encoder = (build(part).eval().requires_grad_(False) for part in parts)
         for network in (denoiser.network, encoder):
             quicken(fill(network), channels_last=channels_last)
         width = int(config.encoder.network.output_dim)
@@ -140,17 +111,6 @@ def _run(chain: Chain, denoiser: Any, guidance: Guidance | None, target: Tensor)
     return run
 
 
-def guided(times: Times, chain: Chain) -> tuple[float, float, float]:
-    """The time of guided in that of unguided: median of the rounds, least, most."""
-    return relative(list(times[f"{chain}, {GUIDED}"]), list(times[f"{chain}, {UNGUIDED}"]))
-
-
-def one_of_four(times: Times, chain: Chain) -> tuple[float, float, float]:
-    """The time of one guided picture in that of four at a time, likewise."""
-    one, four = (times[f"{chain._replace(pictures=n)}, {GUIDED}"] for n in (1, 4))
-    return relative(list(one), list(four))
-
-
 def write(known: Mapping[str, Any], folder: Path) -> Path:
     """Page and figure of all models that are known; returns the page."""
     lines = [
@@ -168,10 +128,11 @@ def write(known: Mapping[str, Any], folder: Path) -> Path:
         for size, title in TITLES.items():
             chains = GROWTHS[model].chains(size)
             heads = [title, "unguided, s", "guided, s", "guided / unguided", "guided / first row"]
-            lines += ["", *table(heads, [_row(chain, chains[0], size, found["times"]) for chain in chains])]
-        least = " (least {1:.2f}, most {2:.2f})".format(*one_of_four(found["times"], GROWTHS[model].usual))
-        ratio = one_of_four(found["times"], GROWTHS[model].usual)[0]
-        lines += ["", f"One guided picture takes {ratio:.2f} of the time of four at a time{least}."]
+            lines += ["", *table(heads, [_row(chain, chains[0], size, found["times"]) for chain in chains])][
+                :-1
+            ]
+        ratio = _spread(one_of_four(found["times"], GROWTHS[model].usual))
+        lines += ["", f"One guided picture takes {ratio} of the time of four at a time."]
     draw(known, folder)
     return save_lines(folder / "growth.md", lines, next(iter(known.values()))["made"])
 
@@ -180,7 +141,7 @@ def _row(chain: Chain, first: Chain, size: str, times: Times) -> list[str]:
     own = {way: times[f"{chain}, {way}"] for way in WAYS}
     grown = relative(list(own[GUIDED]), list(times[f"{first}, {GUIDED}"]))
     seconds = [f"{median(own[way]):.3g}" for way in (UNGUIDED, GUIDED)]
-    return [str(getattr(chain, size)), *seconds, _spread(guided(times, chain)), _spread(grown)]
+    return [str(getattr(chain, size)), *seconds, _spread(guided_of(times, chain)), _spread(grown)]
 
 
 def _spread(found: tuple[float, float, float]) -> str:

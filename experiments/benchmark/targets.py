@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.benchmark.contest import BY_TEXT, HALF, OURS, QUICK, STEP, UNET
+from experiments.benchmark.grown import GROWTHS, guided_of, one_of_four
 from experiments.benchmark.report import Report, arithmetic, relative
 from experiments.benchmark.rival import AZULA
 from experiments.results import save_lines
@@ -39,6 +40,17 @@ def guided(report: Report) -> Found:
     rows = _rows(report)
     way = _fastest(report, BY_TEXT)
     return relative(rows[BY_TEXT, way], rows[STEP, way])[0], way
+
+
+def grown(model: str, find: Callable[..., tuple[float, float, float]]) -> Callable[[Report], Found | None]:
+    """A number of the usual chain of a model in ``growth.json``."""
+
+    def found(report: Report) -> Found | None:
+        growth = GROWTHS[model]
+        way = f"{OURS}, channels_last" if growth.channels_last else OURS
+        return (find(report[model]["times"], growth.usual)[0], way) if model in report else None
+
+    return found
 
 
 def against(group: str, rival: str, way: str | None = None) -> Callable[[Report], Found | None]:
@@ -78,15 +90,17 @@ _PEAK = "UNet, share of the convolution's peak: FFHQ"
 _RELEASED = "guided step, in times of the speed as released: "
 _RELEASE = against(BY_TEXT, f"as released, {AZULA}'s UNet")
 _IN_HALF = against(BY_TEXT, "as released", f"{OURS}, {HALF}")
+_ONE = "one guided picture, in times of four"
+_GROWTH = "growth"
 _WAITS = "copies and numbers that the host waits for in a step"
 _FFHQ, _LSUN, _LSUN_1 = "ffhq_bfloat16_b8_cuda", "lsun_bfloat16_b8_cuda", "lsun_bfloat16_b1_cuda"
 TARGETS = (
-    Target(_GUIDED + "FFHQ, RN50x16", guided, CPU, "ffhq_b1", 1.50, least=False),
+    Target(_GUIDED + "FFHQ, RN50x16", grown("ffhq", guided_of), CPU, _GROWTH, 1.40, least=False),
     Target(_GUIDED + "FFHQ, RN50x16, 8 pictures", guided, GPU, _FFHQ, 1.55, least=False),
     Target(_GUIDED + "LSUN, RN50x16, 8 pictures", guided, GPU, _LSUN, 1.12, least=False),
     Target(_GUIDED + "LSUN, RN50x16, 1 picture", guided, GPU, _LSUN_1, 1.25, least=False),
     Target(_DIFFUSERS + ": FFHQ", against(UNET, "diffusers"), CPU, "ffhq_b1", 1.2),
-    Target(_DIFFUSERS + ", compiled: FFHQ", against(UNET, "diffusers, compiled"), CPU, "ffhq_b1", 1.0),
+    Target(_DIFFUSERS + ", compiled: FFHQ", against(UNET, "diffusers, compiled"), CPU, "ffhq_b1", 1.3),
     Target(_DIFFUSERS + ": LSUN", against(UNET, "diffusers"), GPU, _LSUN, 1.3),
     Target(_DIFFUSERS + ", compiled: LSUN", against(UNET, "diffusers, compiled"), GPU, _LSUN, 0.97),
     Target(_RELEASED + "FFHQ", against(BY_TEXT, "as released"), CPU, "ffhq_b1", 1.4),
@@ -101,6 +115,7 @@ TARGETS = (
     Target(_PEAK, of_the_peak, GPU, _FFHQ, 0.75),
     Target(_WAITS, waits, CPU, "toyfaces", 0, least=False),
     Target(_WAITS, waits, GPU, _FFHQ, 0, least=False),
+    Target(_ONE + ": FFHQ", grown("ffhq", one_of_four), CPU, _GROWTH, 0.3, least=False),
     Target("Fréchet distance of 2048 features, in times of scipy's speed", distance, CPU, "toyfaces", 5),
 )
 
@@ -118,6 +133,7 @@ def write_targets(folder: Path) -> None:
         "",
         "- `make bench` makes the report toyfaces;",
         f"- `{FFHQ}` makes ffhq_b1;",
+        "- `python -m experiments.benchmark.growth --model ffhq` makes growth;",
         "- `make bench-gpu` makes all of the GPU's in one call; where none is on file, no GPU was at hand;",
         "- graphs compiled anew after the first step (wanted: 0) are counted by "
         "`tests/performance/test_loop.py`;",

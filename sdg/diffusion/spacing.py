@@ -38,8 +38,8 @@ class Spacing(ABC):
 class ADM(Spacing):
     """:func:`respace`: a whole number, ``"10,10,20"`` or ``"ddim25"``. For schedules of timesteps.
 
-    With few steps, either end may be worth none of its own: where nothing of a picture is seen yet, pure noise
-    is as good a state as any, and where next to no noise is left, the picture expected is the picture.
+    With few steps, either end may be worth none of its own: where nothing of a picture is seen yet, pure
+    noise is as good a state as any; where next to no noise is left, the picture expected is the picture.
 
     Args:
         first: the timestep at which the chain begins; None: the noisiest.

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from sdg.networks.unet import UpsampledConv
 
-
 LARGE = 256
 """Side of the pictures, in pixels, from which half precision was measured to be faster on a processor."""
 
