@@ -35,7 +35,8 @@ MEASURES = {
 """What is measured, its name, and whether more or less of it is better."""
 LATE = ["guidance.every=3", "guidance.every_from=0.6"]
 PLAIN, EXACT, FEW = "side_by_side=false", "sampler=ddpm", "sampler=dpmpp_2m_sde"
-THRIFTY = "sampler=thrifty"
+ENDS = ["sampler/spacing=adm", "sampler.spacing.first=900", "sampler.spacing.last=40"]
+TWELVE, AUTO = [FEW, "sampler.steps=12", *ENDS], "sampler.reuse=auto"
 WAYS = [
     Way("100 steps", [EXACT, PLAIN]),
     Way("100 steps, side by side", [EXACT, "side_by_side=true"]),
@@ -44,11 +45,11 @@ WAYS = [
     Way("20 steps", [FEW, PLAIN]),
     Way("20 steps, reuse 2", [FEW, PLAIN, "sampler.reuse=2"]),
     Way("20 steps, all", [FEW, "sampler.reuse=2", *LATE]),
-    Way("12 steps where they are of use", [THRIFTY, PLAIN, "sampler.reuse=none"]),
-    Way("thrifty", [THRIFTY, PLAIN]),
-    Way("thrifty, all", [THRIFTY, "side_by_side=true", "channels_last=true"]),
+    Way("12 steps where they are of use", [*TWELVE, PLAIN]),
+    Way("12 steps, auto", [*TWELVE, PLAIN, AUTO]),
+    Way("12 steps, all", [*TWELVE, AUTO, "side_by_side=true", "channels_last=true"]),
 ]
-"""The first is the yardstick; each of the others leaves out something of it, and the last has it all."""
+"""The first is the yardstick; each of the others leaves out something of it, and the last the most."""
 FREE = [
     Way("unguided, 100 steps", ["method=unguided", EXACT]),
     Way("unguided, 20 steps", ["method=unguided", FEW]),
