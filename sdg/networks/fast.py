@@ -27,7 +27,7 @@ def quickest(device: torch.device, side: int) -> Quickest:
     """
     if device.type != "cpu":
         return Quickest(False, "float32")
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # from PyTorch 2.9 on
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # from PyTorch 2.9 on
     half = side >= LARGE and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_tile"))
     return Quickest(True, "bfloat16" if half else "float32")
 

@@ -81,7 +81,7 @@ def test_adms_may_begin_later_and_end_earlier() -> None:
 
 
 @pytest.mark.parametrize("first, last, remedy", [
-    (1000, 0, r"from timestep 1000 to 0 does not fit 1000 of them.* first <= 999"),
+    (1000, 0, r"from timestep 1000 to 0 does not fit 1000 of them.*first <= 999"),
     (300, 300, "from timestep 300 to 300 does not fit"),
     (100, 200, "from timestep 100 to 200 does not fit"),
     (None, 999, "from timestep 999 to 999 does not fit"),
