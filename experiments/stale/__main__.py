@@ -34,8 +34,11 @@ def stale(folder: Path) -> Iterator[tuple[Path, str]]:
     """Pages that are not of the files that stand, and what has changed."""
     for path in pages(folder):
         head = read_head(path)
-        if head is None or "files" not in head:
+        if head is None:
             yield path, "it does not say what made it"
+            continue
+        if "files" not in head:
+            yield path, f"made by {str(head['commit'])[:12]}, which did not name files yet"
             continue
         before = head["files"]
         experiment = folder / path.relative_to(folder).parts[0]
