@@ -157,15 +157,17 @@ def test_pages_of_other_files_are_named(
         head["files"] = ours | other
         (folder / f"{name}.md").write_text(f"<!-- made by: {json.dumps(head)} -->\n")
     (folder / "silent.md").write_text("# nothing\n")
+    (folder / "old.md").write_text('<!-- made by: {"commit": "0123456789abcdef", "code": {}} -->\n')
     with pytest.raises(SystemExit) as ended:
         command.main([])
     assert ended.value.code == 1
-    one, room, silent, last = capsys.readouterr().out.splitlines()
+    old, one, room, silent, last = capsys.readouterr().out.splitlines()
     assert one.startswith("experiments/samplers/one.md: sdg/pixels.py changed since ")
     assert room.startswith("experiments/samplers/room.md: sdg/diffusion/__init__.py, ")
     assert f" and {len(ours['sdg/diffusion']) + 1 - 5} more changed since " in room
+    assert old == "experiments/samplers/old.md: made by 0123456789ab, which did not name files yet"
     assert silent == "experiments/samplers/silent.md: it does not say what made it"
-    assert last.startswith("3 of 4 pages")
+    assert last.startswith("4 of 5 pages")
     assert fresh.is_file()
 
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from sdg.data.toyfaces import ATTRIBUTES
 from sdg.errors import SDGError
 from sdg.metrics.drift import Drift
-from sdg.metrics.exchange import EXCHANGES, balanced, lots
+from sdg.metrics.exchange import EXCHANGES, at_least, balanced, lots
+from sdg.metrics.intervals import mean_spread
 from sdg.metrics.measure import Measure
+from sdg.metrics.units import Units
 from tests.metrics.examples import evidence, judged, record, write_mentions
 
 NAMES = list(ATTRIBUTES)
@@ -147,3 +149,12 @@ def test_the_interval_of_a_large_drift_is_that_of_the_mean_change(tmp_path: Path
     assert beard.interval is not None
     assert beard.interval[1] - beard.interval[0] == pytest.approx(2 * 1.966 * error, rel=0.02)
     assert beard.value == pytest.approx(float(change.mean()), rel=0.01)
+
+
+@pytest.mark.parametrize("own, right", [(0.0, 4.0), (1.0, 4.0), (9.0, 9.0)])
+def test_a_square_varies_no_less_than_where_nothing_has_moved(own: float, right: float) -> None:
+    """Exchanges that move it by two either way have a variance of four."""
+    signs = torch.tensor([1.0, -1.0]).repeat(8)
+    spread = mean_spread(Units.alone(len(signs)), signs)
+    found = at_least(spread.scaled((own / spread.variance) ** 0.5), 5 + 2 * signs)
+    assert sum(each.variance for each in found) == pytest.approx(right, rel=0.08)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from sdg.errors import SDGError
 from sdg.metrics import manifold
+from sdg.metrics.intervals import Spread, mean_spread
 from sdg.metrics.manifold import Manifold, prdc
 from sdg.metrics.units import Units
 from tests.metrics.examples import Known, Thumbnail, viewed
@@ -121,3 +122,17 @@ def test_what_is_lost_without_a_group_by_hand_on_a_line() -> None:
 def test_needs_more_pictures_than_neighbours() -> None:
     with pytest.raises(SDGError, match="more than 5 pictures a set, here are 5"):
         prdc(normal(30, 2, 0), normal(5, 2, 1))
+
+
+def test_what_pictures_bring_each_for_themselves_is_counted_once() -> None:
+    """Of samples that vary by 0.5, 0.2 of it alone, and a reference by 0.3; halves say 0.35 for both."""
+
+    def spread(variance: float) -> Spread:
+        values = torch.tensor([1.0, -1.0, 1.0, -1.0])
+        own = mean_spread(Units.alone(4), values)
+        return own.scaled((variance / own.variance) ** 0.5)
+
+    for samples, alone, right in ((0.5, 0.2, 0.3 + 0.35), (0.5, 0.6, 0.35)):
+        both = manifold._counted_once(spread(samples), spread(0.3), spread(alone), 0.35)
+        assert sum(each.variance for each in both) == pytest.approx(right)
+        assert both[0].variance / both[1].variance == pytest.approx(samples / 0.3)
