@@ -70,7 +70,8 @@ def test_deepinvs_dps_goes_back_through_our_prior_towards_what_is_said() -> None
         said = encoder(drawn.float(), torch.zeros(1, dtype=torch.int64)).pooled
         return torch.cosine_similarity(said, target).item()
 
-    assert likeness(100.0) > likeness(0.0)
+    # The tiny encoder's gradient is small.
+    assert likeness(1e6) > likeness(0.0) + 5e-4
 
 
 @pytest.mark.slow

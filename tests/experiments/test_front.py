@@ -190,7 +190,8 @@ def test_the_smallest_comparison_is_swept_drawn_judged_and_shown(
     rest = [word for word in tiny(tmp_path) if word != "group=2"]
     # A judge of random weights reads no nuisance well.
     rest += ["metrics.spread.renders=16", "metrics.spread.trusted=1e9"]
-    experiment.main(["sweep", *sizes, *rest])
+    # Each study has a folder of its own by default, too: their noises differ.
+    experiment.main(["sweep", *sizes, *rest, "--output", str(tmp_path / "swept")])
     chosen = json.loads((tmp_path / "report" / "doses.json").read_text())["chosen"]["20"]
     assert chosen.keys() == {"sdg", "mpgd"}
     assert (tmp_path / "report" / "sweep.md").read_text().count(" | yes |") == 2

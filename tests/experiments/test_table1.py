@@ -314,10 +314,13 @@ def test_a_method_that_does_not_do_what_it_is_told_loses(
     """Rendered faces in place of samples show what their prompts say, in one row what others say."""
     mentions = Mentions(written.POOL)
 
-    def draw(folder: Path, settings: Sequence[str], samples: int) -> Path:
+    def draw(folder: Path, settings: Sequence[str]) -> Path:
         if folder.exists():
             return folder
-        seed = int(next(word for word in settings if word.startswith("seed=")).partition("=")[2])
+        seed, samples = (
+            int(next(word for word in settings if word.startswith(f"{name}=")).partition("=")[2])
+            for name in ("seed", "samples_per_prompt")
+        )
         aim = next((word for word in settings if word.startswith("prompts=")), "")
         own = (
             [] if folder.name.startswith("unguided") else json.loads(aim.partition("=")[2].replace("'", '"'))
@@ -336,7 +339,7 @@ def test_a_method_that_does_not_do_what_it_is_told_loses(
         (folder / "config.yaml").write_text("")
         return folder
 
-    monkeypatch.setattr(drawing, "timed", draw)
+    monkeypatch.setattr(drawing, "draw", draw)
     networks = [word for word in tiny if word.startswith(("prior", "encoder"))]
     chosen = ["--rows", "sdg_text", "sdg_text_20", "unguided", "--prompts", "12", "--parts", "2"]
     counts = ["--samples", "3", "--references", "4", "--renders", "200"]
