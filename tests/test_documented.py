@@ -164,7 +164,7 @@ def drawings(document: Path) -> Iterator[tuple[str, list[str]]]:
         script = (
             {"draw": "sample", "evaluate": "evaluate"}.get(name) if program == "sdg" else SCRIPTS.get(name)
         )
-        elsewhere = re.search(r"\bPATH\b|\bFILE\b|ffhq|stylegan", command)
+        elsewhere = re.search(r"\bPATH\b|\bFILE\b|ffhq|stylegan|toyfaces_spectral", command)
         if script in ("sample", "evaluate") and not elsewhere:
             yield script, _draw_words([word for word in given if word]) if program == "sdg" else given[:-1]
 

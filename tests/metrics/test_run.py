@@ -201,7 +201,8 @@ def test_a_folder_of_strangers_is_measured_against_another(
     keep = [f"cache='{tmp_path / 'cache'}'", "metrics.kd_judge.subset_size=10"]
     report = evaluate(config(*folders, picked, *keep, *small_judge)).whole().report
     extractor = build(config(*small_judge).features.judge)
-    expected = float(subset_mmd(extractor(images[:20]), extractor(images[20:]), 10, 100).mean())
+    own, others = (extractor.of(extractor(part)) for part in (images[:20], images[20:]))
+    expected = float(subset_mmd(own, others, 10, 100).mean())
     assert report["measures"]["kd_judge"]["value"] == pytest.approx(expected, rel=1e-4)
     assert report["measures"]["prdc_judge/recall"]["count"] == 40
     assert report["counts"] == {"pictures": 20, "reference": 40}
