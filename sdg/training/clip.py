@@ -52,6 +52,8 @@ class CLIPTraining(Training):
             chooses what to make of the convolutions at a third of the cost; None: all of it. With ``[]`` the
             words learn to say what the pictures show, and copies of the image tower stay right. Unless all
             of it is trained, its norms keep their statistics.
+        grey: let the image tower see the mean of a picture's channels alone. Where only some of the pictures
+            have colours, these would else tell which captions a picture can have, whatever it shows.
 
     Raises:
         SDGError: the tokenizer is not word-level; the image tower has no such part; in training, siblings
@@ -73,6 +75,7 @@ class CLIPTraining(Training):
         family_loss: float = 0.0,
         angle_loss: float = 0.0,
         image_tower: Sequence[str] | None = None,
+        grey: bool = False,
         seed: int = 0,
     ):
         super().__init__()
@@ -86,7 +89,7 @@ class CLIPTraining(Training):
         self.contrast_weight, self.cosine_loss = contrast, cosine_loss
         self.pair_loss, self.margin_loss = pair_loss, margin_loss
         self.family_loss, self.angle_loss, self.contrast = family_loss, angle_loss, Contrast(of_chance=1)
-        self.image_tower = image_tower
+        self.image_tower, self.grey = image_tower, grey
         self.words = nn.Linear(clip.embed_dim, self.tokenizer.size)
         if image_tower is not None:
             learn_only(clip.model.visual, image_tower, "model.image_tower")
@@ -147,6 +150,17 @@ class CLIPTraining(Training):
         super().optimizer_step(*args, **kwargs)
         # Here, not in on_train_batch_end: a checkpoint is written before Lightning calls that hook.
         self.clip.model.logit_scale.data.clamp_(max=4.6052)  # ln 100, as in CLIP
+        if self.grey:
+            self._forget_colour()
+
+    def on_fit_start(self) -> None:
+        if self.grey:
+            self._forget_colour()
+
+    def _forget_colour(self) -> None:
+        """Give the first convolution the same weight for each channel of a picture, before it is normalised."""
+        weight, std = self.clip.model.visual.conv1.weight.data, self.clip.normalise.std.view(1, -1, 1, 1)
+        weight.copy_((weight / std.to(weight)).mean(dim=1, keepdim=True) * std.to(weight))
 
     def validation_step(self, batch: dict, batch_idx: int) -> None:
         image, text = self.clip.encode_image(batch["image"]), self.clip.encode_text(batch["captions"])
