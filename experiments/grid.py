@@ -131,6 +131,10 @@ class Study:
         """Draw a way, or what is left of it, and measure it."""
         name = way.name.replace(", ", "_").replace(" ", "-").replace(":", "-")
         folder = self._whole(name, way) if self.parts is None else self._merged(name, way, self.parts)
+        return self.measured(way, folder)
+
+    def measured(self, way: W, folder: Path) -> Point[W]:
+        """Measure pictures that are in a folder already, as those of a way."""
         words = [f"samples='{folder}'", f"mentions='{self.pool}'", *self.metrics, *self.evaluate]
         found = evaluate(configuration("evaluate", words)).whole()
         return Point(way, found.measures, found.report, folder)

@@ -43,7 +43,9 @@ def write(output: Path, sample: Sequence[str], faces: int) -> tuple[list[str], l
     return shown, [str(folder / f"style_{name}.png") for name in STYLES]
 
 
-class _OfSamples(ABC):
+class OfSamples(ABC):
+    """A metric of the samples against their references."""
+
     judges = True
 
     @abstractmethod
@@ -59,7 +61,7 @@ class _OfSamples(ABC):
         return [mean_of(evidence, name, values, other.get(name)) for name, values in own.items()]
 
 
-class Kept(_OfSamples):
+class Kept(OfSamples):
     """The attributes and nuisances of references that :func:`write` wrote."""
 
     protocol = (
@@ -69,9 +71,9 @@ class Kept(_OfSamples):
     )
 
     def values(self, evidence: Evidence, rows: Sequence[int], judged: Judged) -> dict[str, Tensor]:
-        paths = _references(evidence)
+        paths = references_of(evidence)
         different = sorted(set(paths))
-        read = evidence.judge.read([_pixels(different, evidence.judge.toyfaces_side())])
+        read = evidence.judge.read([pixels_of(different, evidence.judge.toyfaces_side())])
         wanted = read.nuisances[[different.index(path) for path in paths]]
         away = (judged.nuisances - wanted).abs().double()
         pose = torch.tensor([name in POSE for name in NUISANCES])
@@ -83,7 +85,7 @@ class Kept(_OfSamples):
         }
 
 
-class Painted(_OfSamples):
+class Painted(OfSamples):
     """Colours and textures of the references."""
 
     protocol = (
@@ -94,7 +96,7 @@ class Painted(_OfSamples):
 
     def values(self, evidence: Evidence, rows: Sequence[int], judged: Judged) -> dict[str, Tensor]:
         pictures = torch.cat(list(evidence.samples.batches(rows, evidence.judge.batch_size)))
-        references = _pixels(_references(evidence), pictures.shape[-1])
+        references = pixels_of(references_of(evidence), pictures.shape[-1])
         ratios = [
             (own - wanted).norm(dim=(1, 2)) / wanted.norm(dim=(1, 2))
             for own, wanted in zip(
@@ -107,7 +109,7 @@ class Painted(_OfSamples):
         }
 
 
-class Pixels(_OfSamples):
+class Pixels(OfSamples):
     """Differences of pixels.
 
     Args:
@@ -124,7 +126,7 @@ class Pixels(_OfSamples):
     def values(self, evidence: Evidence, rows: Sequence[int], judged: Judged) -> dict[str, Tensor]:
         pictures = torch.cat(list(evidence.samples.batches(rows, evidence.judge.batch_size))).double()
         low_pass = LowPass(side := pictures.shape[-1], self.factor)
-        away = low_pass(pictures - _pixels(_references(evidence), side).double())
+        away = low_pass(pictures - pixels_of(references_of(evidence), side).double())
         return {"": away.abs().mean(dim=(1, 2, 3))}
 
 
@@ -138,7 +140,7 @@ class Disputed:
     judges = True
 
     def __call__(self, evidence: Evidence) -> list[Measure]:
-        mentioned, shown = evidence.mentioned(), true_attributes(_references(evidence))
+        mentioned, shown = evidence.mentioned(), true_attributes(references_of(evidence))
         disputed = (mentioned >= 0) & (mentioned != shown)
         below, measures = disputed.sum(dim=1).double(), []
         for name, wanted in (("words", mentioned), ("picture", shown)):
@@ -176,12 +178,12 @@ def textures(pictures: Tensor, judge: JudgeReader) -> list[Tensor]:
     return grams
 
 
-def _references(evidence: Evidence) -> list[Path]:
+def references_of(evidence: Evidence) -> list[Path]:
     """That of each guided sample."""
     return [Path(str(record["reference"])) for record in evidence.guided.records]
 
 
-def _pixels(paths: Sequence[Path], side: int) -> Tensor:
+def pixels_of(paths: Sequence[Path], side: int) -> Tensor:
     """(N, 3, side, side) uint8."""
     return to_bytes(torch.stack([read_picture(path, side) for path in paths]))
 

@@ -8,8 +8,8 @@ from experiments.photographs.examination import Finding
 from sdg.files import write_whole
 
 
-def write_table(found: Mapping[str, Sequence[Finding]], folder: Path, words: str, judge: str) -> None:
-    """``judge.md``."""
+def write_table(found: Mapping[str, Sequence[Finding]], folder: Path, words: str, judge: str) -> Path:
+    """Write ``judge.md``; returns its path."""
     rows = [
         [name, each.name, f"{each.value:.3f}", _ends(each), str(each.count)]
         for name, findings in found.items()
@@ -21,6 +21,7 @@ def write_table(found: Mapping[str, Sequence[Finding]], folder: Path, words: str
         *table(["photographs", "what", "value", "95 %", "pictures"], rows, left=2),
     ]
     write_whole(folder / "judge.md", "\n".join(lines))
+    return folder / "judge.md"
 
 
 def _ends(finding: Finding) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from omegaconf import DictConfig
 
 from experiments.command import add_report, add_settings, command
 from experiments.pages import head, table
@@ -26,6 +27,19 @@ FOLDER = Path(__file__).parent
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     config = configuration("train", [f"+experiment={options.experiment}", *options.train])
+    options.report.mkdir(parents=True, exist_ok=True)
+    title, cells = search(config, options.report / "curve.png")
+    lines = [*head(title, invocation("retrieval", arguments)), *cells]
+    path = save_page(options.report / "results.md", lines, "experiments.retrieval")
+    print(f"look at {options.report / 'curve.png'} and {path.name} beside it")
+
+
+def search(config: DictConfig, figure: Path) -> tuple[str, list[str]]:
+    """Draw the figure of a training of the encoder that is done; returns a title, and the lines of the table.
+
+    Args:
+        config: of ``train.py``.
+    """
     clip = build(config.model.clip).eval()
     encoder = load_weights(build(config.encoder.network), config.encoder.checkpoint).eval()
     data = build(config.data)
@@ -34,19 +48,13 @@ def main(arguments: Sequence[str]) -> None:
     batches = [from_bytes(batch["image"].to(device)) for batch in data.val_dataloader()]
     schedule = build(config.encoder.schedule)
     curves = retrieval_curves(clip.to(device), encoder.to(device), schedule, batches)
-
-    options.report.mkdir(parents=True, exist_ok=True)
-    pool = sum(map(len, batches))
-    at = levels(schedule)
-    draw_curves(at, curves, pool).save(options.report / "curve.png")
+    pool, at = sum(map(len, batches)), levels(schedule)
+    draw_curves(at, curves, pool).save(figure)
     rows = [
         [str(t), *(f"{value:.3f}" for value in values)]
         for t, values in zip(at, zip(*curves.values(), strict=True), strict=True)
     ]
-    title = f"Top-1 among {pool} validation pictures"
-    lines = [*head(title, invocation("retrieval", arguments)), *table(["t", *curves], rows)]
-    path = save_page(options.report / "results.md", lines, "experiments.retrieval")
-    print(f"look at {options.report / 'curve.png'} and {path.name} beside it")
+    return f"Top-1 among {pool} validation pictures", table(["t", *curves], rows)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,6 +1,6 @@
 """The judge as an extractor: its features, and its answers, which can be matched with text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -64,29 +64,41 @@ class JudgeAnswers(JudgeOutputs):
     Args:
         judge: the judge, not loaded.
         mentions: file that says what the texts mention, as ``Mentions`` reads it.
+        common: for each attribute, how common each of its values is, in their order; None: as in toy faces.
 
     Raises:
-        SDGError: the judge does not read toy faces, of which alone it is known how common each value is.
+        SDGError: the judge does not read toy faces, and nothing says how common its values are; or what says
+            so does not fit its values.
     """
 
-    def __init__(self, judge: JudgeSource, mentions: str | Path | None):
-        if judge.attributes != ATTRIBUTES:
+    def __init__(
+        self,
+        judge: JudgeSource,
+        mentions: str | Path | None,
+        common: Mapping[str, Sequence[float]] | None = None,
+    ):
+        if common is None and judge.attributes != ATTRIBUTES:
             raise SDGError(
                 "judge_answers needs to know how common every value is, which is known of toy faces alone: "
-                "use judge=toyfaces, or other features"
+                "give features.judge_answers.common={sex: [0.5, 0.5], …}, or use other features"
             )
+        self.common = MARGINALS if common is None else common
+        for name, values in judge.attributes.items():
+            if len(self.common.get(name, ())) != len(values) or min(self.common[name]) <= 0:
+                raise SDGError(
+                    f"features.judge_answers.common needs {len(values)} shares above 0 of {name}, those of "
+                    f"{', '.join(values)}: mend it"
+                )
         super().__init__(judge)
-        self.protocol = (
-            "log p(value | picture) - log p(value) by the toyfaces judge, for every attribute value"
-        )
-        self.mentions = Mentions(mentions)
+        self.protocol = f"log p(value | picture) - log p(value) by {judge.name}, for every attribute value"
+        self.mentions = Mentions(mentions, judge.attributes)
 
     def of(self, kept: Tensor) -> Tensor:
         logits = self.judgement(kept).attributes
         return torch.cat(
             [
-                logits[name].log_softmax(dim=1) - logits[name].new_tensor(MARGINALS[name]).log()
-                for name in ATTRIBUTES
+                own.log_softmax(dim=1) - own.new_tensor(self.common[name]).log()
+                for name, own in logits.items()
             ],
             dim=1,
         )
@@ -95,6 +107,6 @@ class JudgeAnswers(JudgeOutputs):
         said = self.mentions(prompts)
         columns = [
             F.one_hot(column + 1, len(values) + 1)[:, 1:]  # -1, no mention, is dropped
-            for column, values in zip(said.T, ATTRIBUTES.values(), strict=True)
+            for column, values in zip(said.T, self.source.attributes.values(), strict=True)
         ]
         return torch.cat(columns, dim=1).float()

@@ -111,7 +111,7 @@ def gather(config: DictConfig) -> Evidence:
             aims = {path for record in samples.records if (path := record.get("reference")) is not None}
             reference = reference.without(aims) if aims else reference
     extractors: dict[str, Callable[[], Extractor]] = {
-        name: partial(_extractor, node) for name, node in (config.features or {}).items()
+        name: partial(build_extractor, node) for name, node in (config.features or {}).items()
     }
     extractors[OUTPUTS] = partial(JudgeOutputs, judge_source(config))
     reader = FeatureReader(extractors, cache, _device(config.device))
@@ -191,7 +191,7 @@ def load_judge(config: DictConfig) -> JudgeReader:
     return JudgeReader(judge, source.size, config.batch_size, device, *values, protocol)
 
 
-def _extractor(node: DictConfig) -> Extractor:
+def build_extractor(node: DictConfig) -> Extractor:
     """An extractor; raises its own SDGError, so that metrics on others are still measured."""
     try:
         extractor: Extractor = build(node)

@@ -1,4 +1,4 @@
-"""A training by the clock: how many steps fit into so many hours, and an end when they are over."""
+"""A training by the clock: an end when its hours, or the minutes of one run, are over."""
 
 import time
 from collections.abc import Callable
@@ -61,3 +61,19 @@ class Budget(Callback):
             f"{pace:.2f} steps a second here: {self.hours:g} h end after about {end:,.0f} steps "
             "(callbacks.budget.hours)"
         )
+
+
+class Deadline(Callback):
+    """Ends a run after ``minutes``, wherever the training is: the same command goes on another time.
+
+    Args:
+        minutes: of training, validation and figures together; what follows the last step comes on top.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, minutes: float, clock: Callable[[], float] = time.monotonic):
+        self.end, self.clock = clock() + 60 * minutes, clock
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        over = trainer.strategy.reduce_boolean_decision(self.clock() >= self.end, all=False)
+        trainer.should_stop = trainer.should_stop or over

@@ -158,7 +158,7 @@ class CLIPTraining(Training):
             self._forget_colour()
 
     def _forget_colour(self) -> None:
-        """Give the first convolution the same weight for each channel of a picture, before it is normalised."""
+        """Let the first convolution weight all channels of a picture alike, as they are in the file."""
         weight, std = self.clip.model.visual.conv1.weight.data, self.clip.normalise.std.view(1, -1, 1, 1)
         weight.copy_((weight / std.to(weight)).mean(dim=1, keepdim=True) * std.to(weight))
 
