@@ -73,9 +73,13 @@ def _hydra(words: tuple[str, ...]) -> DictConfig:
         return hydra.compose("sample", list(words), return_hydra_config=True)
 
 
-def make_weights(folder: Path) -> list[str]:
-    """Random weights for the tiny networks, as files; the overrides that make ``sample.py`` use them."""
-    config = configure("sample", NETWORKS)
+def make_weights(folder: Path, *chosen: str) -> list[str]:
+    """Random weights for the tiny networks, as files; the overrides that make ``sample.py`` use them.
+
+    Args:
+        chosen: overrides that come before those of the tiny networks, such as ``encoder=faces64``.
+    """
+    config = configure("sample", [*chosen, *NETWORKS])
     with torch.random.fork_rng():
         torch.manual_seed(0)  # whatever ran before: biases are as their layers begin
         files = {

@@ -44,7 +44,10 @@ class Curve:
                 [
                     *("judge=faceapi", f"judge.folder='{options.folder}'", f"samples='{own}'"),
                     f"reference='{Path(held_out[0]).parent}'",
-                    *(f"metrics=[{','.join(MEASURES)}]", "metrics.kd_judge.subset_size=100"),
+                    *(
+                        f"metrics=[{','.join(MEASURES)}]",
+                        f"metrics.kd_judge.subset_size={min(100, options.count, len(held_out))}",
+                    ),
                 ],
             )
         ).whole()

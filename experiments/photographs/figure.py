@@ -56,4 +56,4 @@ def _bars(axes: Axes, points: Sequence[Point[Way]], columns: Columns, title: str
             axes.hlines(beside[1], place - 0.45, place + 0.45, color=FAINT, linewidth=1.4)
     axes.set_xticks(range(len(names)), [columns[name][0] for name in names])
     plain_axes(axes, title)
-    axes.legend(frameon=False, fontsize=7.5, ncols=3, loc="upper right")
+    axes.legend(frameon=False, fontsize=7.5, ncols=6, loc="lower right", bbox_to_anchor=(1, 1))

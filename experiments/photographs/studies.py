@@ -25,8 +25,8 @@ KEPT = (
     f"+metrics.kept={{_target_: {OURS}.Kept}}",
     "+metrics.layout={_target_: experiments.references.Pixels, factor: 4}",
 )
-NEAR = "metrics.kd_judge.subset_size=20"
-"""A setting that lets small sets be measured: the value is the mean over subsets, and has no bias."""
+SUBSET = 50
+"""Pictures in a subset of the kernel distance, whose size does not change what is estimated."""
 
 
 class Size(NamedTuple):
@@ -104,15 +104,21 @@ class Studies:
 
     def _compared(self, title: str, folder: Path, more: Sequence[str]) -> Point[Way]:
         own = [self._metrics(["fd_judge_reference"] if self.size.alone > WIDTH else []), *more]
+        own.append(self._subset(self.size.alone))
         measured = self.options.output / "measured" / folder.name
-        words = [f"samples='{folder}'", f"output_dir='{measured}'", NEAR, *own, *self.options.evaluate]
+        words = [f"samples='{folder}'", f"output_dir='{measured}'", *own, *self.options.evaluate]
         found = evaluate(configuration("evaluate", words)).whole()
         way = Way(folder.name, Control(title, "prompts", (), DIVERSITY, knobs=()), 1.0, ())
         return Point(way, found.measures, found.report, folder)
 
     def _study(self, metrics: Sequence[str], more: Sequence[str], **aims: Sequence[str]) -> Study:
-        size, own = self.size, [self._metrics(metrics), NEAR, *more]
+        size = self.size
+        pictures = size.samples * min(map(len, aims.values()))
+        own = [self._metrics(metrics), self._subset(pictures), *more]
         return Study(self.options, own, PROMPTS, aims, parts=size.parts, samples=size.samples)
+
+    def _subset(self, pictures: int) -> str:
+        return f"metrics.kd_judge.subset_size={min(SUBSET, pictures, self.size.heldout)}"
 
     def _metrics(self, more: Sequence[str]) -> str:
         return f"metrics=[{','.join([*self.diverse, 'kd_judge', *more])}]"

@@ -20,6 +20,8 @@ from sdg.config import build
 from sdg.data.file_data import FileData
 from sdg.training.run import train
 
+STEPS = {"clip_pretrain": 2000, "clip": 3000}
+"""After which these are done."""
 LEAST = 0.5
 """Minutes that are worth starting a training for."""
 ON_GPU = {
@@ -70,7 +72,12 @@ def train_all(options: argparse.Namespace) -> Path:
     for stage in _stages(options, everything):
         if stage.name not in options.stages:
             continue
-        if stage.name == "prior":
+        if (
+            stage.name == "clip"
+            and steps_of(weights(options.output, "clip_pretrain")) < STEPS["clip_pretrain"]
+        ):
+            print("clip: waits until clip_pretrain is done, which it is a copy of")
+        elif stage.name == "prior":
             _train_prior(options, stage, end)
         else:
             _train(options, stage, end)
@@ -97,8 +104,8 @@ def _stages(options: argparse.Namespace, everything: Path) -> list[Stage]:
     grey = ("model.grey=true",) if options.smiles else ()
     where = f"data.root='{everything}'"
     return [
-        Stage("clip_pretrain", 2000, (where, *grey)),
-        Stage("clip", 3000, (where, clip)),
+        Stage("clip_pretrain", STEPS["clip_pretrain"], (where, *grey)),
+        Stage("clip", STEPS["clip"], (where, clip)),
         Stage("prior", options.steps, (f"data.root='{options.photographs}'",)),
     ]
 
