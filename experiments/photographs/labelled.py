@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from sdg.config import build
+from sdg.data.captioned import CaptionedData
 from sdg.data.captions import FOLDER, LabelCaptions
-from sdg.data.locate import find_source
 from sdg.data.table import Row, find_table, match_rows, read_table
 from sdg.errors import SDGError
 from sdg.metrics.pictures import Squares
@@ -35,27 +35,27 @@ def read_labelled(data: DictConfig, count: int) -> Labelled:
     """At most ``count`` labelled pictures of a ``conf/data``, evenly spaced.
 
     Raises:
-        SDGError: no pictures, no table, no labels, or a cell that means no value.
+        SDGError: no pictures, no table, no labels, a cell that means no value, or as ``CaptionedData``.
     """
-    captions = build(data.captions)
-    if not isinstance(captions, LabelCaptions):
+    known = build(data)
+    if not isinstance(known, CaptionedData) or not isinstance(known.words.captions, LabelCaptions):
         raise SDGError("the judge is held against labels: choose data with data.captions.labels, as faces64")
-    source = find_source(data.root, Path(data.cache), data.inside, data.size)
-    paths = [source.path_inside(place) for place in range(len(source))]
-    rows = [[{FOLDER: PurePosixPath(path).parent.name}] for path in paths]
-    if data.table is not None:
-        table = find_table(data.table, source.place, Path(data.root).expanduser())
-        rows, _ = match_rows(read_table(table, data.file), paths)
-    known = [place for place, those in enumerate(rows) if those]
-    if not known:
-        raise SDGError(f"nothing is known of the {len(paths):,} pictures of {data.root}: give data.table")
-    places = known[:: max(1, len(known) // count)][:count]
-    labels = [captions.prepare(rows[place]) for place in places]
-    told = [number for number, label in enumerate(labels) if label]
-    squares = Squares(data.root, source, data.size, data.preparation)
+    places = known.usable()
+    places = places[:: max(1, len(places) // count)][:count]
+    rows = read_rows(known, data)
     return Labelled(
-        squares,
-        [places[number] for number in told],
-        [label for label in labels if label],
-        [rows[places[number]][0] for number in told],
+        Squares(data.root, known.source.source, data.size, data.preparation),
+        places,
+        [known.words.contents[place] for place in places],
+        [rows[place][0] for place in places],
     )
+
+
+def read_rows(known: CaptionedData, data: DictConfig) -> list[list[Row]]:
+    """What the table says of each picture, cell by cell; without a table, the name of its folder."""
+    source = known.source.source
+    paths = [source.path_inside(place) for place in range(len(source))]
+    if data.table is None:
+        return [[{FOLDER: PurePosixPath(path).parent.name}] for path in paths]
+    table = find_table(data.table, source.place, Path(data.root).expanduser())
+    return match_rows(read_table(table, data.file), paths)[0]

@@ -18,6 +18,7 @@ from experiments.running import configuration
 from sdg.checkpoints.checkpoint import open_checkpoint
 from sdg.config import build
 from sdg.data.file_data import FileData
+from sdg.errors import SDGError
 from sdg.training.run import train
 
 STEPS = {"clip_pretrain": 2000, "clip": 3000}
@@ -63,8 +64,10 @@ def train_all(options: argparse.Namespace) -> Path:
     """Train what is left to train; returns the folder of the trainings.
 
     Raises:
-        SDGError: no time for a single step, or as the trainings do.
+        SDGError: no time for anything, or as the trainings do.
     """
+    if options.minutes < LEAST:
+        raise SDGError(f"{options.minutes:g} minutes are too few to train: use --minutes 1, or more")
     end = time.monotonic() + 60 * options.minutes
     both = options.smiles and configuration("train", _of("smile64", options.smiles)).data
     aged = configuration("train", _of("faces64", options.photographs)).data

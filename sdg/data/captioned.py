@@ -51,7 +51,10 @@ class CaptionedData(FileData):
         contents = [self._prepare(captions, those, place) for place, those in enumerate(rows)]
         silent = [source.name(place) for place, content in enumerate(contents) if content is None]
         if len(silent) == len(contents):
-            raise SDGError(f"{self.named} says nothing of any of {len(contents):,} pictures: mend data.file")
+            raise SDGError(
+                f"{self.named} says nothing of any of {len(contents):,} pictures: look at "
+                "its columns, data.file and data.captions"
+            )
         self._pass_over(silent, unmatched, f"{self.named} says nothing of {{}}")
         self.words = Words(captions, contents, self.seed)
         if unsaid := captions.unsaid(content for content in contents if content is not None):

@@ -1,4 +1,4 @@
-"""The method on photographs: all its commands on tiny networks and coloured squares, and what the rules choose."""
+"""The method on photographs: all its commands on tiny networks and coloured squares."""
 
 import json
 from pathlib import Path

@@ -12,6 +12,7 @@ from sdg.errors import SDGError
 from sdg.metrics.alignment import TextAlignment
 from sdg.metrics.drift import Drift
 from sdg.metrics.evidence import Evidence
+from sdg.metrics.judge_features import JudgeAnswers
 from sdg.metrics.judged import Judged, JudgeReader
 from sdg.metrics.judges import FaceApiJudge
 from sdg.metrics.marginals import Marginals
@@ -85,6 +86,9 @@ def test_the_judge_of_photographs_is_needed_only_by_what_asks_it(tmp_path: Path)
             ask()
     with pytest.raises(SDGError, match="judge_answers needs to know how common every value is"):
         found.features.extractor("judge_answers")
+    common = "features.judge_answers.common={age: [0.2, 0.2, 0.2, 0.2, 0.2], sex: [0.5, 0.5], smile: [1]}"
+    with pytest.raises(SDGError, match="needs 2 shares above 0 of smile, those of smiling, not smiling"):
+        gather(compose("evaluate", [*asked, common])).features.extractor("judge_answers")
     mentions = write_mentions(tmp_path / "m.jsonl", {"a hat": {"hat": "yes"}})
     with pytest.raises(SDGError, match="unknown attribute 'hat'"):
         gather(compose("evaluate", [*asked[:2], f"mentions='{mentions}'"]))
@@ -101,3 +105,17 @@ def test_the_judge_and_the_captions_of_photographs_have_the_same_words_for_the_s
     assert labels.age == compose("evaluate", ["judge=faceapi"]).judge.ages
     vocabulary = set(compose("sample", ["encoder=faces64"]).encoder.clip.vocabulary)
     assert {word for prompt in read_prompts(PROMPTS) for word in split_words(prompt)} <= vocabulary
+
+
+def test_answers_of_photographs_fit_what_is_said_of_them_more_if_it_is_rare(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A woman whom the judge is three quarters sure of, where women are a quarter: log 3."""
+    source = judge_source(compose("evaluate", ["judge=faceapi"]))
+    monkeypatch.setattr(source, "load", nn.Identity)
+    monkeypatch.setattr(source, "digest", lambda: "0" * 64)
+    common = {"age": [0.1, 0.1, 0.5, 0.2, 0.1], "sex": [0.75, 0.25], "smile": [0.4, 0.6]}
+    answers = JudgeAnswers(source, PROMPTS, common)
+    said = torch.tensor([[0.0] * 5 + [0.25, 0.75] + [0.5, 0.5] + [0.0] * 128]).clamp(min=1e-9).log()
+    features, texts = answers.of(said), answers.texts(["a photo of a woman", "a photo of a man"])
+    torch.testing.assert_close(features @ texts.T, torch.tensor([[3.0, 1 / 3]]).log())

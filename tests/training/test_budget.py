@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sdg.training.budget import Budget
+from sdg.training.budget import Budget, Deadline
 
 
 def trainer(steps: int = 0) -> Any:
@@ -55,3 +55,14 @@ def test_a_resumed_training_has_the_hours_that_are_left(capsys: pytest.CaptureFi
     work(resumed, running, 1)
     assert running.should_stop
     assert "1.00 steps a second here: 1 h end after about 5,600 steps" in capsys.readouterr().out
+
+
+def test_a_run_ends_at_its_deadline_whatever_earlier_runs_took() -> None:
+    seconds = iter(range(1000))
+    deadline, running = Deadline(0.5, lambda: float(next(seconds))), trainer(5000)
+    for _ in range(29):
+        deadline.on_train_batch_end(running)
+    assert not running.should_stop
+    deadline.on_train_batch_end(running)
+    assert running.should_stop
+    assert deadline.state_dict() == {}

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pytorch_lightning import LightningModule
 
 from sdg.errors import SDGError
 from sdg.networks.clip import CLIP, small_clip
@@ -79,3 +80,22 @@ def test_what_is_frozen_of_the_image_tower_keeps_its_weights_and_statistics(
 def test_parts_that_the_image_tower_does_not_have_are_refused():
     with pytest.raises(SDGError, match=r"model\.image_tower names layer5, .* parts of conv1, .*attnpool"):
         CLIPTraining(tiny_clip(), Optimisation(lr=0.1), image_tower=["attnpool", "layer5"])
+
+
+def test_a_tower_without_colours_sees_the_mean_of_the_channels_after_every_step(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clip = tiny_clip()
+    training = CLIPTraining(clip, Optimisation(lr=0.1), grey=True)
+    optimizer = torch.optim.AdamW(training.parameters(), lr=0.1)
+    monkeypatch.setattr(LightningModule, "optimizer_step", lambda *_: optimizer.step())
+    generator = keyed_generator("grey")
+    coloured = torch.randn(2, 3, 32, 32, generator=generator)
+    grey = coloured.mean(dim=1, keepdim=True).expand_as(coloured)
+    clip.eval()
+    training.on_fit_start()
+    for _ in range(2):
+        seen = clip.encode_image(coloured)
+        torch.testing.assert_close(seen, clip.encode_image(grey), atol=1e-5, rtol=0)
+        (seen * torch.randn(seen.shape, generator=generator)).sum().backward()
+        training.optimizer_step()
