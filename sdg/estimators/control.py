@@ -6,11 +6,12 @@ Before a step, M steps of Adam find a control u that minimises, for each sample,
           + w_c \gamma^2 \lVert \gamma u \rVert^2 - w_T F(D(x_t + \gamma u))
 
 and the whole step is taken from x_t + γu: another state, with a look of its own. The first term is a region
-of trust that no other method here has. With ``weights=ddim``, w_s and w_c are those of a step of DDIM, w_s =
-(√(1-ᾱ_s-n²) - √ᾱ_s σ/a)² and w_c = α, with n the deviation of its noise; with ``free``, 0 and 1.
+of trust that no other method here has. As a step of DDIM has it, w_s = (√(1-ᾱ_s-n²) - √ᾱ_s σ/a)² and
+w_c = α, with n the deviation of its noise.
 
 Official code (czi-ai/oc-guidance): γ enters to the fourth power, as above; M + 3 forwards where M + 1 are
-enough, since one is made twice, and another again after.
+enough, since one is made twice, and another again after. Some of its published settings have w_s = w_c = 0,
+others those of DDIM; its ``ddpm``, of the chain before it is respaced, is a weight of one's own here.
 
 Cost: M + 1 forwards and M pulls of the prior, M passes of the guide. Any sampler.
 """
@@ -27,7 +28,9 @@ from sdg.diffusion.sampler import Sampler, spread
 from sdg.diffusion.timeline import Timeline
 from sdg.errors import SDGError
 from sdg.estimators.ascent import Adam
+from sdg.estimators.dps import at
 from sdg.estimators.estimator import Estimator, Found, Here
+from sdg.guidance.weight import Weight
 
 
 class Control(Estimator):
@@ -38,12 +41,12 @@ class Control(Estimator):
         rate: Adam's learning rate; with ``fade``, it falls to 0 linearly over the chain.
         terminal: w_T.
         reach: γ.
-        weights: ``ddim`` or ``free``.
+        trust, effort: w_s and w_c: ``ddim``, or a number or function of the noise level.
         warm: whether each control begins as the one before it; the first begins as 0.
         clamp: clamp x̂_0 of the controlled state to [-1, 1], whatever the prior does, and keep its ε̂.
 
     Raises:
-        SDGError: unknown weights, or no inner steps.
+        SDGError: an unknown w_s or w_c, or no inner steps.
     """
 
     reads = "clean"
@@ -56,18 +59,20 @@ class Control(Estimator):
         fade: bool = True,
         terminal: float = 1.0,
         reach: float = 1.0,
-        weights: Literal["ddim", "free"] = "ddim",
+        trust: Literal["ddim"] | float | Weight = "ddim",
+        effort: Literal["ddim"] | float | Weight = "ddim",
         warm: bool = False,
         clamp: bool = False,
         recurrence: Recurrence | None = None,
     ):
         super().__init__(recurrence)
-        if weights not in ("ddim", "free"):
-            raise SDGError(f"estimator.weights={weights} is unknown: use ddim or free")
+        for name, given in (("trust", trust), ("effort", effort)):
+            if isinstance(given, str) and given != "ddim":
+                raise SDGError(f"estimator.{name}={given} is unknown: use ddim, or a number (0: none)")
         if not isinstance(inner, int) or inner < 1:
             raise SDGError(f"estimator.inner={inner} controls nothing: use 1 or more")
         self.inner, self.rate, self.fade, self.terminal = inner, rate, fade, terminal
-        self.reach, self.weights, self.warm, self.clamp = reach, weights, warm, clamp
+        self.reach, self.trust, self.effort, self.warm, self.clamp = reach, trust, effort, warm, clamp
         self.steps = 1
 
     def fit(self, sampler: Sampler, timeline: Timeline) -> None:
@@ -113,9 +118,12 @@ class Control(Estimator):
     def _weights(self, here: Here) -> tuple[float | Tensor, float]:
         """w_s, one number or (B, C, H, W), and w_c."""
         step = here.look.step
-        if self.weights == "free":
-            return 0.0, 1.0
+        trust = self._of_ddim(here) if isinstance(self.trust, str) else at(self.trust, step.level)
+        return trust, 1 - step.beta if isinstance(self.effort, str) else at(self.effort, step.level)
+
+    def _of_ddim(self, here: Here) -> Tensor:
+        step = here.look.step
         variance = 0.0 if step.last else spread(here.sampler, here.look.prediction, step).square()
         kept = torch.as_tensor(step.sigma_s**2 - variance).clamp(min=0).sqrt()
         odds = step.alpha_s * step.sigma / step.alpha
-        return (kept - odds).square(), 1 - step.beta
+        return (kept - odds).square()

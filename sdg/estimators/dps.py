@@ -17,6 +17,7 @@ Cost: one forward and one pull of the prior, one pass of the guide. Any sampler.
 
 from torch import Tensor
 
+from sdg.diffusion.level import Level
 from sdg.diffusion.look import Look
 from sdg.diffusion.pilot import Push
 from sdg.diffusion.recurrence import Recurrence
@@ -65,6 +66,10 @@ class DPS(Estimator):
 
 def shifted(look: Look, gradient: Tensor, strength: float | Weight, dose: Dose | None) -> Push:
     """x_s moved along a gradient at x_t."""
-    by = strength.at(look.step.level) if isinstance(strength, Weight) else strength
-    shift = by * gradient
+    shift = at(strength, look.step.level) * gradient
     return Push(shift=shift if dose is None else dose(shift, look.step.c1 * look.loudness, gradient))
+
+
+def at(strength: float | Weight, level: Level) -> float:
+    """A strength at a noise level."""
+    return strength.at(level) if isinstance(strength, Weight) else strength

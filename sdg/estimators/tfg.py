@@ -5,7 +5,7 @@ r"""TFG, a unified framework of training-free guidance (Ye et al., arXiv 2409.15
 
 .. math:: x_s = \mathrm{step}(x_t, \hat x_0) + \Delta_t/\sqrt\alpha + \sqrt{\bar\alpha_s}\,\Delta_0
 
-with f̃ smoothed over noise of radius σ̄ √(1-ᾱ_t): the ports of the state and of the transport, and
+with f̃ smoothed over noise of radius σ̄ √(1-ᾱ_t), or σ̄: the ports of the state and of the transport, and
 recurrence. ρ alone is DPS without norms; with a radius, LGD; μ alone is MPGD.
 
 ρ_t = ρ̄ s(t)/mean(s) over the chain, s = α (``increase``), 1 - α (``decrease``) or 1; likewise μ_t.
@@ -46,6 +46,7 @@ class TFG(Estimator):
         inner: N, steps from x̂_0.
         draws, radius: n and σ̄ of the smoothing; a radius of 0 draws nothing.
         rho_schedule, mu_schedule: how they change along the chain.
+        radius_schedule: ``decrease``, with the noise in x_t, or ``constant``.
 
     Raises:
         SDGError: an unknown schedule, or no draws for a radius.
@@ -62,16 +63,19 @@ class TFG(Estimator):
         radius: float = 0.1,
         rho_schedule: Schedule = "increase",
         mu_schedule: Schedule = "increase",
+        radius_schedule: Literal["decrease", "constant"] = "decrease",
         recurrence: Recurrence | None = None,
     ):
         super().__init__(recurrence)
         for name in (rho_schedule, mu_schedule):
             if name not in SCHEDULES:
                 raise SDGError(f"the schedule {name} is unknown: use {', '.join(SCHEDULES)}")
+        if radius_schedule not in ("decrease", "constant"):
+            raise SDGError(f"the schedule {radius_schedule} of a radius is unknown: use decrease, constant")
         if radius and draws < 1:
             raise SDGError(f"estimator.draws={draws} smoothes nothing: use 1 or more, or radius=0")
         self.rho, self.mu, self.inner, self.pulls = rho, mu, inner, bool(rho)
-        self.draws, self.radius = draws, radius
+        self.draws, self.radius, self.fixed = draws, radius, radius_schedule == "constant"
         self.shapes = {"rho": SCHEDULES[rho_schedule], "mu": SCHEDULES[mu_schedule]}
         self.means = {"rho": 1.0, "mu": 1.0}
 
@@ -83,7 +87,8 @@ class TFG(Estimator):
 
     def find(self, here: Here) -> Found:
         start, level = here.look.prediction.x0, here.look.step.level
-        smooth = smoothing(here, self.draws, self.radius)
+        sigma = here.look.step.sigma
+        smooth = smoothing(here, self.draws, self.radius / sigma if self.fixed else self.radius)
         through = inside = torch.zeros_like(start)
         if self.rho:
             through = pulled(here, True, smooth).gradient

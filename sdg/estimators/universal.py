@@ -10,14 +10,16 @@ through the port of the prediction, and then the step is repeated (``recurrence`
 
 Official code (arpitbansal297/Universal-Guided-Diffusion): Adam for the ascent; the guided x̂_0 is clamped,
 also in forward mode (``clamp``); forward mode hands the network the respaced index, so that it is right only
-without respacing; logits are summed over the batch. TFG's re-implementation ascends along the plain gradient
-from the clamped x̂_0 and clamps nothing after (``adam=false``).
+without respacing; logits are summed over the batch; where the loss is low, the ascent rests (``rest``). TFG's
+re-implementation ascends along the plain gradient from x̂_0 and clamps nothing after (``adam=false``).
 
 ``estimator=clip_x0`` is this without ascent, clamp and recurrence: how chains were guided before encoders
 learnt to read noise. Under DDPM, its gradient enters as the mean shift.
 
 Cost: one forward and one pull of the prior, 1 + ``inner`` passes of the guide, for each turn. Any sampler.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -38,6 +40,8 @@ class Universal(Estimator):
         adam: whether Adam takes them.
         clamp: clamp the guided x̂_0 to [-1, 1].
         clamped: whether F is taken of x̂_0 as the prior clamps it; no gradient passes where that bites.
+        bounded: whether an ascent without Adam begins at x̂_0 clamped to [-1, 1]; with Adam, every step does.
+        rest: the F from which on Adam's steps leave a sample where it is.
     """
 
     reads = "clean"
@@ -50,11 +54,14 @@ class Universal(Estimator):
         adam: bool = True,
         clamp: bool = True,
         clamped: bool = False,
+        bounded: bool = True,
+        rest: float = math.inf,
         recurrence: Recurrence | None = None,
     ):
         super().__init__(recurrence)
         self.strength, self.inner, self.rate, self.adam = strength, inner, rate, adam
         self.clamp, self.clamped, self.pulls = clamp, clamped, bool(strength)
+        self.bounded, self.rest = bounded, rest
 
     def find(self, here: Here) -> Found:
         nothing = torch.zeros_like(here.look.x_t)
@@ -74,12 +81,18 @@ class Universal(Estimator):
     def _ascend(self, here: Here, gradient: Tensor) -> Tensor:
         """How far the backward guidance moves x̂_0; 0 where F is flat, as it is for an unguided sample."""
         look, score = here.look, here.score
-        start = here.sampler.guide(look.prediction, self.strength * gradient, look.step).x0
-        x0, adam = start if self.adam else look.prediction.x0.clamp(-1, 1), Adam(self.rate)
-        begun, flat = x0, torch.tensor(True, device=x0.device)
+        if self.adam:
+            x0 = here.sampler.guide(look.prediction, self.strength * gradient, look.step).x0
+        else:
+            x0 = look.free.x0.clamp(-1, 1) if self.bounded else look.free.x0
+        begun, flat, adam = x0, torch.tensor(True, device=x0.device), Adam(self.rate)
         for _ in range(self.inner):
             x0 = x0.clamp(-1, 1) if self.adam else x0
-            uphill = score.limit(score.rise(x0, look.step.level).gradient)
-            x0 = x0 + (adam(uphill) if self.adam else self.rate * uphill)
+            value, rise = score.rise(x0, look.step.level)
+            uphill = score.limit(rise)
+            if self.adam:
+                x0 = x0 + torch.where((value < self.rest)[:, None, None, None], adam(uphill), 0)
+            else:
+                x0 = x0 + self.rate * uphill
             flat = flat & (uphill == 0).flatten(1).all(dim=1)
         return torch.where(flat[:, None, None, None], 0, x0 - begun)

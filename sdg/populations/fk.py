@@ -16,7 +16,7 @@ is one pass without a gradient and needs no prediction of the prior, which no ot
 
 Official code (zacharyhorvitz/Fk-Diffusion-Steering): multinomial over the whole batch; with ``adaptive``, the
 weights of a time at which nothing is resampled are dropped (``drop``), while here they are kept until the
-next.
+next; ``max`` begins with an r of 0 (``least``), so that it chooses nothing while all are below.
 
 Cost: K chains, and K passes of the guide without a gradient at each comparison. A sampler that adds noise.
 """
@@ -80,11 +80,14 @@ class Weights:
 
     Args:
         shape: (entries, K).
+        least: r before the first comparison.
     """
 
-    def __init__(self, kind: Kind, strength: float, shape: tuple[int, int], drop: bool = False):
+    def __init__(
+        self, kind: Kind, strength: float, shape: tuple[int, int], drop: bool = False, least: float = 0.0
+    ):
         self.kind, self.strength, self.drop = kind, strength, drop
-        self.carried = torch.zeros(shape, dtype=torch.float64)
+        self.carried = torch.full(shape, least, dtype=torch.float64)
         """What is kept of earlier F: the last, the highest or the sum."""
         self.product = torch.zeros(shape, dtype=torch.float64)
         """The log of all weights by which a particle's ancestors were resampled."""
@@ -118,7 +121,9 @@ class Steering(Selection):
     def __init__(self, score: Score, crowd: Crowd, particles: int, how: FK):
         super().__init__(score, crowd, particles)
         self.how, self.taken = how, 0
-        self.weights = Weights(how.potential, how.strength, (self.entries, particles), how.drop)
+        least = -torch.inf if how.potential == "max" else 0.0
+        shape = (self.entries, particles)
+        self.weights = Weights(how.potential, how.strength, shape, how.drop, least)
 
     def __call__(self, moment: Moment) -> Tensor | None:
         self.taken += 1

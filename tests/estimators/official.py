@@ -157,16 +157,23 @@ class Switching(Pilot):
 
 
 def deal(
-    chain: str, timeline: Timeline, sampler: Sampler, layout: str, turns: Callable[[Step], int], count: int
+    noise: Tensor,
+    x_T: Tensor,
+    timeline: Timeline,
+    sampler: Sampler,
+    layout: str,
+    turns: Callable[[Step], int],
+    count: int,
 ) -> dict[str, list[Tensor]]:
     """The draws of a chain for our streams.
 
     Args:
+        noise: (samples, draws, C, H, W); x_T is (samples, C, H, W).
         layout: what each turn of a step draws, in order: z of the step, b to go back, m of an estimate, u
             unused; Z is not drawn at the last step, and B not in the last turn of a step.
     """
-    noise, start = arrays()[f"{chain}.noise"][:count], arrays()[f"{chain}.x_T"][:count]
-    streams: dict[str, list[Tensor]] = {"x_t": [start], "recurrence": [], "estimate": []}
+    noise = noise[:count]
+    streams: dict[str, list[Tensor]] = {"x_t": [x_T[:count]], "recurrence": [], "estimate": []}
     number = 0
     for step in timeline:
         for left in reversed(range(turns(step))):
@@ -197,11 +204,12 @@ def walked(
     clip: bool = True,
     learned: bool = False,
     noisy: bool = False,
+    noise: Tensor | None = None,
 ) -> tuple[list[Tensor], Prior]:
     """Our states after every step, and the prior with its count of forwards."""
     timeline = Visiting(arrays()[f"{chain}.timesteps"].tolist())
-    streams = deal(chain, timeline, sampler, layout, turns, count)
-    noise, prior = Scripted(streams), Prior(learned)
+    given, start = arrays()[f"{chain}.noise"] if noise is None else noise, arrays()[f"{chain}.x_T"]
+    source, prior = Scripted(deal(given, start, timeline, sampler, layout, turns, count)), Prior(learned)
     steers: dict[int, Steer] = {}
 
     def asked(x: Tensor, level: Level) -> Tensor:
@@ -213,11 +221,11 @@ def walked(
             return None
         if id(estimator) not in steers:
             estimator.fit(sampler, timeline)
-            steers[id(estimator)] = Steer(estimator, OfFunction(asked), noise.other("estimate"))
+            steers[id(estimator)] = Steer(estimator, OfFunction(asked), source.other("estimate"))
         return steers[id(estimator)]
 
     denoiser = Denoiser(prior, SCHEDULE, 8, clip=clip)
-    moments = walk(denoiser, sampler, timeline, noise, Switching(choose, turns))
+    moments = walk(denoiser, sampler, timeline, source, Switching(choose, turns))
     return [moment.x_s for moment in moments], prior
 
 

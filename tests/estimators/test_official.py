@@ -264,14 +264,14 @@ CHAINS: dict[str, tuple[Any, Any, Sampler, float, dict[str, Any]]] = {
         {"clip": False, "noisy": True},
     ),
     "ndtm_repo.causal": (
-        Control(2, 0.1, False, 1.0, 1.0, "free", warm=True, clamp=True),
+        Control(2, 0.1, False, 1.0, 1.0, 0.0, 1.0, warm=True, clamp=True),
         square,
         DDIM(0.0),
         1e-10,
         {"clip": False},
     ),
     "ndtm_repo.zero": (
-        Control(3, 0.05, True, 5.0, 2.0, "ddim", clamp=True),
+        Control(3, 0.05, True, 5.0, 2.0, clamp=True),
         square,
         DDIM(0.5),
         1e-10,

@@ -205,6 +205,13 @@ def test_particles_are_copied_in_proportion_and_entries_do_not_mix() -> None:
     assert rows[1].tolist() == [0, 0, 0, 0, 4, 5, 6, 7]
 
 
+def test_the_highest_score_so_far_counts_below_0_too() -> None:
+    selection = FK(2, 100.0, "max", every=1).over(FIRST, DDPM(), Crowd([(0, 0)], [True], False))
+    (row, _) = (selection(moment) for moment in moments([[-1.0, -3], [-2.0, -2]]))
+    assert row is not None
+    assert row.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
