@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.ablations.page import Points, write_page
+from experiments.ablations.page import write_page
 from experiments.ablations.plain import PLAIN, plain_clip
 from experiments.grid import Point, Study, Way
 from experiments.matched import COLUMNS, QUALITY
@@ -54,35 +54,19 @@ def way(
     return Way(f"guide{[*GUIDES].index(guide)}_{sampler}_{steps}_{at}_{scale:g}", words)
 
 
-def scale(options: argparse.Namespace) -> Lines:
-    """For the paper's sampler, and for one made for few steps."""
-    samplers = dict.fromkeys(["ddpm", options.sampler])
-    return {name: {s: way(options, name, options.steps, s) for s in options.scales} for name in samplers}
-
-
-def steps(options: argparse.Namespace) -> Lines:
-    """Each sampler at its own scale: one unit of scale moves a deterministic sampler half as far."""
-    return {
-        name: {n: way(options, name, n, scale) for n in options.counts}
-        for name, scale in options.samplers.items()
-    }
-
-
 def encoder(options: argparse.Namespace) -> Lines:
     """Each guide needs scales of its own, so all are shown."""
     own = partial(way, options, options.sampler, options.steps)
-    return {guide: {s: own(s, guide) for s in options.few_scales} for guide in GUIDES}
+    return {guide: {s: own(s, guide) for s in options.scales} for guide in GUIDES}
 
 
 def mean(options: argparse.Namespace) -> Lines:
     places = {"at x_t, the paper's code": "x_t", "at μ, the textbook": "mean"}
     own = partial(way, options, "ddpm", options.steps)
-    return {label: {s: own(s, at=at) for s in options.few_scales} for label, at in places.items()}
+    return {label: {s: own(s, at=at) for s in options.scales} for label, at in places.items()}
 
 
 ABLATIONS = {
-    "scale": Ablation("How strong guidance is", "guidance scale", scale),
-    "steps": Ablation("In how many steps, by which sampler", "steps", steps),
     "encoder": Ablation(
         "The time-dependent encoder against plain CLIP as the guide",
         "guidance scale",
@@ -94,25 +78,16 @@ ABLATIONS = {
 }
 
 
-class Lab:
-    """Draws and measures ways once, however many ablations share them."""
-
-    def __init__(self, options: argparse.Namespace):
-        self.options, self.points = options, dict[str, Point[Way]]()
-        self.studies = {name: Study(options, [*QUALITY, GAP.format(name)]) for name in {*GUIDES.values()}}
-
-    def study(self, name: str) -> Path:
-        """Draw, measure and show one ablation; returns the page."""
-        title, axis, lines_of, panels = ABLATIONS[name]
-        lines, options = lines_of(self.options), self.options
-        if PLAIN_X_T in lines:
-            plain_clip(options.output, options.sample)
-        for label, line in lines.items():
-            study = self.studies[GUIDES.get(label, GUIDES[TIME_CLIP])]
-            new = [each for each in line.values() if each.name not in self.points]
-            self.points |= {point.way.name: point for point in study.all(new)}
-        columns = COLUMNS | {"gap/top_1": ("adversarial gap", ".2f")}
-        points: Points = {
-            label: {x: self.points[each.name] for x, each in line.items()} for label, line in lines.items()
-        }
-        return write_page(options, name, (title, axis), points, columns, panels)
+def study(options: argparse.Namespace, name: str) -> Path:
+    """Draw, measure and show one ablation; returns the page."""
+    title, axis, lines_of, panels = ABLATIONS[name]
+    lines = lines_of(options)
+    if PLAIN_X_T in lines:
+        plain_clip(options.output, options.sample)
+    points = dict[str, Mapping[float, Point[Way]]]()
+    for label, line in lines.items():
+        guide = GUIDES.get(label, GUIDES[TIME_CLIP])
+        found = Study(options, [*QUALITY, GAP.format(guide)]).all([*line.values()])
+        points[label] = dict(zip(line, found, strict=True))
+    columns = COLUMNS | {"gap/top_1": ("adversarial gap", ".2f")}
+    return write_page(options, name, (title, axis), points, columns, panels)

@@ -56,8 +56,6 @@ GALLERY = {
         _part("baselines", "ilvr", "ILVR: the larger N, the less of a reference is kept."),
     ),
     "Ablations": (
-        _part("ablations", "scale", "How strong guidance is."),
-        _part("ablations", "steps", "In how many steps, by which sampler."),
         _part("ablations", "encoder", "The time-dependent encoder against plain CLIP as the guide."),
         _part("ablations", "mean", "The gradient at x_t, as in the paper's code, against that at μ."),
         _part("ablations", "gram", "Gram matrices of each sample against those of the whole batch."),
