@@ -16,6 +16,8 @@ from sdg.errors import SDGError
 from sdg.metrics.run import build_extractor, evaluate
 
 PROMPTS = Path(__file__).parent / "prompts.jsonl"
+TUNING = PROMPTS.with_name("tuning.jsonl")
+"""Other words, for what no result is measured on."""
 NETWORKS = ("prior=faces64", "encoder=faces64")
 STYLE = "stlpips_alex"
 WIDTH = 128
@@ -41,7 +43,7 @@ class Size(NamedTuple):
     samples: int
     """Of each target."""
     alone: int
-    """Samples of the prior alone."""
+    """Samples of the prior alone; 0: this is for tuning, with prompts and photographs of its own."""
     heldout: int
     """Photographs that samples are held against."""
 
@@ -67,18 +69,18 @@ class Studies:
         options.evaluate += [word for word in options.sample if word.startswith("encoder")]
         options.evaluate += [common(self.folder, options.evaluate), f"reference='{self.folder}'"]
         self.diverse = [DIVERSITY, *([STYLE] if self._at_hand(STYLE) else [])]
-        # The first half is for tuning alone.
-        half = len(held_out) // 2
-        self.references = held_out[half:] if size.alone else held_out[:half]
+        half, tuning = len(held_out) // 2, size.alone == 0
+        self.prompts = TUNING if tuning else PROMPTS
+        self.references = held_out[:half] if tuning else held_out[half:]
 
     def study(self, kind: Kind) -> Study:
         """The study of a kind of target."""
         size = self.size
         if kind == "prompts":
-            return self._study(["alignment"], self._gaps(), prompts=some(PROMPTS, size.prompts))
+            return self._study(["alignment"], self._gaps(), prompts=some(self.prompts, size.prompts))
         if kind == "references":
             return self._study([], KEPT, references=self._spaced(size.references))
-        prompts, references = some(PROMPTS, size.pairs), self._spaced(size.pairs)
+        prompts, references = some(self.prompts, size.pairs), self._spaced(size.pairs)
         return self._study(["alignment"], KEPT, prompts=prompts, references=references)
 
     def shuffled(self, study: Study, point: Point[Way]) -> Point[Way]:
@@ -115,7 +117,7 @@ class Studies:
         size = self.size
         pictures = size.samples * min(map(len, aims.values()))
         own = [self._metrics(metrics), self._subset(pictures), *more]
-        return Study(self.options, own, PROMPTS, aims, parts=size.parts, samples=size.samples)
+        return Study(self.options, own, self.prompts, aims, parts=size.parts, samples=size.samples)
 
     def _subset(self, pictures: int) -> str:
         return f"metrics.kd_judge.subset_size={min(SUBSET, pictures, self.size.heldout)}"
@@ -125,10 +127,10 @@ class Studies:
 
     def _gaps(self) -> list[str]:
         """How much better each guide finds its prompts than the judge does."""
-        least = len(read_prompts(PROMPTS))
+        least = len(read_prompts(self.prompts))
         made = "_target_: sdg.metrics.retrieve.AdversarialGap, held_out: judge_answers"
         return [
-            f"+metrics.gap_{guide}={{{made}, guide: {guide}, pool: '{PROMPTS}', least: {least}}}"
+            f"+metrics.gap_{guide}={{{made}, guide: {guide}, pool: '{self.prompts}', least: {least}}}"
             for guide in ("guide", "clip_guide")
         ]
 
