@@ -33,7 +33,7 @@ def write_photographs(options: argparse.Namespace, use: str, count: int, output:
         raise SDGError(
             f"too few pictures of {options.photographs} to {use}: use --train data.validation_share=0.2"
         )
-    folder = output / use.replace(" ", "_")
+    folder = output / f"{use.replace(' ', '_')}_{count}"
     folder.mkdir(parents=True, exist_ok=True)
     chosen = places[:: max(1, len(places) // count)][:count]
     paths = [folder / f"{place:06d}.png" for place in chosen]

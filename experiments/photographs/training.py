@@ -115,15 +115,18 @@ def _stages(options: argparse.Namespace, everything: Path) -> list[Stage]:
 
 def _train_prior(options: argparse.Namespace, stage: Stage, end: float) -> None:
     """By turns: some steps, then samples of the averaged weights, and the curve."""
-    curve = None if options.folder is None else Curve(options, weights(options.output, stage.name))
-    done, before = steps_of(weights(options.output, stage.name)), -1
-    while before < done < stage.steps:
-        before = done
-        turn = min(stage.steps, (done // options.every + 1) * options.every)
-        _train(options, stage._replace(steps=turn), end)
-        done = steps_of(weights(options.output, stage.name))
-        if curve is not None and before < done == turn:
+    file = weights(options.output, stage.name)
+    curve = None if options.folder is None else Curve(options, file)
+    done, before = steps_of(file), -1
+    while True:
+        whole = done > 0 and (done % options.every == 0 or done >= stage.steps)
+        if curve is not None and whole and str(done) not in curve.points:
             curve.measure(done)
+        if done >= stage.steps or done == before:
+            return
+        before, turn = done, min(stage.steps, (done // options.every + 1) * options.every)
+        _train(options, stage._replace(steps=turn), end)
+        done = steps_of(file)
 
 
 def _train(options: argparse.Namespace, stage: Stage, end: float) -> None:
