@@ -23,6 +23,8 @@ from sdg.sampling.networks import Compute, Networks
 
 STEPS = 100
 DEEPINV = "deepinv"
+PAIR, PAPER = "encoder=toyfaces", "guidance=text_paper"
+"""What guides every chain, whatever is the default elsewhere: what is on file stays comparable."""
 
 
 def chains(ways: Sequence[Way], pictures: int, settings: Sequence[str]) -> dict[str, Run]:
@@ -38,7 +40,7 @@ def _others(pictures: int, settings: Sequence[str], networks: Networks) -> dict[
     """The released code's habits around our networks; diffusers' UNet and scheduler with a cond_fn; deepinv's
     DPS, if it is installed.
     """
-    config = configuration("sample", list(settings))
+    config = configuration("sample", [PAPER, *settings])
     prior, encoder = (_plain(config[name]) for name in ("prior", "encoder"))
     denoiser, tower = networks.denoiser(prior, Compute()), networks.tower(encoder, Compute())
     clip, keys = networks.texts(encoder).clip, [(0, i) for i in range(pictures)]
