@@ -28,13 +28,13 @@ def drawing(settings: Sequence[str], networks: Networks, seed: int = 0) -> Run:
 def race(runs: Mapping[str, Run], file: Path, rounds: int, warm: str) -> dict[str, list[float]]:
     """Seconds of each run, by name, one per round; each round is saved to ``file`` as it ends.
 
-    Rounds of the same runs that the file has already count.
+    Rounds that the file has already count, if they have all of these runs.
 
     Args:
         warm: the run that is made once beforehand, untimed.
     """
     taken = json.loads(file.read_text("utf-8")) if file.exists() else []
-    taken = [each for each in taken if each.keys() == runs.keys()][:rounds]
+    taken = [{name: each[name] for name in runs} for each in taken if each.keys() >= runs.keys()][:rounds]
     if len(taken) < rounds:
         runs[warm]()
     while len(taken) < rounds:

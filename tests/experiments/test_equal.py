@@ -32,8 +32,12 @@ def verdict(**changed: float) -> str:
     quality = {
         name: found | {"pictures": (8, 8, 8)} for name, found in ((WAYS[0].name, PLAIN), ("other", other))
     }
-    seconds = {WAYS[0].name: [2.0, 4.0], FREE[1].name: [0.5, 0.5], "other": [1.0, 1.0]}
-    (row,) = [line for line in page(quality, {4: seconds}) if line.startswith("| other")]
+    long = {WAYS[0].name: [2.0, 4.0], FREE[1].name: [0.5, 0.5], "other": [1.0, 1.0]}
+    short = {FREE[1].name: [0.3, 0.5, 0.4], "short": [0.15, 0.5, 0.3]}
+    lines = page(quality, {4: [long, short]})
+    # 0.75 of the base of its own rounds, which takes 1/4 or 1/8 of the yardstick in the others.
+    assert "| short | 0.30 | 0.14 | 0.75 (0.50 … 1.00) |" in "\n".join(lines)
+    (row,) = [line for line in lines if line.startswith("| other")]
     cells = row.strip("| ").split(" | ")
     assert cells[1:4] == ["1.00", "0.38 (0.25 … 0.50)", "2.00"], "seconds, of plain, of unguided"
     return cells[-1]
