@@ -51,7 +51,7 @@ WAYS = [
     guided("100 steps, encoder rarer", EXACT, PLAIN, *LATE),
     guided("20 steps", FEW, PLAIN),
     guided("20 steps, reuse 2", FEW, PLAIN, "sampler.reuse=2"),
-    guided("20 steps, all", FEW, PLAIN, "sampler.reuse=2", *LATE),
+    guided("20 steps, reuse 2, encoder rarer", FEW, PLAIN, "sampler.reuse=2", *LATE),
     guided("12 steps where they are of use", *TWELVE, PLAIN),
     guided("12 steps, auto", *TWELVE, PLAIN, AUTO),
     guided("12 steps, all", *TWELVE, AUTO, *QUICK),

@@ -151,7 +151,13 @@ def test_an_interval_and_reuse_go_together(weights: list[str], tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "preset, sampler", [("fast", "dpmpp_2m_sde"), ("balanced", "dpmpp_2m_sde"), ("exact", "ddpm")]
+    "preset, sampler",
+    [
+        ("quick", "dpmpp_2m_sde"),
+        ("fast", "dpmpp_2m_sde"),
+        ("balanced", "dpmpp_2m_sde"),
+        ("exact", "ddpm"),
+    ],
 )
 def test_presets_are_samplers_with_steps_of_their_own(preset: str, sampler: str) -> None:
     chosen, named = (configure("sample", [f"sampler={name}"]).sampler for name in (preset, sampler))
@@ -164,3 +170,10 @@ def test_presets_take_more_steps_the_more_exact_they_are() -> None:
         configure("sample", [f"sampler={name}"]).sampler.steps for name in ("fast", "balanced", "exact")
     )
     assert fast < balanced < exact == 100
+
+
+def test_the_quick_preset_leaves_out_both_ends_of_the_chain() -> None:
+    chosen = configure("sample", ["sampler=quick"]).sampler
+    times = build(chosen.spacing)(NoiseSchedule.linear(), chosen.steps)
+    # Nine equal strides of 860/9, rounded to whole timesteps.
+    assert times == (40, 136, 231, 327, 422, 518, 613, 709, 804, 900)
