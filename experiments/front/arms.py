@@ -33,7 +33,7 @@ class Arm(NamedTuple):
     chains: float = 1
     """Chains for each picture, of those that are pruned a part; or turns of each step."""
     like: str | None = None
-    """The arm whose relative dose it takes; None: it has a sweep of its own."""
+    """The arm whose strength it takes; None: it has a sweep of its own."""
 
     @property
     def price(self) -> float:

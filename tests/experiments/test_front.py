@@ -11,15 +11,15 @@ from omegaconf import OmegaConf
 from experiments.front import __main__ as experiment
 from experiments.front import mixture
 from experiments.front import settle as settling
-from experiments.front.arms import ARMS, MIDDLE, RUNGS, Way
+from experiments.front.arms import ARMS, FORWARD, MIDDLE, RUNGS, Way
 from experiments.front.best import choose, front, undominated
 from experiments.front.doses import DOSES, Doses
-from experiments.front.strength import Strengths
+from experiments.front.strength import PROMPTS, Strengths
 from experiments.grid import Point
 from experiments.running import configuration
 from experiments.samplers.study import POSTERIOR, PRIOR, closed_form
 from experiments.samplers.study import measured as summary
-from sdg.composition import CONF
+from sdg.composition import CONF, ROOT
 from sdg.config import build
 from sdg.errors import SDGError
 from sdg.estimators.sdg import SDG
@@ -45,6 +45,15 @@ def test_an_arm_is_settings_that_are_read_and_a_price_that_its_estimator_asks(na
 def test_a_budget_pays_for_whole_steps() -> None:
     """20 forwards: 12 of 1 + 0.66, or 6 of 1 + 1.49 + 0.48."""
     assert (ARMS["sdg"].steps(20), ARMS["dps"].steps(20), ARMS["best_of_4"].steps(19)) == (12, 6, 0)
+
+
+def test_a_quick_comparison_takes_no_more_than_eight_minutes_of_a_core() -> None:
+    """By what forwards take, with three rounds in search of each strength, and two seconds a way to judge."""
+    prompts, samples, _ = experiment.SIZES["quick"]
+    budgets = experiment.parse(["quick"]).budgets
+    ways = [(arm, n) for arm in ARMS.values() for budget in budgets if (n := arm.steps(budget))]
+    drawn = sum(arm.price * n * (prompts * samples + 3 * PROMPTS) * FORWARD for arm, n in ways)
+    assert drawn + 2 * len(ways) < 8 * 60
 
 
 def test_all_arms_have_one_ladder_that_doubles() -> None:
@@ -99,6 +108,22 @@ def test_what_was_chosen_stands_for_its_budget_and_rule(tmp_path: Path) -> None:
     file.write_text('{"sdg": 200}')
     with pytest.raises(SDGError, match="does not hold doses of arms"):
         Doses(file)
+
+
+BUDGET = 20
+"""Of README's table."""
+
+
+def test_an_arm_that_takes_anothers_dose_takes_its_strength_at_that_ones_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Strengths, "dose", lambda self, arm, steps, words: steps * float(words[0][15:]) / 1e4)
+    doses = Doses(tmp_path / "doses.json")
+    doses.keep(20, {"sdg": Way("sdg", 12, 0.02, ())})
+    strengths = Strengths(argparse.Namespace(output=tmp_path, sample=[], seed=0))
+    taken = experiment._way("best_of_4", 3, 20, doses, strengths)
+    assert taken == Way("best_of_4", 3, 0.02, ("guidance.scale=16.67",))
+    assert experiment._way("sdg", 12, 20, doses, strengths).strength == taken.strength
 
 
 NAMES = ("torn/right", "spread/all", "drift/all", "torn")
@@ -197,9 +222,48 @@ def test_the_smallest_comparison_is_swept_drawn_judged_and_shown(
     assert (tmp_path / "report" / "sweep.md").read_text().count(" | yes |") == 2
     experiment.main(["quick", *sizes, *rest])
     text = (tmp_path / "report" / "results.md").read_text()
-    assert f"| best_of_4 | {chosen['sdg']['dose']:g} | scale=" in text
+    (own, taken) = (
+        next(line.split(" | ")[2] for line in text.splitlines() if line.startswith(f"| {name} |"))
+        for name in ("sdg", "best_of_4")
+    )
+    assert own == taken
     assert (tmp_path / "report" / "front.png").exists()
     assert (tmp_path / "report" / "pictures.png").exists()
+
+
+FOLDER = ROOT / "experiments" / "front"
+FORMS = {"torn": ".1f", "distance": ".0f"}
+"""Of numbers in README's table; others have two digits."""
+
+
+def cited(page: str, budget: float) -> list[str]:
+    """The rows of README's table: every arm of the page at one budget, without intervals."""
+    rows, guide, at, titles = list[str](), "", "", list[str]()
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("## "):
+            guide = "encoder" if "encoder" in line else "CLIP"
+        elif line.startswith("### "):
+            at = line.split()[1]
+        elif line.startswith("| arm |"):
+            titles = cells
+        elif line.startswith("| ") and at == f"{budget:g}" and len(cells) == len(titles):
+            own = dict(zip(titles, cells, strict=True))
+            measures = ("right, not torn", "torn", "drift", "spread", "distance")
+            values = [format(float(own[name].split()[0]), FORMS.get(name, ".2f")) for name in measures]
+            rows.append(
+                "| " + " | ".join([f"`{own['arm']}`", guide, own["steps"], own["cost"], *values]) + " |"
+            )
+    return rows
+
+
+def test_the_readme_shows_the_page() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8").splitlines()
+    (first,) = (n for n, line in enumerate(readme) if line.startswith("| way | guide |"))
+    rows = cited((FOLDER / "results.md").read_text("utf-8"), BUDGET)
+    assert len(rows) > 15
+    assert readme[first + 2 : first + 3 + len(rows)] == [*rows, ""]
+    assert f"at equal cost: {BUDGET} forwards of the prior" in " ".join(readme)
 
 
 def test_the_exact_guide_leaves_little_of_the_way_to_the_tilted_distribution() -> None:
