@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sdg.checkpoints.catalogue import CATALOGUE, PublicFile, public_file
 from sdg.checkpoints.checklist import by_hand, get, needs, report
-from sdg.checkpoints.convert import average, convert
+from sdg.checkpoints.convert import average, changes, convert
 from sdg.checkpoints.inspect import inspect
 from sdg.composition import compose, conf_folders
 from sdg.errors import SDGError
@@ -150,6 +150,10 @@ def _average(options: argparse.Namespace) -> None:
     average(options.file, options.other, options.out, options.share, _DTYPES[options.dtype])
 
 
+def _changes(options: argparse.Namespace) -> None:
+    changes(options.file, options.base, options.out, _DTYPES[options.dtype])
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "list": _list,
     "show": _show,
@@ -159,6 +163,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "inspect": _check,
     "convert": _convert,
     "average": _average,
+    "changes": _changes,
 }
 
 
@@ -186,11 +191,13 @@ def _parser() -> argparse.ArgumentParser:
     add("check", told, aliases=["inspect"]).add_argument("file", metavar="FILE", help=which)
     write = add("convert", "write the weights of a file as safetensors")
     mix = add("average", "write the average of two files of one network: before and after fine-tuning, say")
-    for maker in (write, mix):
+    part = add("changes", "write only the weights that are not those of another file, to lie beside it")
+    for maker in (write, mix, part):
         maker.add_argument("file", metavar="FILE", help=which)
+    part.add_argument("base", metavar="BASE", help="the other file: before fine-tuning, say")
     mix.add_argument("other", metavar="OTHER", help="the other file")
     mix.add_argument("--share", type=float, default=0.5, help="of OTHER, from 0 to 1 (default: 0.5)")
-    for maker in (write, mix):
+    for maker in (write, mix, part):
         maker.add_argument("out", metavar="OUT.safetensors", help="the file to write")
         maker.add_argument(
             "--dtype",

@@ -13,6 +13,7 @@ import safetensors
 import torch
 
 from sdg.checkpoints.archive import check_archive, read_script
+from sdg.checkpoints.changes import base_of, overlaid
 from sdg.checkpoints.pickles import check_pickle
 from sdg.errors import SDGError
 
@@ -58,7 +59,17 @@ def format_of(path: Path) -> Format:
         return Format("safetensors in parts", _read_shards, True, sum(x.stat().st_size for x in shards), {})
     if start[8:9] == b"{":
         with safetensors.safe_open(path, "pt") as opened:
-            return Format("safetensors", _read_safetensors, True, size, dict(opened.metadata() or {}))
+            notes = dict(opened.metadata() or {})
+        if base := base_of(path, notes):
+            below = format_of(base)
+            return Format(
+                f"safetensors, changes of {base.name}",
+                lambda file: overlaid(file, _read_safetensors(file), below.read(base)),
+                below.mapped,
+                size + below.size,
+                notes,
+            )
+        return Format("safetensors", _read_safetensors, True, size, notes)
     return Format("torch.save of before 1.6", _read_legacy, False, size, {})
 
 

@@ -148,7 +148,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert stop.value.code == 0
     printed = capsys.readouterr().out
-    for command in ("list", "show", "checklist", "get", "check", "convert", "average"):
+    for command in ("list", "show", "checklist", "get", "check", "convert", "average", "changes"):
         assert f"\n    {command} " in printed
 
 
