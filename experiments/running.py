@@ -23,8 +23,13 @@ from sdg.sampling.run import sample
 
 
 def configuration(command: str, settings: Sequence[str]) -> DictConfig:
-    """The configuration of ``python <command>.py <settings>``."""
-    return compose(command, settings)
+    """The configuration of ``python <command>.py <settings>``, by default with the paper's own encoder.
+
+    Experiments compare ways to guide, to sample and to measure: ``encoder=toyfaces`` is the paper's
+    fine-tuning, whatever ``sample.py`` takes by itself.
+    """
+    chosen = any(word.startswith(("encoder=", "+experiment=")) for word in settings)
+    return compose(command, settings if chosen or command != "sample" else ["encoder=toyfaces", *settings])
 
 
 def draw(folder: Path, settings: Sequence[str]) -> Path:

@@ -16,6 +16,7 @@ from sdg.config import build
 from sdg.randomness import keyed_generator
 
 NETWORKS = [
+    "encoder=toyfaces",
     "prior.denoiser.image_size=32",
     "prior.denoiser.network.unet.base_channels=32",
     "prior.denoiser.network.unet.head_channels=32",
