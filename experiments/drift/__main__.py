@@ -29,8 +29,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="of guiding")
     add(
-        "--encoders", nargs="*", type=Path, default=[], metavar="FOLDER",
-        help="also by the clip.safetensors, time_clip.safetensors and time_clip.json in these folders",
+        "--encoders", nargs="+", default=["toyfaces", "toyfaces_detail"], metavar="NAME",
+        help="of conf/encoder, or folders with clip.safetensors, time_clip.safetensors and time_clip.json",
     )  # fmt: skip
     add(
         "--priors",

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from experiments.grid import Way
+from sdg.composition import CONF
 from sdg.errors import SDGError
 
 WEIGHT = "guidance.terms.text.weight"
@@ -19,20 +20,19 @@ WAYS: dict[str, list[str]] = {
     "contrast_visible": ["guidance=text_seen"],
     "opposite": ["guidance=text_paper", OPPOSITE],
     "opposite_visible": ["guidance=text_paper", OPPOSITE, VISIBLE],
-    "default": [],
+    "suited": ["guidance=text"],
 }
 """Name -> settings of ``sample.py``."""
 
 
 def ways(options: argparse.Namespace) -> list[Way]:
-    """Each chosen way with the networks that ship, then with those of each other folder, then so with each
-    other prior.
+    """Each chosen way with each encoder, first with the prior that ships, then so with each other prior.
 
     Raises:
         SDGError: a folder without the networks of an encoder, or no such prior.
     """
     sampler = f"sampler={options.sampler}"
-    encoders = [("", []), *((f", {folder.name}", _encoder(folder)) for folder in options.encoders)]
+    encoders = [(f", {Path(name).name}", _encoder(name)) for name in options.encoders]
     priors = [("", []), *((f", {file.stem}", _prior(file)) for file in options.priors)]
     return [
         Way(f"{name}{encoder}{prior}", [sampler, *WAYS[name], *seeing, *drawing])
@@ -42,17 +42,20 @@ def ways(options: argparse.Namespace) -> list[Way]:
     ]
 
 
-def _encoder(folder: Path) -> list[str]:
-    """Settings that choose CLIP, copy and card in a folder, under the names in which they ship."""
+def _encoder(name: str) -> list[str]:
+    """Settings that choose an encoder of ``conf/encoder``, or CLIP, copy and card in a folder."""
+    if (CONF / "encoder" / f"{name}.yaml").is_file():
+        return [f"encoder={name}"]
+    folder = Path(name)
     files = {
         "clip_checkpoint": "clip.safetensors",
         "checkpoint": "time_clip.safetensors",
         "card": "time_clip.json",
     }
-    for name in files.values():
-        if not (folder / name).is_file():
-            raise SDGError(f"{folder} has no {name}: give a folder like checkpoints/toyfaces")
-    return [f"encoder.{key}='{folder / name}'" for key, name in files.items()]
+    for file in files.values():
+        if not (folder / file).is_file():
+            raise SDGError(f"{folder} has no {file}: give encoders of conf/encoder, or such folders")
+    return [f"encoder.{key}='{folder / file}'" for key, file in files.items()]
 
 
 def _prior(file: Path) -> list[str]:

@@ -19,12 +19,12 @@ class TaughtCLIPTraining(Training):
     """The image tower's embeddings of clean pictures are drawn to a teacher's; captions are not used.
 
     What a whole network took several trainings to learn, a few parts of an earlier one can take over, and a
-    file of what these parts change is small (``sdg weights changes``). The text tower keeps the words it has:
-    teach it afterwards (``+experiment=toyfaces_clip_words``).
+    file of what these parts change is small (``sdg weights changes``). The text tower becomes the teacher's,
+    whose words say what its pictures show.
 
     Args:
         clip: whose image tower learns; its norms keep their statistics.
-        teacher: another CLIP with embeddings of the same size; it stays as it is.
+        teacher: another CLIP with the same text tower; it stays as it is.
         image_tower: the parts that are trained, such as ``[layer3, attnpool.c_proj]``; None: all of it.
         objective: the loss; by default the paper's, of its fine-tuning.
 
@@ -57,6 +57,12 @@ class TaughtCLIPTraining(Training):
             learn_only(clip.model.visual, image_tower, "model.image_tower")
         self._teacher = [teacher.eval().requires_grad_(False)]  # in a list: not in the checkpoint
 
+    def setup(self, stage: str) -> None:
+        """Take over the teacher's words; after a warm start, which fills both towers."""
+        taught = self.clip.model.state_dict()
+        words = {name: x for name, x in self._teacher[0].model.state_dict().items() if not _sees(name)}
+        self.clip.model.load_state_dict({**taught, **words})
+
     def training_step(self, batch: dict, batch_idx: int) -> Tensor:
         freeze(self.clip.model.visual)
         loss, closeness = self._loss(batch)
@@ -79,7 +85,7 @@ class TaughtCLIPTraining(Training):
         return [self.clip.model.visual]
 
     def exported(self) -> nn.Module:
-        """Both towers, of which the text tower is unchanged."""
+        """Both towers."""
         return self.clip
 
     def _loss(self, batch: dict) -> tuple[Tensor, Tensor]:
@@ -91,3 +97,8 @@ class TaughtCLIPTraining(Training):
         paired = batch.get("family", 1) > 1
         loss, _ = self.objective(ranks.gather(seen), ranks.gather(shown), paired=paired)
         return loss, (seen.float() * shown.float()).sum(dim=-1).mean()
+
+
+def _sees(name: str) -> bool:
+    """Whether a weight of CLIP belongs to the image tower."""
+    return name.startswith("visual.")

@@ -21,6 +21,7 @@ from sdg.networks.judge import Judge
 from tests.metrics.examples import SIZE, face, pixels, record, write_run
 from tests.tiny import configure
 
+PAIRS = ("encoder=toyfaces", "encoder=toyfaces_detail")
 METRICS = ["alignment", "alignment_redrawn", "drift"]
 
 
@@ -57,28 +58,30 @@ def test_draws_evaluates_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyP
     folders = ["--output", str(tmp_path / "output"), "--report", str(tmp_path / "report")]
     judging = [f"judge.checkpoint='{tmp_path / 'judge.safetensors'}'", f"judge.network.image_size={SIZE}"]
     judging += ["+judge.network.features=16"]
-    experiment.main([*options, *folders, "--encoders", str(other), "--evaluate", *judging])
+    experiment.main([*options, *folders, "--encoders", "toyfaces", str(other), "--evaluate", *judging])
 
-    names = ["paper", "contrast_window", "paper_earlier", "contrast_window_earlier"]
+    names = [f"{way}_{pair}" for pair in ("toyfaces", "earlier") for way in ("paper", "contrast_window")]
     assert [Path(each.output_dir).name for each in drawn] == names
     assert [each.guidance.contrast for each in drawn] == [None, "mean"] * 2
     assert [Path(each.encoder.card).parent.name for each in drawn] == ["toyfaces"] * 2 + ["earlier"] * 2
     text = (tmp_path / "report" / "results.md").read_text(encoding="utf-8")
     assert text.count("\n| contrast_window, earlier | ") == 2
     # Nothing was guided, so nothing has drifted, and prompts are right as often as by chance.
-    assert "\n| paper | 0.00 | " in text.partition("## What they don't")[2]
+    assert "\n| paper, toyfaces | 0.00 | " in text.partition("## What they don't")[2]
 
 
 def test_each_way_is_drawn_with_every_encoder_and_every_prior(tmp_path: Path) -> None:
     for name in ("clip.safetensors", "time_clip.safetensors", "time_clip.json", "mouths.safetensors"):
         (tmp_path / name).write_bytes(b"")
     prior = tmp_path / "mouths.safetensors"
-    words = ["--ways", "paper", "visible", "--encoders", str(tmp_path), "--priors", str(prior)]
+    words = ["--ways", "paper", "visible", "--encoders", "toyfaces_detail", str(tmp_path), "--priors", str(prior)]
     found = ways(experiment.parse(words))
     new = tmp_path.name
     assert [way.name for way in found] == [
-        *("paper", "visible", f"paper, {new}", f"visible, {new}"),
-        *("paper, mouths", "visible, mouths", f"paper, {new}, mouths", f"visible, {new}, mouths"),
+        f"{way}, {pair}{prior}"
+        for prior in ("", ", mouths")
+        for pair in ("toyfaces_detail", new)
+        for way in ("paper", "visible")
     ]
     both = configure("sample", found[-1].settings)
     assert both.prior.checkpoint == str(prior)
@@ -91,12 +94,18 @@ def test_the_papers_form_is_one_word() -> None:
     assert (guidance.contrast, guidance.scale, guidance.terms.text.weight) == (None, 400.0, 1.0)
 
 
+def test_an_encoder_says_how_it_is_asked_best() -> None:
+    plain, taught = (configure("sample", [word, "guidance=text"]).guidance for word in PAIRS)
+    assert (plain.contrast, plain.scale, plain.terms.text.weight) == (None, 400.0, 1.0)
+    assert (taught.contrast, taught.scale, taught.terms.text.weight) == ("mean", 200.0, "visible")
+    mix = configure("sample", [PAIRS[1], "guidance=mix"]).guidance
+    assert (mix.contrast, mix.scale, mix.terms.text.weight) == (None, 400.0, 1.0)
+
+
 def test_ways_are_what_they_are_called() -> None:
     for name, settings in WAYS.items():
-        guidance = configure("sample", settings).guidance
+        guidance = configure("sample", [PAIRS[0], *settings]).guidance
         weight = build(guidance.terms.text).weight
-        if name == "default":
-            continue
         assert (guidance.contrast == "mean") == ("contrast" in name)
         assert (guidance.contrast == "opposite") == ("opposite" in name)
         assert isinstance(weight, NoiseWindow) == ("window" in name)
@@ -114,7 +123,7 @@ def test_a_distance_is_told_with_its_floor(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SDGError, match=r"has no clip\.safetensors: give a folder like"):
+    with pytest.raises(SDGError, match=r"has no clip\.safetensors: give encoders of conf/encoder"):
         experiment.main(["--encoders", str(tmp_path), "--output", str(tmp_path / "output")])
     with pytest.raises(SDGError, match=r"there is no prior at nowhere\.safetensors: give one like"):
         experiment.main(["--priors", "nowhere.safetensors", "--output", str(tmp_path / "output")])

@@ -51,6 +51,16 @@ def test_only_the_named_parts_learn_and_no_statistics_move(monkeypatch: pytest.M
         assert torch.equal(value, before[name]), name
 
 
+def test_the_words_are_the_teachers_and_pictures_are_not():
+    training, _ = pair()
+    own, teacher = training.clip.model.state_dict(), training._teacher[0].model.state_dict()
+    before = {name: value.clone() for name, value in own.items()}
+    training.setup("fit")
+    for name, value in training.clip.model.state_dict().items():
+        assert torch.equal(value, (before if name.startswith("visual.") else teacher)[name]), name
+    assert not torch.equal(own["token_embedding.weight"], before["token_embedding.weight"])
+
+
 def test_parts_it_does_not_have_are_named():
     with pytest.raises(SDGError, match=r"model\.image_tower names layer9, which has no weights"):
         TaughtCLIPTraining(tiny_clip(), tiny_clip(), Optimisation(lr=1.0), ["layer9"])
