@@ -38,7 +38,9 @@ def sampling(config: DictConfig) -> GuidedSampling:
 
 def test_each_has_a_card_and_together_they_are_small() -> None:
     weights = sorted(FOLDER.rglob("*.safetensors"))
-    assert {path.stem for path in weights} == {"prior", "stylegan", "clip", "time_clip", "judge"}
+    assert {path.stem for path in weights} == {
+        *("prior", "stylegan", "judge", "clip", "time_clip", "clip_detail", "time_clip_detail")
+    }
     assert sum(path.stat().st_size for path in weights) < 40e6
     for path in weights:
         card = path.with_suffix(".md").read_text()
