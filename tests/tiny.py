@@ -15,8 +15,7 @@ from sdg.composition import CONF, compose
 from sdg.config import build
 from sdg.randomness import keyed_generator
 
-NETWORKS = [
-    "encoder=toyfaces",
+SIZES = [
     "prior.denoiser.image_size=32",
     "prior.denoiser.network.unet.base_channels=32",
     "prior.denoiser.network.unet.head_channels=32",
@@ -28,6 +27,7 @@ NETWORKS = [
     "encoder.network={_target_: sdg.networks.time_clip.TimeResNet, layers: [1, 1, 1, 1], width: 4, heads: 4, "
     "output_dim: 16, image_size: 32, sinusoid_dim: 8, time_dim: 8}",
 ]
+NETWORKS = ["encoder=toyfaces", *SIZES]
 TRAINING = [
     *NETWORKS,
     "data.size=32",

@@ -16,7 +16,7 @@ from sdg.data.run import words
 from sdg.errors import SDGError
 from sdg.training.run import train
 from tests.data.pictures import make_folder, make_zip
-from tests.tiny import NETWORKS, configure
+from tests.tiny import SIZES, configure
 
 
 def table(path: Path, numbers: range, line: str = "{0:05d}.png,{1},number {0}") -> Path:
@@ -189,7 +189,7 @@ def test_a_small_clip_is_trained_on_pictures_and_their_captions(tmp_path: Path):
     run += ["trainer.precision=32-true", "trainer.val_check_interval=2", "~callbacks.bar"]
     run += ["+trainer.enable_progress_bar=false", "trainer.log_every_n_steps=1"]
     words = [word for word in faces(tmp_path) if not word.startswith(("data=", "data.size"))]
-    train(configure("train", ["+experiment=faces64_clip_pretrain", *NETWORKS, *words, *run]))
+    train(configure("train", ["+experiment=faces64_clip_pretrain", *SIZES, *words, *run]))
     state = read_state(tmp_path / "run" / "faces64_clip_pretrain.safetensors")
     vocabulary = configure("train", ["encoder=faces64"]).encoder.clip.vocabulary
     (embedding,) = (value for name, value in state.items() if name.endswith("token_embedding.weight"))

@@ -100,7 +100,7 @@ def test_a_vision_transformer_is_fine_tuned_and_guides(tmp_path: Path):
         f"encoder.clip_checkpoint={tmp_path / 'clip.safetensors'}",
     ]
     choice = "encoder=vit_b_32"
-    networks = [word for word in NETWORKS if not word.startswith("encoder.")]
+    networks = [word for word in NETWORKS if not word.startswith("encoder")]
     save_weights(tmp_path / "clip.safetensors", build(configure("train", [choice, *words]).encoder.clip))
     run = [f"data.root={make_folder(tmp_path / 'set', 8)}", f"output_dir={tmp_path / 'run'}"]
     run += [f"data.cache={tmp_path / 'cache'}", "trainer.max_steps=3"]

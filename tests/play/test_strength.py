@@ -12,13 +12,13 @@ def test_a_push_overdrives_where_more_of_a_prompt_is_lost_than_at_the_usual_scal
     page = (ROOT / "experiments" / "text_alignment" / "results.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d+) \| \d+ \| [^|]+ \| ([\d.]+) \(", page, re.MULTILINE)
     fulfilled = {float(scale): float(share) for scale, share in rows}
-    usual = float(compose("sample").guidance.scale)
+    usual = float(compose("sample", ["encoder=toyfaces"]).guidance.scale)
     first = min(s for s, share in fulfilled.items() if s > usual and share < fulfilled[usual])
     assert OVERDRIVEN["toyfaces"] == math.log2(first / usual)
 
 
 def test_marks_stand_where_the_slider_has_them() -> None:
-    studio = Studio(device="cpu")
+    studio = Studio("encoder=toyfaces", device="cpu")
     shown = ticks(studio, -1)
     places = re.findall(r'left: ([\d.]+)%">(\w+)', shown)
     expected = {"faint": LOWEST, "usual": 0, "overdriven": OVERDRIVEN["toyfaces"]}
