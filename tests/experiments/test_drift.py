@@ -74,8 +74,8 @@ def test_each_way_is_drawn_with_every_encoder_and_every_prior(tmp_path: Path) ->
     for name in ("clip.safetensors", "time_clip.safetensors", "time_clip.json", "mouths.safetensors"):
         (tmp_path / name).write_bytes(b"")
     prior = tmp_path / "mouths.safetensors"
-    words = ["--ways", "paper", "visible", "--encoders", "toyfaces_detail", str(tmp_path), "--priors", str(prior)]
-    found = ways(experiment.parse(words))
+    words = ["--ways", "paper", "visible", "--priors", str(prior)]
+    found = ways(experiment.parse([*words, "--encoders", "toyfaces_detail", str(tmp_path)]))
     new = tmp_path.name
     assert [way.name for way in found] == [
         f"{way}, {pair}{prior}"
