@@ -29,6 +29,8 @@ from sdg.report.grid import draw_grid, open_picture
 FOLDER, GALLERY = Path(__file__).parent, "gallery"
 FACES = ("face_000", "face_003", "face_005", "house")
 SCALES = (0, 50, 100, 200, 400, 800)
+AS_TYPED = "encoder=toyfaces_suited"
+"""What ``sample.py`` takes by itself; the other figures are of the paper's own encoder, as all tables."""
 PROMPTS = (
     "a smiling face with red hair",
     "a person with glasses and a hat",
@@ -74,7 +76,7 @@ def controls(options: argparse.Namespace, references: Path) -> Image.Image:
         aims = [named("prompts", [prompt])] if prompt else []
         aims += [named("references", [picture])] if picture else []
         folder = _draw(
-            options, f"controls_{guidance}", [f"guidance={guidance}", *aims, "sampler=balanced"], 3
+            options, f"controls_{guidance}", [AS_TYPED, f"guidance={guidance}", *aims, "sampler=balanced"], 3
         )
         shown = [open_picture(folder / record["file"]) for record in read_manifest(folder)]
         pairs = [image for pair in zip(shown[:3], shown[3:], strict=True) for image in pair]

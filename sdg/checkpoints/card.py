@@ -10,7 +10,7 @@ from torch import Tensor
 from sdg.errors import SDGError
 from sdg.files import file_hash, write_whole
 
-REMEDY = "measure it with python -m experiments.visibility, as docs/guidance.md says"
+REMEDY = "measure it with python -m experiments.visibility (docs/guidance.md), or use guidance=text_paper"
 
 
 class Card(NamedTuple):

@@ -102,6 +102,24 @@ def test_an_encoder_says_how_it_is_asked_best() -> None:
     assert (mix.contrast, mix.scale, mix.terms.text.weight) == (None, 400.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    "guidance, copy",
+    [
+        ("text", "time_clip_detail"),
+        ("text_seen", "time_clip_detail"),
+        ("text_paper", "time_clip"),
+        ("content", "time_clip"),
+        ("structure", "time_clip"),
+        ("mix", "time_clip"),
+    ],
+)
+def test_words_and_pictures_are_seen_by_the_copy_that_suits_them(guidance: str, copy: str) -> None:
+    assert Path(configure("sample", [f"guidance={guidance}"]).encoder.checkpoint).stem == copy
+    for own in ("toyfaces", "toyfaces_detail"):
+        named = configure("sample", [f"guidance={guidance}", f"encoder={own}"]).encoder.checkpoint
+        assert named == configure("sample", [f"encoder={own}"]).encoder.checkpoint
+
+
 def test_ways_are_what_they_are_called() -> None:
     for name, settings in WAYS.items():
         guidance = configure("sample", [PAIRS[0], *settings]).guidance

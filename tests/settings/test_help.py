@@ -25,7 +25,7 @@ def test_three_commands_have_five_examples_and_ten_settings(command: str) -> Non
 
 def test_the_values_are_those_of_the_files() -> None:
     text = page("sample", [CONF])
-    assert "  guidance.scale        as suits the encoder: 200 for toyfaces_detail, else 400;" in text
+    assert "  guidance.scale        as suits the encoder: 200 for toyfaces_suited, else 400;" in text
     assert "  sampler: balanced, ddim, [ddpm], dpmpp_2m," in text
 
 
