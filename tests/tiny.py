@@ -80,7 +80,8 @@ def make_weights(folder: Path, *chosen: str) -> list[str]:
     Args:
         chosen: overrides that come before those of the tiny networks, such as ``encoder=faces64``.
     """
-    config = configure("sample", [*chosen, *NETWORKS])
+    networks = SIZES if any(word.startswith("encoder=") for word in chosen) else NETWORKS
+    config = configure("sample", [*chosen, *networks])
     with torch.random.fork_rng():
         torch.manual_seed(0)  # whatever ran before: biases are as their layers begin
         files = {
@@ -95,7 +96,7 @@ def make_weights(folder: Path, *chosen: str) -> list[str]:
                 fan_in = parameter[0].numel()
                 parameter.data.normal_(std=fan_in**-0.5, generator=generator)
         save_weights(folder / f"{key}.safetensors", network)
-    return [*NETWORKS, *(f"{key}={folder / key}.safetensors" for key in files)]
+    return [*networks, *(f"{key}={folder / key}.safetensors" for key in files)]
 
 
 def make_generator(folder: Path) -> str:
